@@ -18,7 +18,7 @@ from carnet_local.account import own_refuge
 from carnet_local.errors import LocalFailure
 from carnet_local.nats_permissions import SERVICES
 from carnet_local.process import ProcessRecord, stop_orphans
-from carnet_local.runner import ready_mark, runner_record
+from carnet_local.runner import is_up, runner_record
 from carnet_local.services import metrics_address
 from carnet_local.state import read_state
 from carnet_local.supervisor import is_ready
@@ -56,7 +56,7 @@ async def up_detached(directory: Path, terminal: Terminal) -> int:
         said.seek(start)
         while True:
             # Looked at before reading, so that what was said by then is repeated before we leave.
-            code, ready = runner.poll(), ready_mark(directory).exists()
+            code, ready = runner.poll(), is_up(directory, runner.pid)
             for line in said.read().splitlines():
                 terminal.say(line)
             if code is not None:

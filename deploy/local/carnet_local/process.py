@@ -90,6 +90,7 @@ class ProcessRecord:
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+                os.kill(self.pid, signal.SIGCONT)  # a frozen process acts on nothing but SIGKILL
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     while self.is_alive():
@@ -161,6 +162,7 @@ class Child:
                 break
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+                self._process.send_signal(signal.SIGCONT)
             waits = [asyncio.ensure_future(self.wait())]
             if hurry is not None and number is not signal.SIGKILL:
                 waits.append(asyncio.ensure_future(_set(hurry)))

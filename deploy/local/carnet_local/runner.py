@@ -38,8 +38,14 @@ def runner_record(directory: Path) -> Path:
 
 
 def ready_mark(directory: Path) -> Path:
-    """Name the file that exists while everything is up."""
+    """Name the file that holds the runner's process id while everything is up."""
     return directory / "ready"
+
+
+def is_up(directory: Path, pid: int) -> bool:
+    """Say whether this runner has everything up; the mark of one that was killed does not count."""
+    mark = ready_mark(directory)
+    return mark.exists() and mark.read_text() == str(pid)
 
 
 async def up(directory: Path, terminal: Terminal) -> int:
@@ -48,11 +54,11 @@ async def up(directory: Path, terminal: Terminal) -> int:
     with _only_runner(directory) as alone:
         if not alone:
             state = open_state(directory)
-            still = "" if ready_mark(directory).exists() else " (it is still starting)"
+            runner = ProcessRecord.read(runner_record(directory))
+            still = "" if runner is not None and is_up(directory, runner.pid) else " (it is still starting)"
             terminal.say(f"Carnet is already running{still}.")
             announce(state, terminal)
             return 0
-        ready_mark(directory).unlink(missing_ok=True)
         hurry = asyncio.Event()
         work = asyncio.create_task(_run(directory, terminal, hurry))
         _stop_on_signals(work, terminal, hurry)
@@ -109,7 +115,7 @@ async def _run(directory: Path, terminal: Terminal, hurry: asyncio.Event) -> Non
             state = await _seed(directory, state, terminal)
             terminal.step("all is up")
             announce(state, terminal)
-            ready_mark(directory).touch()
+            ready_mark(directory).write_text(str(os.getpid()))
             await together(*(_restart(server, terminal) for server in embedded), _for_ever())
 
 
