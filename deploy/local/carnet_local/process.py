@@ -88,9 +88,7 @@ class ProcessRecord:
         for number, grace in (*ladder, (signal.SIGKILL, 5.0)):
             if not self.is_alive():
                 return
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-                os.kill(self.pid, signal.SIGCONT)  # a frozen process acts on nothing but SIGKILL
+            _send(self.pid, number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     while self.is_alive():
@@ -160,9 +158,7 @@ class Child:
         for number, grace in (*ladder, (signal.SIGKILL, 5.0)):
             if self.exit_code is not None:
                 break
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
-                self._process.send_signal(signal.SIGCONT)
+            _send(self.pid, number)
             waits = [asyncio.ensure_future(self.wait())]
             if hurry is not None and number is not signal.SIGKILL:
                 waits.append(asyncio.ensure_future(_set(hurry)))
@@ -172,6 +168,13 @@ class Child:
                 for wait in waits:
                     wait.cancel()
         self._record.unlink(missing_ok=True)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    # Not asyncio's send_signal: it polls first, and so takes the exit code from the watcher that waits for it.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)  # a frozen process acts on nothing but SIGKILL
 
 
 async def _set(event: asyncio.Event) -> int:

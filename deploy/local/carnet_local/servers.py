@@ -25,6 +25,8 @@ import nats
 import nats.errors
 import redis.asyncio
 import redis.exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from carnet_local.account import can_read, open_refuge, own_refuge, unprivileged_account
 from carnet_local.binaries import nats_binary, postgres_binaries, readable_postgres_binaries, valkey_binary
@@ -318,7 +320,8 @@ class Valkey(Server):
         return [valkey_binary(), configuration], None
 
     async def _answers(self) -> bool:
-        client = redis.asyncio.Redis.from_url(self.url, socket_timeout=2)
+        # Without its own patience: the loop around this one has the deadline.
+        client = redis.asyncio.Redis.from_url(self.url, socket_timeout=2, retry=Retry(NoBackoff(), 0))
         try:
             await client.ping()
         except (OSError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
@@ -364,7 +367,7 @@ class Servers:
 
 @asynccontextmanager
 async def running(servers: Sequence[Server], *, hurry: asyncio.Event | None = None) -> AsyncIterator[None]:
-    """Start servers all at once; stop them in the reverse of the given order."""
+    """Start servers all at once; stop them in reverse order."""
     try:
         await together(*(server.start() for server in servers))
         yield

@@ -1,0 +1,3 @@
+"""Make the platform's fixtures known to every test."""
+
+pytest_plugins = ["chassis.testing"]

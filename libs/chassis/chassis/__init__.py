@@ -1,0 +1,1 @@
+"""Mechanisms that every service shares. No word of the business is said in here."""

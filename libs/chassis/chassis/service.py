@@ -1,0 +1,228 @@
+"""Put one service together: the parts that none may lack, in the order in which they start, and its command line.
+
+    python -m <service> serve | migrate | dead-letters list | dead-letters replay | republish --hours N
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import grpc
+import uvloop
+from sqlalchemy import text
+
+from chassis.broker import Broker
+from chassis.caller import CallerSigner, CallerVerifier
+from chassis.clock import Clock, SystemClock
+from chassis.config import ConfigError, ServiceSettings, load
+from chassis.consumer import Consumer, Subscription
+from chassis.contracts import event_type_of, stream_of
+from chassis.database import Database, connect
+from chassis.grpc_client import open_channel
+from chassis.grpc_server import GrpcServer, Register
+from chassis.http import HttpServer, operator_app
+from chassis.migrations import run_upgrade
+from chassis.outbox import OutboxRelay, republish
+from chassis.runtime import Background, Component, run_until_signalled
+from chassis.telemetry import start_logging, start_tracing
+
+
+@dataclass
+class Foundation:
+    """What a service is built on: one database, one broker connection, keys, clock, channels to others."""
+
+    name: str
+    settings: ServiceSettings
+    clock: Clock
+    database: Database
+    broker: Broker
+    signer: CallerSigner
+    verifier: CallerVerifier
+    _channels: list[grpc.aio.Channel] = field(default_factory=list)
+
+    @classmethod
+    def lay(cls, name: str, settings: ServiceSettings, *, clock: Clock | None = None) -> "Foundation":
+        """Make the parts from settings; nothing connects yet."""
+        clock = clock or SystemClock()
+        engine = connect(settings.database_url, pool_size=settings.database_pool_size, application=name)
+        return cls(
+            name=name,
+            settings=settings,
+            clock=clock,
+            database=Database(engine, source=name, clock=clock),
+            broker=Broker(settings.nats_url, client_name=name),
+            signer=CallerSigner(settings.signing_key, clock),
+            verifier=CallerVerifier(settings.caller_keys, clock),
+        )
+
+    def channel(self, address: str) -> grpc.aio.Channel:
+        """Return a channel to another service; it is closed with this one."""
+        channel = open_channel(address)
+        self._channels.append(channel)
+        return channel
+
+    def service(
+        self,
+        *,
+        contract: str,
+        register: Register,
+        subscriptions: Sequence[Subscription] = (),
+        components: Sequence[Component] = (),
+    ) -> "Service":
+        """Return the whole service: `contract` is its proto service, `register` adds its servicer to the server.
+
+        `components` are what only this service runs: background work, other servers.
+        """
+        consumers = [
+            Consumer(
+                service=self.name,
+                subscription=subscription,
+                stream=stream,
+                database=self.database,
+                broker=self.broker,
+                signer=self.signer,
+                clock=self.clock,
+            )
+            for subscription in subscriptions
+            for stream in sorted({stream_of(event_type_of(message)) for message in subscription.handlers})
+        ]
+        relay = OutboxRelay(
+            self.database, self.broker, stream=self.name.upper(), replicas=self.settings.stream_replicas, clock=self.clock
+        )
+        server = GrpcServer(
+            address=self.settings.grpc_address,
+            services=[contract],
+            register=[register],
+            verifier=self.verifier,
+            drain_seconds=self.settings.drain_seconds,
+        )
+        return Service(
+            foundation=self,
+            server=server,
+            consumers=consumers,
+            relay=relay,
+            components=[
+                self.database,
+                self.broker,
+                _Channels(self._channels),
+                Background(relay.name, relay.run),
+                *(Background(consumer.name, consumer.run) for consumer in consumers),
+                *components,
+                server,
+                HttpServer("operator http", operator_app(), self.settings.metrics_address),
+            ],
+        )
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, ready to run."""
+
+    foundation: Foundation
+    server: GrpcServer
+    consumers: Sequence[Consumer]
+    relay: OutboxRelay
+    components: Sequence[Component]
+
+
+class _Channels:
+    name = "channels"
+
+    def __init__(self, channels: list[grpc.aio.Channel]) -> None:
+        self._channels = channels
+
+    async def start(self) -> None:
+        """Do nothing: channels connect when they are first used."""
+
+    async def stop(self) -> None:
+        """Close them."""
+        await asyncio.gather(*(channel.close() for channel in self._channels))
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Program(Generic[Settings]):
+    """The command line of one service."""
+
+    name: str
+    settings: type[Settings]
+    build: Callable[[Settings], Service]
+    versions: Path
+
+    def main(self) -> None:
+        """Do what the arguments say; exits 2 for a faulty configuration."""
+        parser = argparse.ArgumentParser(prog=f"python -m {self.name}")
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("serve", help="run the service until it is told to stop")
+        commands.add_parser("migrate", help="bring the database to the newest version, as its owner")
+        letters = commands.add_parser("dead-letters", help="events that were set aside")
+        letters.add_argument("action", choices=["list", "replay"])
+        again = commands.add_parser("republish", help="publish recent events again")
+        again.add_argument("--hours", type=float, default=24.0)
+        arguments = parser.parse_args()
+        if arguments.command == "migrate":
+            self._migrate()
+            return
+        try:
+            settings = load(self.settings)
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+        start_logging(service=self.name, level=settings.log_level, form=settings.log_format)
+        start_tracing(service=self.name, endpoint=settings.otlp_endpoint)
+        if arguments.command == "serve":
+            uvloop.run(self._serve(settings))
+        elif arguments.command == "republish":
+            print(f"{asyncio.run(self._republish(settings, arguments.hours))} events will be published again")
+        elif arguments.action == "list":
+            asyncio.run(self._list_dead_letters(settings))
+        else:
+            through, failed = asyncio.run(self._replay(settings))
+            print(f"{through} events went through, {failed} failed again")
+            sys.exit(1 if failed else 0)
+
+    def _migrate(self) -> None:
+        try:
+            url = os.environ["CARNET_DATABASE_URL"]
+        except KeyError:
+            print("CARNET_DATABASE_URL: is missing", file=sys.stderr)
+            sys.exit(2)
+        run_upgrade(self.versions, url)
+        print(f"{self.name}: the database is at the newest version")
+
+    async def _serve(self, settings: Settings) -> None:
+        await run_until_signalled(self.build(settings).components)
+
+    async def _republish(self, settings: Settings, hours: float) -> int:
+        service = self.build(settings)
+        try:
+            return await republish(service.foundation.database, hours=hours, clock=service.foundation.clock)
+        finally:
+            await service.foundation.database.stop()
+
+    async def _list_dead_letters(self, settings: Settings) -> None:
+        database = self.build(settings).foundation.database
+        async with database.platform_transaction() as connection:
+            rows = await connection.execute(
+                text(
+                    "select dead_letter_id, consumer, event_type, event_id, reason, failed_at from dead_letters"
+                    " where replayed_at is null order by failed_at"
+                )
+            )
+            for row in rows:
+                print(f"{row.failed_at:%Y-%m-%dT%H:%M:%SZ}  {row.dead_letter_id}  {row.consumer}  {row.event_type}"
+                      f"  {row.event_id}  {row.reason}")  # fmt: skip
+        await database.stop()
+
+    async def _replay(self, settings: Settings) -> tuple[int, int]:
+        service = self.build(settings)
+        outcomes = [await consumer.replay() for consumer in service.consumers]
+        await service.foundation.database.stop()
+        return sum(through for through, _ in outcomes), sum(failed for _, failed in outcomes)

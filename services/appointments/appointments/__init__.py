@@ -1,0 +1,1 @@
+"""Viewings that are never booked twice."""

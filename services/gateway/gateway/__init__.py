@@ -1,0 +1,1 @@
+"""The way in: REST, sign-in, live updates, partner webhooks."""

@@ -1,0 +1,1 @@
+"""Two-way texting with one gate in front of every message."""

@@ -1,0 +1,1 @@
+"""The client known to the whole house."""

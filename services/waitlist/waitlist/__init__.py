@@ -1,0 +1,1 @@
+"""Interest in scarce pieces, and who was offered one."""
