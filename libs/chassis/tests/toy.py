@@ -1,0 +1,115 @@
+"""A made-up service on the waitlist's contract: the chassis has no business of its own to test with."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from carnet.waitlist.v1 import events_pb2, waitlist_pb2, waitlist_pb2_grpc
+
+from chassis.caller import current_caller
+from chassis.config import ServiceSettings
+from chassis.consumer import Delivery, Subscription
+from chassis.database import Database, RequestKey
+from chassis.ids import new_id
+from chassis.service import Foundation, Service
+from chassis.testing import Keys, MakeDatabase, TestServers, opened, settings_for
+
+VERSIONS = Path(__file__).parent / "versions"
+
+
+class ThingServicer(waitlist_pb2_grpc.WaitlistServiceServicer):
+    """Creates things, says so, and does whatever `behave` is set to when one is read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.behave: Callable[[], Any] = lambda: None
+
+    async def CreateReference(
+        self, request: waitlist_pb2.CreateReferenceRequest, context: Any
+    ) -> waitlist_pb2.Reference:
+        chain_id = current_caller().chain_id
+        async with self._database.transaction(chain_id) as tx:
+            thing_id, is_repeat = await tx.once(RequestKey.of(request), new_id("ref"))
+            if not is_repeat:
+                await tx.execute(
+                    "insert into things (thing_id, chain_id, label) values (:id, :chain, :label)",
+                    {"id": thing_id, "chain": chain_id, "label": request.code},
+                )
+                tx.publish(events_pb2.InterestRegistered(interest_id=thing_id), entity_id=thing_id)
+        return waitlist_pb2.Reference(reference_id=thing_id, code=request.code)
+
+    async def GetReference(
+        self, request: waitlist_pb2.GetReferenceRequest, context: Any
+    ) -> waitlist_pb2.Reference:
+        await self.behave()
+        return waitlist_pb2.Reference(reference_id=request.reference_id)
+
+
+@dataclass
+class Listener:
+    """Notes every event once; fails as told."""
+
+    database: Database
+    seen: list[str] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    async def on_registered(self, delivery: Delivery[events_pb2.InterestRegistered]) -> None:
+        """Write the event's id into things, or raise the next failure."""
+        self.seen.append(delivery.event.interest_id)
+        async with delivery.transaction() as tx:
+            await tx.execute(
+                "insert into things (thing_id, chain_id, label) values (:id, :chain, 'heard')",
+                {"id": new_id("hrd"), "chain": delivery.chain_id},
+            )
+            if self.failures:
+                raise self.failures.pop(0)
+
+
+@dataclass
+class Toy:
+    """The made-up service with its inner parts in reach."""
+
+    settings: ServiceSettings
+    service: Service
+    servicer: ThingServicer
+    listener: Listener
+    database: Database
+
+
+MakeToy = Callable[[], Toy]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def toy_settings(make_database: MakeDatabase, servers: TestServers, keys: Keys) -> ServiceSettings:
+    """Return settings on a fresh database; streams are shared by the modules of a run."""
+    made = await make_database("waitlist", VERSIONS)
+    return settings_for(ServiceSettings, "waitlist", database=made, servers=servers, keys=keys)
+
+
+@pytest.fixture
+def make_toy(toy_settings: ServiceSettings) -> MakeToy:
+    """Return a function that builds the service anew, as a process that starts again does."""
+
+    def make() -> Toy:
+        foundation = Foundation.lay("waitlist", toy_settings)
+        servicer, listener = ThingServicer(foundation.database), Listener(foundation.database)
+        service = foundation.service(
+            contract="carnet.waitlist.v1.WaitlistService",
+            register=lambda server: waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server),
+            subscriptions=[Subscription("things", {events_pb2.InterestRegistered: listener.on_registered})],
+        )
+        return Toy(toy_settings, service, servicer, listener, foundation.database)
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def database(toy_settings: ServiceSettings) -> AsyncIterator[Database]:
+    """Open the made-up service's database from outside of it."""
+    from chassis.clock import SystemClock
+
+    async with opened(toy_settings.database_url, source="waitlist", clock=SystemClock()) as database:
+        yield database
