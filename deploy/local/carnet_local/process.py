@@ -171,7 +171,7 @@ class Child:
 
 
 def _send(pid: int, number: signal.Signals) -> None:
-    # Not asyncio's send_signal: it polls first, and so takes the exit code from the watcher that waits for it.
+    # Not asyncio's send_signal: it polls first, and so steals the exit code from the watcher.
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
         os.kill(pid, signal.SIGCONT)  # a frozen process acts on nothing but SIGKILL

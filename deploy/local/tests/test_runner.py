@@ -87,6 +87,8 @@ class Carnet:
 async def carnet(tmp_path: Path) -> AsyncIterator[Carnet]:
     for service in SERVICES:
         (tmp_path / "fakes" / service).mkdir(parents=True)
+        # A package with an __init__ on PYTHONPATH comes before the installed service of that name.
+        (tmp_path / "fakes" / service / "__init__.py").touch()
         (tmp_path / "fakes" / service / "__main__.py").write_text(SERVICE)
     own = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
     package = Path(carnet_local.__file__).parents[1]
