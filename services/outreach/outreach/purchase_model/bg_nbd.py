@@ -6,15 +6,15 @@ While she is a client she buys at random with a rate of her own, and after each 
 good with a probability of her own; rates are Gamma(r, alpha) over clients, leaving Beta(a, b). Source:
 Fader, Hardie and Lee, "Counting Your Customers the Easy Way: An Alternative to the Pareto/NBD Model",
 Marketing Science 24 (2005), eq. 6 for the likelihood and eq. 10 for the expectation; P(alive) as in their
-"Computing P(alive) Using the BG/NBD Model" (note 021, brucehardie.com, 2008). With frequency x, recency t,
-tenure T, L = exp(M) (1 + exp(D)):
+"Computing P(alive) Using the BG/NBD Model" (note 021, brucehardie.com, 2008). With frequency x, recency t_x,
+tenure t, L = exp(M) (1 + exp(D)):
 
-    M = ln G(r+x)/G(r) + r ln alpha - (r+x) ln(alpha+T) + ln B(a, b+x)/B(a, b)
-    D = ln a/(b+x-1) + (r+x) ln (alpha+T)/(alpha+t)          where x > 0;  exp(D) = 0 where x = 0
+    M = ln G(r+x)/G(r) + r ln alpha - (r+x) ln(alpha+t) + ln B(a, b+x)/B(a, b)
+    D = ln a/(b+x-1) + (r+x) ln (alpha+t)/(alpha+t_x)          where x > 0;  exp(D) = 0 where x = 0
     P(alive) = 1 / (1 + exp(D))
 
     E[purchases in h] = P(alive) C/(a-1) (1 - (1-z)^(a-1) F(a+b-1-r, a-1; C; z))
-    with z = h/(alpha+T+h), C = a+b+x-1
+    with z = h/(alpha+t+h), C = a+b+x-1
 
 This is eq. 10 after Euler's transformation of the hypergeometric function F. The published form multiplies
 a power that underflows by an F that overflows as x grows; here x stands in the denominator only.
@@ -27,7 +27,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, expit, gammaln, hyp2f1
 
-from outreach.purchase_model.columns import Floats, floats, fold, frequencies, require_one_length
+from outreach.purchase_model.columns import (
+    Floats,
+    floats,
+    fold,
+    frequencies,
+    require_one_length,
+    require_one_shape,
+)
 from outreach.purchase_model.errors import NotEnoughHistory, UnusableInput
 from outreach.purchase_model.fitting import maximise
 
@@ -76,66 +83,71 @@ class BgNbd:
         Columns of shape (clients,); recency and tenure in one unit of time, which alpha takes over. Raises
         NotEnoughHistory, FitDidNotConverge, UnusableInput. Likelihood: eq. 6 of the paper named above.
         """
-        x, t_x, T = _histories(frequency, recency, tenure)
-        require_one_length(frequency=x, recency=t_x, tenure=T)
+        x, t_x, t = _histories(frequency, recency, tenure)
+        require_one_length(frequency=x, recency=t_x, tenure=t)
         if len(x) < minimum_clients:
             raise NotEnoughHistory("clients with a purchase", found=len(x), needed=minimum_clients)
         repeaters, needed = int(np.count_nonzero(x)), max(minimum_repeaters, 1)
         if repeaters < needed:
             raise NotEnoughHistory("clients with a repeat purchase", found=repeaters, needed=needed)
 
-        unit = float(T.max())
-        folded = FoldedHistories.fold(x, t_x / unit, T / unit)
-        start = np.array([0.5, 0.5 * T.sum() / (x.sum() * unit), 1.0, 2.0])
-        found = maximise(folded.average_log_likelihood, start, model="BG/NBD", names=PARAMETERS)
+        unit = float(t.max())
+        folded = FoldedHistories.fold(x, t_x / unit, t / unit)
+        found = maximise(folded.average_log_likelihood, folded.start(), model="BG/NBD", names=PARAMETERS)
         r, alpha, a, b = found.parameters.tolist()
-        per_unit = float(
-            x.sum() * np.log(unit)
-        )  # the likelihood is a density in time, once per repeat purchase
+        # The likelihood is a density in time, once per repeat purchase.
+        change_of_unit = -float(x.sum() * np.log(unit))
         return cls(
             r=r,
             alpha=alpha * unit,
             a=a,
             b=b,
-            log_likelihood=found.average_log_likelihood * len(x) - per_unit,
+            log_likelihood=found.average_log_likelihood * len(x) + change_of_unit,
             clients=len(x),
             converged=True,
         )
 
-    def probability_alive(self, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> Floats:
+    def probability_alive(
+        self, frequency: npt.ArrayLike, recency: npt.ArrayLike, tenure: npt.ArrayLike
+    ) -> Floats:
         """Return the probability that a client with this history is still one.
 
-        Frequency, recency and tenure broadcast; the result has their shape. It is 1 where x is 0: in BG/NBD
-        nobody leaves except after a repeat purchase. Raises UnusableInput.
+        The arguments broadcast; the result has their shape. It is 1 where frequency is 0: in BG/NBD nobody
+        leaves except after a repeat purchase. Raises UnusableInput. Source: note 021 named above.
         """
-        return self._probability_alive(*_histories(x, t_x, T))
+        return self._probability_alive(*_histories(frequency, recency, tenure))
 
     def expected_purchases(
-        self, horizon: npt.ArrayLike, x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike
+        self,
+        horizon: npt.ArrayLike,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        tenure: npt.ArrayLike,
     ) -> Floats:
         """Return the purchases to expect in the next `horizon` periods from a client with this history.
 
-        All arguments broadcast; a new client is x = t_x = T = 0. Raises UnusableInput. Eq. 10 of the paper
-        named above, transformed as the module says.
+        The arguments broadcast; the result has their shape. A new client has 0 everywhere. Raises
+        UnusableInput. Source: eq. 10 of the paper named above, transformed as the module says.
         """
         h = floats("horizon", horizon, minimum=0)
-        x, t_x, T = _histories(x, t_x, T)
+        x, t_x, t = _histories(frequency, recency, tenure)
+        require_one_shape(horizon=h, frequency=x, recency=t_x, tenure=t)
         if abs(self.a - 1) < REMOVABLE or abs(self.a + self.b - 1) < REMOVABLE:
             below, above = 1 - 2 * REMOVABLE, 1 + 2 * REMOVABLE
-            if_alive = self._expected_if_alive(h, x, T, a=self.a * below, b=self.b * below) / 2
-            if_alive += self._expected_if_alive(h, x, T, a=self.a * above, b=self.b * above) / 2
+            if_alive = self._expected_if_alive(h, x, t, a=self.a * below, b=self.b * below) / 2
+            if_alive += self._expected_if_alive(h, x, t, a=self.a * above, b=self.b * above) / 2
         else:
-            if_alive = self._expected_if_alive(h, x, T, a=self.a, b=self.b)
-        never_leaving = (self.r + x) * h / (self.alpha + T)
-        return np.asarray(np.clip(if_alive, 0, never_leaving) * self._probability_alive(x, t_x, T))
+            if_alive = self._expected_if_alive(h, x, t, a=self.a, b=self.b)
+        never_leaving = (self.r + x) * h / (self.alpha + t)
+        return np.asarray(np.clip(if_alive, 0, never_leaving) * self._probability_alive(x, t_x, t))
 
-    def _probability_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+    def _probability_alive(self, x: Floats, t_x: Floats, t: Floats) -> Floats:
         log_odds_gone = np.log(self.a / (self.b + np.maximum(x, 1) - 1))
-        log_odds_gone = log_odds_gone + (self.r + x) * np.log1p((T - t_x) / (self.alpha + t_x))
+        log_odds_gone = log_odds_gone + (self.r + x) * np.log1p((t - t_x) / (self.alpha + t_x))
         return np.asarray(np.where(x > 0, expit(-log_odds_gone), 1.0))
 
-    def _expected_if_alive(self, h: Floats, x: Floats, T: Floats, *, a: float, b: float) -> Floats:
-        z = h / (self.alpha + T + h)
+    def _expected_if_alive(self, h: Floats, x: Floats, t: Floats, *, a: float, b: float) -> Floats:
+        z = h / (self.alpha + t + h)
         c = a + b + x - 1
         stays = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(a + b - 1 - self.r, a - 1, c, z)
         return np.asarray(c / (a - 1) * (1 - stays))
@@ -151,17 +163,22 @@ class FoldedHistories:
     single_clients: Floats
     x: Floats  # distinct histories of those who did, and how many clients have each
     t_x: Floats
-    T: Floats
+    t: Floats
     clients: Floats
 
     @classmethod
-    def fold(cls, x: Floats, t_x: Floats, T: Floats) -> Self:
+    def fold(cls, x: Floats, t_x: Floats, t: Floats) -> Self:
         """Fold checked columns of shape (clients,)."""
         is_repeater = x > 0
-        (single_tenure,), single_clients = fold(T[~is_repeater])
-        (T, t_x, x), clients = fold(T[is_repeater], t_x[is_repeater], x[is_repeater])
+        (single_tenure,), single_clients = fold(t[~is_repeater])
+        (t, t_x, x), clients = fold(t[is_repeater], t_x[is_repeater], x[is_repeater])
         (frequency,), frequency_clients = fold(x, weights=clients)
-        return cls(frequency, frequency_clients, single_tenure, single_clients, x, t_x, T, clients)
+        return cls(frequency, frequency_clients, single_tenure, single_clients, x, t_x, t, clients)
+
+    def start(self) -> Floats:
+        """Return parameters to start from: the right number of purchases per period, plain guesses else."""
+        periods = self.single_clients @ self.single_tenure + self.clients @ self.t
+        return np.array([0.5, 0.5 * periods / (self.clients @ self.x), 1.0, 2.0])
 
     def average_log_likelihood(self, log_parameters: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood per client and its gradient in the logs of r, alpha, a, b."""
@@ -181,7 +198,7 @@ class FoldedHistories:
         d_r -= self.single_clients @ waited
         d_alpha = r * (self.single_clients @ (self.single_tenure / (alpha * (alpha + self.single_tenure))))
 
-        rx, until_now, until_last = r + self.x, alpha + self.T, alpha + self.t_x
+        rx, until_now, until_last = r + self.x, alpha + self.t, alpha + self.t_x
         log_now = np.log(until_now)
         silence = log_now - np.log(until_last)
         log_odds_gone = np.log(a / (b + self.x - 1)) + rx * silence
@@ -197,16 +214,14 @@ class FoldedHistories:
         return float(value / total), gradient / total
 
 
-def _histories(x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
-    frequency = frequencies("frequency", x)
-    recency, tenure = floats("recency", t_x, minimum=0), floats("tenure", T, minimum=0)
-    try:
-        is_late, is_odd = recency > tenure, (frequency > 0) != (recency > 0)
-        np.broadcast_shapes(frequency.shape, tenure.shape)
-    except ValueError as error:
-        raise UnusableInput("frequency, recency, tenure", "differ in shape") from error
-    if is_late.any():
+def _histories(
+    frequency: npt.ArrayLike, recency: npt.ArrayLike, tenure: npt.ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    x = frequencies("frequency", frequency)
+    t_x, t = floats("recency", recency, minimum=0), floats("tenure", tenure, minimum=0)
+    require_one_shape(frequency=x, recency=t_x, tenure=t)
+    if (t_x > t).any():
         raise UnusableInput("recency", "is longer than tenure")
-    if is_odd.any():
+    if ((x > 0) != (t_x > 0)).any():
         raise UnusableInput("recency", "must be above zero exactly where frequency is")
-    return frequency, recency, tenure
+    return x, t_x, t

@@ -46,6 +46,14 @@ def require_one_length(**columns: npt.NDArray[Any]) -> None:
         raise UnusableInput(", ".join(lengths), f"differ in length: {', '.join(map(str, lengths.values()))}")
 
 
+def require_one_shape(**columns: npt.NDArray[Any]) -> None:
+    """Raise UnusableInput unless the columns broadcast against each other."""
+    try:
+        np.broadcast_shapes(*(column.shape for column in columns.values()))
+    except ValueError as error:
+        raise UnusableInput(", ".join(columns), "differ in shape") from error
+
+
 def fold(*columns: Floats, weights: Floats | None = None) -> tuple[tuple[Floats, ...], Floats]:
     """Return the distinct rows of the columns in sorted order, and the number (or total weight) of each.
 

@@ -3,6 +3,8 @@
 Must not know gRPC kinds or reasons: the service translates these where it calls the model.
 """
 
+# ruff: noqa: N818 - errors are named after what went wrong, as everywhere in Carnet
+
 from collections.abc import Mapping
 
 

@@ -60,5 +60,5 @@ def maximise(objective: Objective, start: Floats, *, model: str, names: Sequence
         which = ", ".join(name for name, stuck in zip(names, at_bound, strict=True) if stuck)
         raise FitDidNotConverge(model, f"{which} ran to its bound", stopped_at=stopped_at)
     if not np.isfinite(found.fun) or not np.abs(found.jac).max() < FLAT:
-        raise FitDidNotConverge(model, f"the optimiser stopped early: {found.message}", stopped_at=stopped_at)
+        raise FitDidNotConverge(model, f"no maximum was reached ({found.message})", stopped_at=stopped_at)
     return Maximum(parameters, average_log_likelihood=-float(found.fun), evaluations=int(found.nfev))

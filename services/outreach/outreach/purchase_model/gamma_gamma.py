@@ -23,7 +23,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, expit, gammaln
 
-from outreach.purchase_model.columns import Floats, floats, fold, frequencies, require_one_length
+from outreach.purchase_model.columns import (
+    Floats,
+    floats,
+    fold,
+    frequencies,
+    require_one_length,
+    require_one_shape,
+)
 from outreach.purchase_model.errors import NotEnoughHistory, UnusableInput
 from outreach.purchase_model.fitting import maximise
 
@@ -71,7 +78,7 @@ class GammaGamma:
         if len(x) < needed:
             raise NotEnoughHistory("clients with a repeat purchase of value", found=len(x), needed=needed)
 
-        unit = float(np.exp(np.log(m).mean()))
+        unit = float(np.median(m))
         folded = FoldedSpend.fold(x, m / unit)
         start = np.array([4.0, 4.0, 1.0])
         found = maximise(folded.average_log_likelihood, start, model="Gamma-Gamma", names=PARAMETERS)
@@ -99,10 +106,8 @@ class GammaGamma:
         note named above.
         """
         x, m = frequencies("frequency", frequency), floats("mean_value", mean_value)
-        try:
-            is_spender = (x > 0) & (m > 0)
-        except ValueError as error:
-            raise UnusableInput("frequency, mean_value", "differ in shape") from error
+        require_one_shape(frequency=x, mean_value=m)
+        is_spender = (x > 0) & (m > 0)
         n = np.where(is_spender, x, 0.0)
         degrees = self.p * n + self.q - 1
         has_mean = degrees > 0

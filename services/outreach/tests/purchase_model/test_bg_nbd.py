@@ -1,4 +1,4 @@
-"""The buying rhythm: likelihood, fit, P(alive) and expected purchases against slower ways to the same numbers."""
+"""The buying rhythm: likelihood, fit, P(alive) and expectations against slower ways to the same numbers."""
 
 import numpy as np
 import pytest
@@ -11,36 +11,36 @@ from outreach.purchase_model import BgNbd, FitDidNotConverge, NotEnoughHistory, 
 from outreach.purchase_model.bg_nbd import FoldedHistories
 
 positive = st.floats(0.05, 20)
-models = st.builds(lambda r, alpha, a, b: model(r, alpha, a, b), positive, positive, positive, positive)
 
 
 def model(r: float, alpha: float, a: float, b: float) -> BgNbd:
     return BgNbd(r, alpha, a, b, log_likelihood=0.0, clients=0, converged=False)
 
 
+models = st.builds(model, positive, positive, positive, positive)
 CDNOW = model(0.243, 4.414, 0.793, 2.426)
 
 
 @st.composite
 def histories(draw, most: int = 30):
     x = draw(st.integers(0, most))
-    T = draw(st.floats(0.2, 200))
-    return x, (T * draw(st.floats(0.01, 1)) if x else 0.0), T
+    t = draw(st.floats(0.2, 200))
+    return x, (t * draw(st.floats(0.01, 1)) if x else 0.0), t
 
 
 def simulate(clients: int, r: float, alpha: float, a: float, b: float, seed: int):
     """Draw histories from the model itself, purchase by purchase."""
     rng = np.random.default_rng(seed)
     rate, leaving = rng.gamma(r, 1 / alpha, clients), rng.beta(a, b, clients)
-    T = rng.uniform(20, 60, clients)
+    t = rng.uniform(20, 60, clients)
     x, t_x, is_alive = np.zeros(clients), np.zeros(clients), np.ones(clients, dtype=bool)
     while is_alive.any():
         with np.errstate(divide="ignore"):
             following = t_x + rng.exponential(1, clients) / rate
-        is_alive &= following <= T
+        is_alive &= following <= t
         x, t_x = x + is_alive, np.where(is_alive, following, t_x)
         is_alive &= rng.random(clients) >= leaving
-    return x, t_x, T
+    return x, t_x, t
 
 
 # P(alive)
@@ -52,19 +52,20 @@ def test_the_probability_of_being_alive_is_a_probability(model, history):
 
 
 @given(models, st.floats(0, 500))
-def test_nobody_without_a_repeat_purchase_has_left(model, T):
-    assert model.probability_alive(0, 0, T) == 1
+def test_nobody_without_a_repeat_purchase_has_left(model, t):
+    assert model.probability_alive(0, 0, t) == 1
 
 
 @given(models, histories(), st.floats(0, 100))
 def test_silence_never_makes_a_client_more_alive(model, history, silence):
-    x, t_x, T = history
-    assert model.probability_alive(x, t_x, T + silence) <= model.probability_alive(x, t_x, T)
+    x, t_x, t = history
+    assert model.probability_alive(x, t_x, t + silence) <= model.probability_alive(x, t_x, t)
 
 
 def test_a_frequent_client_gone_silent_is_less_alive_than_a_rare_one():
     frequent, rare = CDNOW.probability_alive([20, 1], 20, 39)
-    assert frequent < 0.01 < 0.5 < rare
+    assert frequent < 0.01
+    assert rare > 0.5
 
 
 def test_a_very_frequent_client_does_not_overflow():
@@ -74,16 +75,16 @@ def test_a_very_frequent_client_does_not_overflow():
 # expected purchases
 
 
-def numerically(m: BgNbd, horizon: float, x: float, t_x: float, T: float) -> float:
+def numerically(m: BgNbd, horizon: float, x: float, t_x: float, t: float) -> float:
     """Average (1 - E[exp(-rate leaving horizon)]) / leaving over what the history says of her leaving."""
 
     def given_leaving(p: float) -> float:
         if p == 0:
-            return (m.r + x) * horizon / (m.alpha + T)
-        return -np.expm1(-(m.r + x) * np.log1p(p * horizon / (m.alpha + T))) / p
+            return (m.r + x) * horizon / (m.alpha + t)
+        return -np.expm1(-(m.r + x) * np.log1p(p * horizon / (m.alpha + t))) / p
 
     integral, _ = quad(given_leaving, 0, 1, weight="alg", wvar=(m.a - 1, m.b + x - 1), epsabs=0)
-    return float(integral / beta(m.a, m.b + x) * m.probability_alive(x, t_x, T))
+    return float(integral / beta(m.a, m.b + x) * m.probability_alive(x, t_x, t))
 
 
 @settings(deadline=None)
@@ -130,8 +131,8 @@ def test_arguments_broadcast():
 
 
 def sample(seed: int = 7, clients: int = 60):
-    x, t_x, T = simulate(clients, 0.6, 4, 0.8, 2.4, seed)
-    return np.tile(x, 3), np.tile(t_x, 3), np.tile(T, 3)
+    x, t_x, t = simulate(clients, 0.6, 4, 0.8, 2.4, seed)
+    return np.tile(x, 3), np.tile(t_x, 3), np.tile(t, 3)
 
 
 logs = st.floats(-3, 3)
@@ -161,11 +162,7 @@ def test_folding_does_not_change_the_likelihood(log_parameters):
 def test_the_order_of_clients_does_not_change_a_bit_of_the_fit():
     columns = simulate(2_000, 0.6, 4, 0.8, 2.4, seed=1)
     order = np.random.default_rng(0).permutation(2_000)
-    one, other = BgNbd.fit(*columns), BgNbd.fit(*(column[order] for column in columns))
-    # The start is a plain sum over clients, so the last bits may differ; the maximum does not.
-    assert (one.r, one.alpha, one.a, one.b) == pytest.approx(
-        (other.r, other.alpha, other.a, other.b), rel=1e-9
-    )
+    assert BgNbd.fit(*columns) == BgNbd.fit(*(column[order] for column in columns))
 
 
 def test_the_parameters_that_made_the_data_are_recovered():
@@ -202,8 +199,8 @@ def test_nobody_coming_back_is_not_enough_history_however_low_the_limits():
         BgNbd.fit([0], [0], [9], minimum_clients=0, minimum_repeaters=0)
 
 
-def test_clients_who_are_all_alike_make_the_fit_run_to_its_bounds():
-    with pytest.raises(FitDidNotConverge, match="bound") as refused:
+def test_clients_who_are_all_alike_have_no_fit():
+    with pytest.raises(FitDidNotConverge, match="ran to its bound") as refused:
         BgNbd.fit(np.full(500, 4), np.full(500, 38.0), np.full(500, 39.0))
     assert set(refused.value.stopped_at) == {"r", "alpha", "a", "b"}
 
@@ -233,6 +230,8 @@ def test_an_impossible_horizon_is_refused_by_name():
     for horizon, says in ((np.nan, "horizon holds NaN"), (-1, "horizon holds -1")):
         with pytest.raises(UnusableInput, match=says):
             CDNOW.expected_purchases(horizon, 1, 1, 2)
+    with pytest.raises(UnusableInput, match="differ in shape"):
+        CDNOW.expected_purchases([1, 2, 3], [1, 1], [1, 1], 2)
 
 
 def test_columns_of_unequal_length_are_refused():

@@ -77,17 +77,20 @@ def test_the_gradient_equals_finite_differences(log_parameters):
 
 @given(st.tuples(logs, logs, logs))
 def test_folding_does_not_change_the_likelihood(log_parameters):
-    x, m = simulate(60, 5, 4, 3, seed=3) at = np.array(log_parameters) once, thrice = FoldedSpend.fold(x,
-    m), FoldedSpend.fold(np.tile(x, 3), np.tile(m, 3)) one_by_one = [FoldedSpend.fold(x[i : i + 1], m[i : i
-    + 1]).average_log_likelihood(at)[0] for i in range(60)] assert len(thrice.x) == len(once.x) assert
-    thrice.average_log_likelihood(at)[0] == pytest.approx(np.mean(one_by_one), rel=1e-12)
+    x, m = simulate(60, 5, 4, 3, seed=3)
+    at = np.array(log_parameters)
+    once, thrice = FoldedSpend.fold(x, m), FoldedSpend.fold(np.tile(x, 3), np.tile(m, 3))
+    one_by_one = [
+        FoldedSpend.fold(x[i : i + 1], m[i : i + 1]).average_log_likelihood(at)[0] for i in range(60)
+    ]
+    assert len(thrice.x) == len(once.x)
+    assert thrice.average_log_likelihood(at)[0] == pytest.approx(np.mean(one_by_one), rel=1e-12)
 
 
-def test_the_order_of_clients_does_not_change_the_fit():
+def test_the_order_of_clients_does_not_change_a_bit_of_the_fit():
     x, m = simulate(2_000, 6, 4, 15, seed=5)
     order = np.random.default_rng(0).permutation(2_000)
-    one, other = GammaGamma.fit(x, m), GammaGamma.fit(x[order], m[order])
-    assert (one.p, one.q, one.gamma) == pytest.approx((other.p, other.q, other.gamma), rel=1e-9)
+    assert GammaGamma.fit(x, m) == GammaGamma.fit(x[order], m[order])
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-9, 1e12])
@@ -114,8 +117,9 @@ def test_clients_without_repeat_or_without_value_do_not_enter_the_fit():
 
 @pytest.mark.parametrize("spenders", [0, 1, 49])
 def test_too_few_spenders_are_not_enough_history(spenders):
-    x = np.repeat([1, 0], [spenders, 500]) with pytest.raises(NotEnoughHistory, match=f"{spenders} clients
-    with a repeat purchase of value, at least 50"):
+    x = np.repeat([1, 0], [spenders, 500])
+    says = f"{spenders} clients with a repeat purchase of value, at least 50"
+    with pytest.raises(NotEnoughHistory, match=says):
         GammaGamma.fit(x, x * 10.0)
 
 
@@ -124,8 +128,8 @@ def test_refunds_only_are_not_enough_history():
         GammaGamma.fit(np.full(500, 2), np.full(500, -10.0))
 
 
-def test_clients_who_all_spend_the_same_make_the_fit_run_to_its_bounds():
-    with pytest.raises(FitDidNotConverge, match="bound") as refused:
+def test_clients_who_all_spend_the_same_have_no_fit():
+    with pytest.raises(FitDidNotConverge) as refused:
         GammaGamma.fit(np.full(500, 2), np.full(500, 10.0))
     assert set(refused.value.stopped_at) == {"p", "q", "gamma"}
 

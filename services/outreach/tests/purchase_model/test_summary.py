@@ -97,14 +97,22 @@ def test_amounts_near_the_end_of_float_are_summed_or_refused():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (([0], [0], [np.nan]), "amount holds NaN"), (([0], [0], [np.inf]), "amount holds an infinite"),
-        (([0], [0], ["ten"]), "amount must hold numbers"), (([0], [np.nan], [1]), "day holds NaN"), (([0],
-        [0.5], [1]), "day must hold whole numbers"), (([0], [object()], [1]), "day must hold whole numbers
-        or calendar days"), (([0], np.array(["NaT"], dtype="datetime64[D]"), [1]), "day holds NaT"), (([-1],
-        [0], [1]), "client holds a negative"), (([0.5], [0], [1]), "client must hold whole numbers"), (([0,
-        1], [0], [1]), "client, day, amount differ in length: 2, 1, 1"), (([[0]], [0], [1]), "client must
-        have one dimension"), (([2**62], [0], [1]), "client, day reach too far"), (([0],
-        np.array(["1997-01-01"], dtype="datetime64[D]"), [1]), "observed_until must be a calendar day"),
+        (([0], [0], [np.nan]), "amount holds NaN"),
+        (([0], [0], [np.inf]), "amount holds an infinite"),
+        (([0], [0], ["ten"]), "amount must hold numbers"),
+        (([0], [np.nan], [1]), "day holds NaN"),
+        (([0], [0.5], [1]), "day must hold whole numbers"),
+        (([0], [object()], [1]), "day must hold whole numbers or calendar days"),
+        (([0], np.array(["NaT"], dtype="datetime64[D]"), [1]), "day holds NaT"),
+        (([-1], [0], [1]), "client holds a negative"),
+        (([0.5], [0], [1]), "client must hold whole numbers"),
+        (([0, 1], [0], [1]), "client, day, amount differ in length: 2, 1, 1"),
+        (([[0]], [0], [1]), "client must have one dimension"),
+        (([2**62], [0], [1]), "client, day reach too far"),
+        (
+            ([0], np.array(["1997-01-01"], dtype="datetime64[D]"), [1]),
+            "observed_until must be a calendar day",
+        ),
     ],
 )
 def test_what_cannot_be_placed_is_refused_by_name(arguments, says):
