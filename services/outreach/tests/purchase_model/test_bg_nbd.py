@@ -10,6 +10,7 @@ from scipy.special import beta
 from outreach.purchase_model import BgNbd, FitDidNotConverge, NotEnoughHistory, UnusableInput
 from outreach.purchase_model.bg_nbd import FoldedHistories
 
+unhurried = settings(deadline=None)  # a busy machine is not a fault of the model
 positive = st.floats(0.05, 20)
 
 
@@ -46,16 +47,19 @@ def simulate(clients: int, r: float, alpha: float, a: float, b: float, seed: int
 # P(alive)
 
 
+@unhurried
 @given(models, histories())
 def test_the_probability_of_being_alive_is_a_probability(model, history):
     assert 0 <= model.probability_alive(*history) <= 1
 
 
+@unhurried
 @given(models, st.floats(0, 500))
 def test_nobody_without_a_repeat_purchase_has_left(model, t):
     assert model.probability_alive(0, 0, t) == 1
 
 
+@unhurried
 @given(models, histories(), st.floats(0, 100))
 def test_silence_never_makes_a_client_more_alive(model, history, silence):
     x, t_x, t = history
@@ -87,7 +91,7 @@ def numerically(m: BgNbd, horizon: float, x: float, t_x: float, t: float) -> flo
     return float(integral / beta(m.a, m.b + x) * m.probability_alive(x, t_x, t))
 
 
-@settings(deadline=None)
+@unhurried
 @given(models, histories(), st.floats(0.01, 100))
 def test_expected_purchases_equal_the_integral_they_stand_for(model, history, horizon):
     expected = model.expected_purchases(horizon, *history)
@@ -103,12 +107,14 @@ def test_the_removable_poles_of_the_formula_are_removed(nearby, a, b, x):
     assert near.expected_purchases(13, *history) == pytest.approx(numerically(near, 13, *history), rel=1e-7)
 
 
+@unhurried
 @given(models, histories(), st.floats(0, 100), st.floats(0, 100))
 def test_a_longer_horizon_never_expects_less(model, history, horizon, more):
     shorter, longer = model.expected_purchases([horizon, horizon + more], *history)
     assert 0 <= shorter <= longer + 1e-9
 
 
+@unhurried
 @given(models, histories())
 def test_no_horizon_expects_nothing(model, history):
     assert model.expected_purchases(0, *history) == 0
@@ -138,6 +144,7 @@ def sample(seed: int = 7, clients: int = 60):
 logs = st.floats(-3, 3)
 
 
+@unhurried
 @given(st.tuples(logs, logs, logs, logs))
 def test_the_gradient_equals_finite_differences(log_parameters):
     at, folded = np.array(log_parameters), FoldedHistories.fold(*sample())
@@ -147,6 +154,7 @@ def test_the_gradient_equals_finite_differences(log_parameters):
         assert gradient[i] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
 
+@unhurried
 @given(st.tuples(logs, logs, logs, logs))
 def test_folding_does_not_change_the_likelihood(log_parameters):
     columns, at = sample(), np.array(log_parameters)

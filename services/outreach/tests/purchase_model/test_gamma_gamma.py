@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import gamma as gamma_distribution
@@ -10,6 +10,7 @@ from scipy.stats import gamma as gamma_distribution
 from outreach.purchase_model import FitDidNotConverge, GammaGamma, NotEnoughHistory, UnusableInput
 from outreach.purchase_model.gamma_gamma import FoldedSpend
 
+unhurried = settings(deadline=None)  # a busy machine is not a fault of the model
 parameter = st.floats(0.1, 30)
 
 
@@ -37,6 +38,7 @@ def test_the_expectation_equals_the_integral_over_a_clients_own_rate():
     assert CDNOW.expected_value(x, m) == pytest.approx(integral, rel=1e-8)
 
 
+@unhurried
 @given(parameter, st.floats(1.1, 30), parameter, st.integers(1, 50), st.floats(0.01, 1e6))
 def test_the_expectation_lies_between_the_clients_mean_and_the_chains(p, q, gamma, x, m):
     spend = model(p, q, gamma)
@@ -66,6 +68,7 @@ def test_a_mean_that_does_not_exist_is_infinite():
 logs = st.floats(-3, 3)
 
 
+@unhurried
 @given(st.tuples(logs, logs, logs))
 def test_the_gradient_equals_finite_differences(log_parameters):
     at, folded = np.array(log_parameters), FoldedSpend.fold(*simulate(80, 5, 4, 3, seed=3))
@@ -75,6 +78,7 @@ def test_the_gradient_equals_finite_differences(log_parameters):
         assert gradient[i] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
 
+@unhurried
 @given(st.tuples(logs, logs, logs))
 def test_folding_does_not_change_the_likelihood(log_parameters):
     x, m = simulate(60, 5, 4, 3, seed=3)

@@ -4,11 +4,12 @@ from datetime import date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.purchase_model import UnusableInput, summarise
 
+unhurried = settings(deadline=None)  # a busy machine is not a fault of the model
 transactions = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 60), st.integers(-500, 5000)), min_size=1, max_size=60
 )
@@ -131,6 +132,7 @@ def test_a_moment_within_the_last_day_still_counts_that_day():
     assert row(summary)[:3] == (1, 1, 1)
 
 
+@unhurried
 @given(transactions, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rows, random):
     shuffled = random.sample(rows, len(rows))
@@ -140,6 +142,7 @@ def test_the_order_of_rows_does_not_matter(rows, random):
         assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
+@unhurried
 @given(transactions)
 def test_a_summary_is_always_a_history_the_models_accept(rows):
     summary = summarise(*zip(*rows, strict=True), observed_until=50)
@@ -148,6 +151,7 @@ def test_a_summary_is_always_a_history_the_models_accept(rows):
     assert (summary.mean_value[summary.frequency == 0] == 0).all()
 
 
+@unhurried
 @given(transactions)
 def test_the_summary_equals_a_plain_loop(rows):
     expected = {}
