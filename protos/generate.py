@@ -53,7 +53,11 @@ def generate(output: Path) -> None:
         run_protoc(*inputs, f"--grpc_python_out={output}", f"--mypy_grpc_out=quiet:{output}", *services)
         descriptors = output / "carnet" / "descriptors.binpb"
         run_protoc(
-            *inputs, "--include_imports", "--include_source_info", f"--descriptor_set_out={descriptors}", *files
+            *inputs,
+            "--include_imports",
+            "--include_source_info",
+            f"--descriptor_set_out={descriptors}",
+            *files,
         )
     for folder in GENERATED:
         for directory in [output / folder, *(path for path in (output / folder).rglob("*") if path.is_dir())]:

@@ -142,7 +142,9 @@ class CallerVerifier:
             raise unauthenticated("CALLER_FORGED", "The caller context is not genuine.") from error
         bound = self._bounds[issuer]
         if "*" not in bound and (caller.role != "service" or not caller.scopes <= bound):
-            raise unauthenticated("CALLER_FORGED", "The caller context claims more than its signer may grant.")
+            raise unauthenticated(
+                "CALLER_FORGED", "The caller context claims more than its signer may grant."
+            )
         return caller, float(claims["exp"])
 
 

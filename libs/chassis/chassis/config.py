@@ -27,12 +27,20 @@ class ServiceSettings(BaseSettings):
     grpc_address: str = Field(description="host:port to serve gRPC on")
     metrics_address: str = Field(description="host:port of /metrics, /healthz and /readyz")
     signing_key: str = Field(description="the service's own private Ed25519 key, a JWK as JSON")
-    caller_keys: str = Field(description="public keys of all services, a JWK set as JSON; each with its scopes")
+    caller_keys: str = Field(
+        description="public keys of all services, a JWK set as JSON; each with its scopes"
+    )
     log_format: str = Field("json", pattern="^(json|text)$", description="json for machines, text for people")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
-    otlp_endpoint: str = Field("", description="host:port of an OpenTelemetry collector; empty sends no traces")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
+    otlp_endpoint: str = Field(
+        "", description="host:port of an OpenTelemetry collector; empty sends no traces"
+    )
     database_pool_size: int = Field(10, ge=2, le=100, description="most connections that one process holds")
-    stream_replicas: int = Field(1, ge=1, le=5, description="copies of the service's stream; three in a cluster")
+    stream_replicas: int = Field(
+        1, ge=1, le=5, description="copies of the service's stream; three in a cluster"
+    )
     drain_seconds: float = Field(10.0, ge=0, le=120, description="time that running calls get at shutdown")
 
 
@@ -60,5 +68,7 @@ def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> 
             faults.append(f"{_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
         read = None
     if faults or read is None:
-        raise ConfigError("The configuration has faults:\n" + "\n".join(f"  {fault}" for fault in sorted(faults)))
+        raise ConfigError(
+            "The configuration has faults:\n" + "\n".join(f"  {fault}" for fault in sorted(faults))
+        )
     return read

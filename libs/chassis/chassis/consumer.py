@@ -177,7 +177,9 @@ class Consumer:
         try:
             envelope = unwrap(message.headers, message.data)
         except ValueError as error:
-            envelope = Envelope(new_id("evt"), "undecodable", "unknown", dict(message.headers or {}), message.data)
+            envelope = Envelope(
+                new_id("evt"), "undecodable", "unknown", dict(message.headers or {}), message.data
+            )
             await self._bury(message, envelope, f"UNDECODABLE: {error}")
             return
         try:
@@ -209,7 +211,9 @@ class Consumer:
         """Run the handler of one event; return `handled` or `duplicate`. Raises what the handler raises."""
         found = self._messages.get(envelope.event_type)
         if found is None:
-            raise ServiceError(Kind.INVALID, "EVENT_TYPE_UNKNOWN", f"{envelope.event_type} has no handler here.")
+            raise ServiceError(
+                Kind.INVALID, "EVENT_TYPE_UNKNOWN", f"{envelope.event_type} has no handler here."
+            )
         kind, handler = found
         event = kind.FromString(envelope.body)
         work.begin_work(envelope.correlation_id, envelope.event_id)
@@ -224,7 +228,9 @@ class Consumer:
             except _AlreadyHandled:
                 return "duplicate"
         if not delivery.is_settled:
-            raise RuntimeError(f"the handler of {envelope.event_type} neither made its effect nor ignored the event")
+            raise RuntimeError(
+                f"the handler of {envelope.event_type} neither made its effect nor ignored the event"
+            )
         return "handled"
 
     async def _bury(self, message: Msg, envelope: Envelope, reason: str) -> None:
@@ -251,7 +257,7 @@ class Consumer:
         except ServiceError:
             await message.nak(delay=_BACKOFF[-1])  # it cannot even be kept: it stays on the stream
             return
-        DEAD_LETTERS.labels(self.durable, reason.split(":")[0]).inc()
+        DEAD_LETTERS.labels(self.durable, reason.split(":", maxsplit=1)[0]).inc()
         CONSUMED.labels(self.durable, "dead").inc()
         await message.term()
 

@@ -1,4 +1,4 @@
-"""What travels with a unit of work beside the caller: correlation, cause, deadline. Must stay a handful of variables."""
+"""What travels with a unit of work beside the caller: correlation, cause, deadline. Must stay a few variables."""
 
 import time
 from contextvars import ContextVar

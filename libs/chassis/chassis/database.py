@@ -45,7 +45,9 @@ class RequestKey:
         bare = type(request)()
         bare.CopyFrom(request)
         bare.ClearField("request_id")
-        digest = hashlib.sha256(request.DESCRIPTOR.full_name.encode() + bare.SerializeToString(deterministic=True))
+        digest = hashlib.sha256(
+            request.DESCRIPTOR.full_name.encode() + bare.SerializeToString(deterministic=True)
+        )
         return cls(request_id=getattr(request, "request_id"), fingerprint=digest.hexdigest())  # noqa: B009
 
 
@@ -60,7 +62,9 @@ class Transaction:
         self._outgoing: list[Envelope] = []
 
     async def execute(
-        self, statement: Executable | str, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+        self,
+        statement: Executable | str,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
         """Run one statement; a string is SQL with `:name` parameters."""
         return await self.connection.execute(
@@ -217,7 +221,10 @@ class translated_outages:  # noqa: N801 - reads as a verb phrase at its only kin
             raise unavailable("database") from error
         if state in _COLLISIONS:
             raise ServiceError(
-                Kind.CONFLICT, "TRY_AGAIN", "Somebody changed the same thing at this moment. Try again.", retry_after=0.2
+                Kind.CONFLICT,
+                "TRY_AGAIN",
+                "Somebody changed the same thing at this moment. Try again.",
+                retry_after=0.2,
             ) from error
 
 

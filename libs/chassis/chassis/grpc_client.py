@@ -39,10 +39,10 @@ _SERVICE_CONFIG = json.dumps(
 
 def _outgoing(details: ClientCallDetails, *, bounded: bool) -> ClientCallDetails:
     metadata = Metadata(*(details.metadata or ()))
-    if METADATA_KEY not in metadata and (caller := find_caller()) is not None:
-        metadata[METADATA_KEY] = caller.token
-    if work.CORRELATION_KEY not in metadata and (correlation := work.correlation_id()):
-        metadata[work.CORRELATION_KEY] = correlation
+    if (caller := find_caller()) is not None and metadata.get(METADATA_KEY) is None:
+        metadata.add(METADATA_KEY, caller.token)
+    if (correlation := work.correlation_id()) and metadata.get(work.CORRELATION_KEY) is None:
+        metadata.add(work.CORRELATION_KEY, correlation)
     timeout = details.timeout
     if bounded:
         timeout = work.seconds_left(DEFAULT_TIMEOUT if timeout is None else timeout)
@@ -95,5 +95,5 @@ def open_channel(address: str) -> grpc.aio.Channel:
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.enable_http_proxy", 0),
         ],
-        interceptors=[*ours, *aio_client_interceptors()],
+        interceptors=[*ours, *aio_client_interceptors()],  # type: ignore[no-untyped-call]
     )

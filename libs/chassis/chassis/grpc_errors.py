@@ -37,7 +37,9 @@ def status_of(error: ServiceError) -> status_pb2.Status:
     """Return the rich status of an error: reason and metadata, field violations, time to wait."""
     status = status_pb2.Status(code=code_pb2.Code.Value(CODES[error.kind].name), message=error.message)
 
-    def attach(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> None:
+    def attach(
+        detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+    ) -> None:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
@@ -66,7 +68,9 @@ def error_of(failure: grpc.aio.AioRpcError) -> ServiceError:
     status = rpc_status.from_call(failure) if failure.trailing_metadata() else None  # type: ignore[arg-type]
     if status is None:
         if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
-            reason = "DEADLINE_EXCEEDED" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "SERVICE_UNAVAILABLE"
+            reason = (
+                "DEADLINE_EXCEEDED" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "SERVICE_UNAVAILABLE"
+            )
             return ServiceError(
                 Kind.UNAVAILABLE, reason, "A part of the platform did not answer in time.", retry_after=1.0
             )
@@ -75,7 +79,11 @@ def error_of(failure: grpc.aio.AioRpcError) -> ServiceError:
     violations: list[Violation] = []
     retry_after: float | None = None
     for detail in status.details:
-        info, bad, wait = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        info, bad, wait = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
         if detail.Unpack(info):
             reason, metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad):

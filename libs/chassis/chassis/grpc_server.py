@@ -50,7 +50,7 @@ class _Guard(grpc.aio.ServerInterceptor):
         if access is None or handler is None:  # health and reflection, or no such RPC
             return handler
         method = handler_call_details.method
-        metadata = {key: value for key, value in handler_call_details.invocation_metadata or ()}
+        metadata = dict(handler_call_details.invocation_metadata or ())
         wrap = self._streaming if handler.response_streaming else self._unary
         behaviour = (
             (handler.stream_stream if handler.request_streaming else handler.unary_stream)
@@ -69,7 +69,9 @@ class _Guard(grpc.aio.ServerInterceptor):
         )
         return guarded
 
-    def _admit(self, access: Access, metadata: Mapping[str, Any], context: _Context, *, bounded: bool) -> None:
+    def _admit(
+        self, access: Access, metadata: Mapping[str, Any], context: _Context, *, bounded: bool
+    ) -> None:
         work.begin_work(str(metadata.get(work.CORRELATION_KEY, "")))
         remaining = context.time_remaining()
         if bounded:
@@ -194,7 +196,10 @@ class GrpcServer:
     async def start(self) -> None:
         """Listen; `port` then says where. Raises RuntimeError when the address is taken."""
         self._server = server = grpc.aio.server(
-            interceptors=[aio_server_interceptor(), _Guard(self._access, self._verifier)],
+            interceptors=[
+                aio_server_interceptor(),  # type: ignore[no-untyped-call]
+                _Guard(self._access, self._verifier),
+            ],
             options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
         )
         for register in self._register:

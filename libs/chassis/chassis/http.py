@@ -1,6 +1,7 @@
 """A small HTTP server as a component, and the one that every service has for operators. No business route in here."""
 
 import asyncio
+from contextlib import nullcontext
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -56,8 +57,6 @@ class _Server(uvicorn.Server):
 
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """Leave signals to the runtime."""
-        from contextlib import nullcontext
-
         return nullcontext()
 
 

@@ -1,6 +1,7 @@
 """The relay: hands committed events to the broker, in order, and remembers which ones it confirmed.
 
-Replicas of a service elect one relay by a session lock, so that order holds and nothing is leased. Must not decode events.
+Replicas of a service elect one relay by a session lock, so that order holds and nothing is leased.
+Must not decode events.
 """
 
 import asyncio
@@ -21,7 +22,9 @@ from chassis.telemetry import OUTBOX_FAILURES, OUTBOX_PUBLISHED, OUTBOX_WAITING
 _BATCH = 500
 _WINDOW = 100  # publishes under way at once
 _POLL_SECONDS = 0.5  # for rows that another replica committed
-_KEEP = timedelta(hours=24)  # published rows stay replayable: a broker's confirmation is no permission to forget
+_KEEP = timedelta(
+    hours=24
+)  # published rows stay replayable: a broker's confirmation is no permission to forget
 _KEEP_REQUESTS = timedelta(days=30)
 _LOCK = 716254
 
@@ -34,7 +37,9 @@ class OutboxRelay:
 
     name = "outbox relay"
 
-    def __init__(self, database: Database, broker: Broker, *, stream: str, replicas: int, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, broker: Broker, *, stream: str, replicas: int, clock: Clock
+    ) -> None:
         self._database = database
         self._broker = broker
         self._stream = stream
@@ -44,8 +49,8 @@ class OutboxRelay:
     async def run(self) -> None:
         """Relay for ever. Raises whatever stops it; the runtime starts it again."""
         await self._broker.declare_stream(self._stream, replicas=self._replicas)
-        async with self._database.engine.connect() as leader:
-            leader = await leader.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._database.engine.connect() as session:
+            leader = await session.execution_options(isolation_level="AUTOCOMMIT")
             while not (await leader.execute(text(f"select pg_try_advisory_lock({_LOCK})"))).scalar_one():
                 await asyncio.sleep(_POLL_SECONDS)
             try:
@@ -114,7 +119,9 @@ class OutboxRelay:
             return_exceptions=True,
         )
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
-        confirmed = [row.position for row, answer in zip(rows, answers, strict=True) if answer not in failures]
+        confirmed = [
+            row.position for row, answer in zip(rows, answers, strict=True) if answer not in failures
+        ]
         if failures:
             # Later ones may have arrived before the failed ones are repeated: order is promised per entity, by version.
             async with self._database.platform_transaction() as connection:

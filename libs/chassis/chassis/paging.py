@@ -22,7 +22,9 @@ def encode_page_token(*key: str | int | float) -> str:
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_page_token(token: str, *types: type[str] | type[int] | type[float]) -> tuple[str | int | float, ...] | None:
+def decode_page_token(
+    token: str, *types: type[str] | type[int] | type[float]
+) -> tuple[str | int | float, ...] | None:
     """Return the sort key in `token`, or None for the first page. Raises INVALID on `page_token` for a made-up one."""
     if not token:
         return None

@@ -1,6 +1,6 @@
 """Put one service together: the parts that none may lack, in the order in which they start, and its command line.
 
-    python -m <service> serve | migrate | dead-letters list | dead-letters replay | republish --hours N
+python -m <service> serve | migrate | dead-letters list | dead-letters replay | republish --hours N
 """
 
 import argparse
@@ -92,7 +92,11 @@ class Foundation:
             for stream in sorted({stream_of(event_type_of(message)) for message in subscription.handlers})
         ]
         relay = OutboxRelay(
-            self.database, self.broker, stream=self.name.upper(), replicas=self.settings.stream_replicas, clock=self.clock
+            self.database,
+            self.broker,
+            stream=self.name.upper(),
+            replicas=self.settings.stream_replicas,
+            clock=self.clock,
         )
         server = GrpcServer(
             address=self.settings.grpc_address,

@@ -16,7 +16,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 # Every metric of the chassis stands here; a service keeps its own in its `telemetry` module, if it has any.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-GRPC_SECONDS = Histogram("grpc_server_call_seconds", "Time to answer an RPC.", ["method", "code"], buckets=_SECONDS)
+GRPC_SECONDS = Histogram(
+    "grpc_server_call_seconds", "Time to answer an RPC.", ["method", "code"], buckets=_SECONDS
+)
 OUTBOX_PUBLISHED = Counter("outbox_published_events", "Events handed to the broker.")
 OUTBOX_WAITING = Gauge("outbox_waiting_events", "Committed events that the broker has not confirmed yet.")
 OUTBOX_FAILURES = Counter("outbox_publish_failures", "Publishing rounds that failed and will be repeated.")
@@ -25,10 +27,14 @@ CONSUMER_LAG_SECONDS = Histogram(
     "consumer_lag_seconds", "From commit at the producer to handled here.", ["consumer"], buckets=_SECONDS
 )
 DEAD_LETTERS = Counter("consumer_dead_letters", "Events set aside for a person.", ["consumer", "reason"])
-TASK_CRASHES = Counter("background_task_crashes", "Background tasks that failed and were started again.", ["task"])
+TASK_CRASHES = Counter(
+    "background_task_crashes", "Background tasks that failed and were started again.", ["task"]
+)
 
 _REDACTED = "[redacted]"
-_SECRET_KEYS = re.compile(r"phone|email|password|secret|token|authorization|body|text|name$|note|wording", re.I)
+_SECRET_KEYS = re.compile(
+    r"phone|email|password|secret|token|authorization|body|text|name$|note|wording", re.I
+)
 _OPEN_KEYS = frozenset({"logger_name", "event_name"})
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{7,}\d(?![\w.-])")

@@ -19,6 +19,11 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.message import Message
+from jwt.algorithms import OKPAlgorithm
+from sqlalchemy import text
+
 from carnet_local.databases import (
     ServiceDatabase,
     clone_database,
@@ -27,11 +32,6 @@ from carnet_local.databases import (
     ensure_service_database,
 )
 from carnet_local.servers import running_servers
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from google.protobuf.message import Message
-from jwt.algorithms import OKPAlgorithm
-from sqlalchemy import text
-
 from chassis.caller import Caller, CallerSigner, set_caller
 from chassis.clock import FixedClock, SystemClock
 from chassis.config import ServiceSettings
@@ -42,15 +42,14 @@ from chassis.ids import new_id
 from chassis.migrations import upgrade
 from chassis.runtime import Component, start_all, stop_all
 from chassis.service import Service
+from chassis.testing_containers import container_servers
 
 NOON = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)  # a Tuesday; noon in New York
 SIGNERS = ("profiles", "outreach", "messaging", "waitlist", "appointments", "gateway")
 
 
-class TestServers(Protocol):
+class ServersUnderTest(Protocol):
     """What the tests need to know of the servers."""
-
-    __test__ = False
 
     @property
     def postgres_url(self) -> str: ...
@@ -60,11 +59,9 @@ class TestServers(Protocol):
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestServers]:
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServersUnderTest]:
     """Run Postgres, NATS with JetStream and Valkey for this test process."""
     if os.environ.get("CARNET_TEST_BACKEND", "embedded") == "containers":
-        from chassis.testing_containers import container_servers
-
         if shutil.which("docker") is None or not await _docker_answers():
             pytest.skip("CARNET_TEST_BACKEND=containers: there is no Docker engine here")
         async with container_servers() as started:
@@ -98,7 +95,9 @@ def keys() -> Keys:
         key = Ed25519PrivateKey.generate()
         signing[signer] = json.dumps({**OKPAlgorithm.to_jwk(key, as_dict=True), "kid": signer})
         scopes = ["*"] if signer == "gateway" else ["clients:read", "messages:send", "messages:read"]
-        public.append({**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": signer, "scopes": scopes})
+        public.append(
+            {**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": signer, "scopes": scopes}
+        )
     return Keys(signing, json.dumps({"keys": public}))
 
 
@@ -115,14 +114,18 @@ class MakeDatabase(Protocol):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def make_database(servers: TestServers) -> AsyncIterator[MakeDatabase]:
+async def make_database(servers: ServersUnderTest) -> AsyncIterator[MakeDatabase]:
     """Return a function that clones a service's migrated template; the clones go when the module is through."""
     made: list[str] = []
 
     async def make(service: str, versions: Path) -> ServiceDatabase:
         template = f"template_{service}"
         owner = await ensure_service_database(
-            servers.postgres_url, service, owner_password="owner", runtime_password="runtime", database=template
+            servers.postgres_url,
+            service,
+            owner_password="owner",
+            runtime_password="runtime",
+            database=template,
         )
         await upgrade(versions, owner.owner_url)
         name = new_id(service)
@@ -159,7 +162,13 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def settings_for(
-    kind: type[Settings], service: str, *, database: ServiceDatabase, servers: TestServers, keys: Keys, **more: object
+    kind: type[Settings],
+    service: str,
+    *,
+    database: ServiceDatabase,
+    servers: ServersUnderTest,
+    keys: Keys,
+    **more: object,
 ) -> Settings:
     """Return a service's settings for tests: own database, ports chosen freely."""
     return kind.model_validate(
@@ -182,7 +191,9 @@ async def running(service: Service, *, without: tuple[str, ...] = ()) -> AsyncIt
 
     Components whose name starts with one of `without` stay out, such as `"consumer"`.
     """
-    components: list[Component] = [part for part in service.components if not part.name.startswith(without or ("-",))]
+    components: list[Component] = [
+        part for part in service.components if not part.name.startswith(without or ("-",))
+    ]
     await start_all(components)
     try:
         yield f"127.0.0.1:{service.server.port}"
@@ -220,9 +231,7 @@ async def channel_to(address: str) -> AsyncIterator[Any]:
         await channel.close()
 
 
-async def eventually(
-    predicate: Callable[[], Any | Awaitable[Any]], *, within: float = 10.0
-) -> Any:
+async def eventually(predicate: Callable[[], Any | Awaitable[Any]], *, within: float = 10.0) -> Any:
     """Wait until `predicate` (plain or async) returns something true, and return that; fail after `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while True:

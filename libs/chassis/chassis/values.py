@@ -38,13 +38,16 @@ def date_of(value: Date, field: str) -> date:
     try:
         return date(value.year, value.month, value.day)
     except ValueError as error:
-        raise invalid(field, f"{value.year:04}-{value.month:02}-{value.day:02} is not a day of the calendar") from error
+        raise invalid(
+            field, f"{value.year:04}-{value.month:02}-{value.day:02} is not a day of the calendar"
+        ) from error
 
 
 def minor_of(value: Money, field: str) -> tuple[int, str]:
     """Return the amount in minor units and its currency.
 
-    Raises INVALID on `field` for an unknown currency, units and nanos of different sign, and fractions of the minor unit.
+    Raises INVALID on `field` for an unknown currency, units and nanos of different sign, and fractions of the
+    minor unit.
     """
     if value.currency_code not in _CURRENCIES:
         raise invalid(f"{field}.currency_code", "is not an ISO 4217 currency")

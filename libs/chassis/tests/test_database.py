@@ -102,7 +102,9 @@ async def test_a_request_id_of_another_chain_is_free(database: Database) -> None
 
 
 async def test_a_postgres_that_is_not_there_is_an_outage() -> None:
-    async with opened("postgresql://x:y@127.0.0.1:1/x", source="waitlist", clock=FixedClock(NOON)) as database:
+    async with opened(
+        "postgresql://x:y@127.0.0.1:1/x", source="waitlist", clock=FixedClock(NOON)
+    ) as database:
         with pytest.raises(ServiceError) as refused:
             async with database.transaction("chn_one"):
                 pass

@@ -7,7 +7,7 @@ from toy import MakeToy, Toy
 
 from chassis.database import Database
 from chassis.errors import Kind, ServiceError, invalid
-from chassis.testing import SignIn, TestServers, channel_to, eventually, running
+from chassis.testing import SignIn, channel_to, eventually, running
 
 
 async def create(toy: Toy, count: int, *, request_id: str = "") -> list[str]:
@@ -49,13 +49,13 @@ async def write_only(toy: Toy, chain_id: str, name: str) -> None:
         tx.publish(events_pb2.InterestRegistered(interest_id=name), entity_id=name)
 
 
-async def test_a_committed_event_has_its_effect(make_toy: MakeToy, sign_in: SignIn, database: Database) -> None:
+async def test_a_committed_event_has_its_effect(
+    make_toy: MakeToy, sign_in: SignIn, database: Database
+) -> None:
     chain = sign_in("references:write", chain_id="chn_effect").chain_id
     await create(make_toy(), 3)
     async with running(make_toy().service):
-        assert await eventually(lambda: count(database, chain)) and await eventually(
-            lambda: _is(count(database, chain), 3)
-        )
+        await eventually(lambda: _is(count(database, chain), 3))
 
 
 async def _is(value, expected):  # type: ignore[no-untyped-def]
@@ -93,14 +93,19 @@ async def test_an_event_published_twice_has_one_effect(make_toy: MakeToy, databa
 
 async def test_a_transient_failure_is_tried_again(make_toy: MakeToy, database: Database) -> None:
     toy = make_toy()
-    toy.listener.failures = [ServiceError(Kind.UNAVAILABLE, "X_UNAVAILABLE", "Away."), RuntimeError("unforeseen")]
+    toy.listener.failures = [
+        ServiceError(Kind.UNAVAILABLE, "X_UNAVAILABLE", "Away."),
+        RuntimeError("unforeseen"),
+    ]
     async with running(toy.service):
         await write_only(toy, "chn_again", "int_1")
         await eventually(lambda: _is(count(database, "chn_again"), 1))
     assert await dead(database) == []
 
 
-async def test_a_refused_event_is_set_aside_and_can_be_replayed(make_toy: MakeToy, database: Database) -> None:
+async def test_a_refused_event_is_set_aside_and_can_be_replayed(
+    make_toy: MakeToy, database: Database
+) -> None:
     toy = make_toy()
     toy.listener.failures = [invalid("interest_id", "is no good")]
     async with running(toy.service):
@@ -128,8 +133,9 @@ async def test_two_replicas_share_the_work_and_make_each_effect_once(
 ) -> None:
     first, second = make_toy(), make_toy()
     second.settings = first.settings
-    async with running(first.service, without=("grpc", "operator")), running(
-        second.service, without=("grpc", "operator")
+    async with (
+        running(first.service, without=("grpc", "operator")),
+        running(second.service, without=("grpc", "operator")),
     ):
         await asyncio.gather(*(write_only(first, "chn_share", f"int_{n}") for n in range(40)))
         await eventually(lambda: _is(count(database, "chn_share"), 40))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from carnet.waitlist.v1 import waitlist_pb2, waitlist_pb2_grpc
-from toy import MakeToy, Toy
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from toy import MakeToy, Toy
 
 from chassis.caller import Caller, CallerSigner, set_caller
 from chassis.clock import FixedClock
@@ -18,8 +18,13 @@ from chassis.testing import Keys, SignIn, channel_to, running
 GET = waitlist_pb2.GetReferenceRequest(reference_id="ref_1")
 
 
-async def read(toy: Toy, request: waitlist_pb2.GetReferenceRequest = GET, timeout: float | None = None) -> None:
-    async with running(toy.service, without=("consumer", "outbox")) as address, channel_to(address) as channel:
+async def read(
+    toy: Toy, request: waitlist_pb2.GetReferenceRequest = GET, timeout: float | None = None
+) -> None:
+    async with (
+        running(toy.service, without=("consumer", "outbox")) as address,
+        channel_to(address) as channel,
+    ):
         await waitlist_pb2_grpc.WaitlistServiceStub(channel).GetReference(request, timeout=timeout)
 
 
@@ -114,7 +119,10 @@ async def test_the_path_of_a_violation_names_the_element(make_toy: MakeToy, sign
     sign_in("allocations:write")
     toy = make_toy()
     request = waitlist_pb2.ReceiveAllocationRequest(reference_id="r", store_id="s", serials=["ok", ""])
-    async with running(toy.service, without=("consumer", "outbox")) as address, channel_to(address) as channel:
+    async with (
+        running(toy.service, without=("consumer", "outbox")) as address,
+        channel_to(address) as channel,
+    ):
         with pytest.raises(ServiceError) as refused:
             await waitlist_pb2_grpc.WaitlistServiceStub(channel).ReceiveAllocation(request)
     assert [violation.field for violation in refused.value.violations] == ["serials[1]"]
@@ -155,19 +163,21 @@ async def test_another_chains_id_is_not_found(make_toy: MakeToy, sign_in: SignIn
 
 async def test_health_and_reflection_are_there(make_toy: MakeToy) -> None:
     toy = make_toy()
-    async with running(toy.service, without=("consumer", "outbox")) as address:
-        async with grpc.aio.insecure_channel(address) as channel:
-            health = await health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service="carnet.waitlist.v1.WaitlistService")
-            )
-            assert health.status == health_pb2.HealthCheckResponse.SERVING
+    async with (
+        running(toy.service, without=("consumer", "outbox")) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        health = await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(service="carnet.waitlist.v1.WaitlistService")
+        )
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
 
-            async def ask():  # type: ignore[no-untyped-def]
-                yield reflection_pb2.ServerReflectionRequest(list_services="")
+        async def ask():  # type: ignore[no-untyped-def]
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
 
-            async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(ask()):
-                names = {service.name for service in answer.list_services_response.service}
-                assert "carnet.waitlist.v1.WaitlistService" in names
+        async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(ask()):
+            names = {service.name for service in answer.list_services_response.service}
+            assert "carnet.waitlist.v1.WaitlistService" in names
 
 
 async def test_a_running_call_is_finished_before_the_server_stops(make_toy: MakeToy, sign_in: SignIn) -> None:
@@ -180,7 +190,10 @@ async def test_a_running_call_is_finished_before_the_server_stops(make_toy: Make
         await leave.wait()
 
     toy.servicer.behave = wait
-    async with running(toy.service, without=("consumer", "outbox")) as address, channel_to(address) as channel:
+    async with (
+        running(toy.service, without=("consumer", "outbox")) as address,
+        channel_to(address) as channel,
+    ):
         call = asyncio.ensure_future(waitlist_pb2_grpc.WaitlistServiceStub(channel).GetReference(GET))
         await entered.wait()
         stopping = asyncio.create_task(toy.service.server.stop())

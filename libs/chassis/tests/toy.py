@@ -15,7 +15,7 @@ from chassis.consumer import Delivery, Subscription
 from chassis.database import Database, RequestKey
 from chassis.ids import new_id
 from chassis.service import Foundation, Service
-from chassis.testing import Keys, MakeDatabase, TestServers, opened, settings_for
+from chassis.testing import Keys, MakeDatabase, ServersUnderTest, opened, settings_for
 
 VERSIONS = Path(__file__).parent / "versions"
 
@@ -83,7 +83,7 @@ MakeToy = Callable[[], Toy]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def toy_settings(make_database: MakeDatabase, servers: TestServers, keys: Keys) -> ServiceSettings:
+async def toy_settings(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys) -> ServiceSettings:
     """Return settings on a fresh database; streams are shared by the modules of a run."""
     made = await make_database("waitlist", VERSIONS)
     return settings_for(ServiceSettings, "waitlist", database=made, servers=servers, keys=keys)
