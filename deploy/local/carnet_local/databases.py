@@ -55,7 +55,7 @@ async def ensure_service_database(
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
             await connection.execute(f"CREATE DATABASE {name} OWNER {owner}")
         await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-        await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {runtime}")
+        await connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {runtime}")
         urls = ServiceDatabase(
             owner_url=database_url(superuser_url, name, role=owner, password=owner_password),
             runtime_url=database_url(superuser_url, name, role=runtime, password=runtime_password),
@@ -90,7 +90,9 @@ async def clone_database(superuser_url: str, template: str, name: str) -> None:
             template,
         )
         for grantee in grantees:
-            await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {_identifier(grantee['role'])}")
+            await connection.execute(
+                f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {_identifier(grantee['role'])}"
+            )
 
 
 async def drop_database(superuser_url: str, name: str) -> None:

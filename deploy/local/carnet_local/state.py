@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
+from carnet_local.caller_scopes import CALLER_SCOPES
 from carnet_local.errors import LocalFailure
 from carnet_local.nats_permissions import PERMISSIONS, SERVICES
 from carnet_local.ports import free_port, is_free
@@ -55,11 +56,16 @@ class State:
 
     @property
     def caller_keys(self) -> dict[str, Any]:
-        """The JWKS with every service's public key; the key id is the service's name."""
-        public = [
-            {name: value for name, value in key.items() if name != "d"} for key in self.signing_keys.values()
-        ]
-        return {"keys": public}
+        """The JWKS with every service's public key: the key id is its name, `scopes` is what it may claim."""
+        return {
+            "keys": [
+                {
+                    **{name: value for name, value in key.items() if name != "d"},
+                    "scopes": CALLER_SCOPES[service],
+                }
+                for service, key in self.signing_keys.items()
+            ]
+        }
 
     @property
     def api_url(self) -> str:

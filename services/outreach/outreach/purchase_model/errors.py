@@ -3,7 +3,6 @@
 Must not know gRPC kinds or reasons: the service translates these where it calls the model.
 """
 
-# ruff: noqa: N818 - errors are named after what went wrong, as everywhere in Carnet
 
 from collections.abc import Mapping
 
