@@ -24,6 +24,7 @@ from google.protobuf.message import Message
 from jwt.algorithms import OKPAlgorithm
 from sqlalchemy import text
 
+from carnet_local.caller_scopes import CALLER_SCOPES
 from carnet_local.databases import (
     ServiceDatabase,
     clone_database,
@@ -45,7 +46,6 @@ from chassis.service import Service
 from chassis.testing_containers import container_servers
 
 NOON = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)  # a Tuesday; noon in New York
-SIGNERS = ("profiles", "outreach", "messaging", "waitlist", "appointments", "gateway")
 
 
 class ServersUnderTest(Protocol):
@@ -91,10 +91,9 @@ def keys() -> Keys:
     """Make signing keys for this run; every signer but the gateway may claim service scopes only."""
     signing: dict[str, str] = {}
     public: list[dict[str, Any]] = []
-    for signer in SIGNERS:
+    for signer, scopes in CALLER_SCOPES.items():
         key = Ed25519PrivateKey.generate()
         signing[signer] = json.dumps({**OKPAlgorithm.to_jwk(key, as_dict=True), "kid": signer})
-        scopes = ["*"] if signer == "gateway" else ["clients:read", "messages:send", "messages:read"]
         public.append(
             {**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": signer, "scopes": scopes}
         )
