@@ -1,0 +1,31 @@
+"""References: the models of a brand that clients wait for. Must not know who waits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.errors import Kind, ServiceError
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model of a brand; `price_minor` is in minor units of `currency`, both None where no price is known."""
+
+    reference_id: str
+    brand_id: str
+    code: str
+    display_name: str
+    price_minor: int | None
+    currency: str | None
+    created_at: datetime
+
+
+class ReferenceTaken(ServiceError):
+    """The brand has a reference with this code already."""
+
+    def __init__(self, brand_id: str, code: str) -> None:
+        super().__init__(
+            Kind.ALREADY_EXISTS,
+            "REFERENCE_TAKEN",
+            "The brand has a reference with this code already.",
+            metadata={"brand_id": brand_id, "code": code},
+        )

@@ -1,0 +1,1 @@
+"""What the waitlist does, one function a thing, one module an aggregate. Must not know protos or SQL."""
