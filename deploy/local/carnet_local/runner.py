@@ -12,9 +12,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carnet_local import process
@@ -86,7 +86,30 @@ def announce(state: State, terminal: Terminal) -> None:
     terminal.say("")
 
 
+@dataclass(frozen=True)
+class Platform:
+    """Everything that runs: where it is, and the servers that are ours."""
+
+    state: State
+    servers: Servers
+    embedded: Sequence[Server]
+
+
 async def _run(directory: Path, terminal: Terminal, hurry: asyncio.Event) -> None:
+    async with platform(directory, terminal, hurry=hurry) as running_platform:
+        state = await _seed(directory, running_platform.state, terminal)
+        terminal.step("all is up")
+        announce(state, terminal)
+        ready_mark(directory).write_text(str(os.getpid()))
+        await together(*(_restart(server, terminal) for server in running_platform.embedded), _for_ever())
+
+
+@asynccontextmanager
+async def platform(directory: Path, terminal: Terminal, *, hurry: asyncio.Event) -> AsyncIterator[Platform]:
+    """Run servers and services, ready inside the block; the end-to-end tests stand on this as `up` does.
+
+    Nothing is seeded, and a server that dies stays dead. Raises LocalFailure.
+    """
     left_behind = await stop_orphans(directory / "run")
     if left_behind:
         terminal.step(f"stopped what an earlier run left behind: {', '.join(left_behind)}")
@@ -112,11 +135,7 @@ async def _run(directory: Path, terminal: Terminal, hurry: asyncio.Event) -> Non
             for service in SERVICES
         ]
         async with supervised(programs, directory=directory, terminal=terminal, hurry=hurry):
-            state = await _seed(directory, state, terminal)
-            terminal.step("all is up")
-            announce(state, terminal)
-            ready_mark(directory).write_text(str(os.getpid()))
-            await together(*(_restart(server, terminal) for server in embedded), _for_ever())
+            yield Platform(state, servers, embedded)
 
 
 def _choose_ports(directory: Path, terminal: Terminal) -> State:
@@ -170,7 +189,7 @@ async def _migrate(
 
 
 async def _seed(directory: Path, state: State, terminal: Terminal) -> State:
-    if state.seeded:
+    if state.seeded or os.environ.get("CARNET_SEED") == "no":
         return state
     log = directory / "logs" / "seed.log"
     code = await process.run(
