@@ -32,9 +32,16 @@ class Broker:
         self._task = asyncio.create_task(self._connect())
 
     async def _connect(self) -> None:
-        async def report(error: Exception) -> None:
-            _log.warning("broker connection has trouble", error=type(error).__name__)
+        async def lost() -> None:
+            _log.warning("broker is away; events wait in the outbox")
 
+        async def back() -> None:
+            _log.warning("broker is back")
+
+        async def report(error: Exception) -> None:
+            _log.debug("broker connection has trouble", error=type(error).__name__)
+
+        failures = 0
         while True:
             try:
                 self._client = await nats.connect(
@@ -43,20 +50,24 @@ class Broker:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.25,
                     connect_timeout=2,
-                    error_cb=report,
+                    error_cb=report,  # repeats with every attempt; what matters is said by the other two
+                    disconnected_cb=lost,
+                    reconnected_cb=back,
                     pending_size=0,  # publish fails while disconnected: the outbox is the buffer
                 )
                 self._connected.set()
                 return
             except Exception as error:
-                _log.warning("broker is not there yet", error=type(error).__name__)
+                failures += 1
+                if failures == 1:
+                    _log.warning("broker is not there yet", error=type(error).__name__)
                 await asyncio.sleep(0.25)
 
     async def stop(self) -> None:
         """Leave; what was not acknowledged will be delivered again."""
         if self._task is not None:
             self._task.cancel()
-        if self._client is not None:
+        if self._client is not None and not self._client.is_closed:
             await self._client.close()
 
     async def jetstream(self) -> JetStreamContext:

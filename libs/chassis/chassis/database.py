@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 from google.protobuf.message import Message
+from opentelemetry import trace
 from sqlalchemy import CursorResult, Executable, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from chassis.clock import Clock
 from chassis.errors import Kind, ServiceError, unavailable
 from chassis.events import Envelope, wrap
+
+_tracer = trace.get_tracer(__name__)
 
 _CONNECT_SECONDS = 3
 _STATEMENT_MS = 30_000
@@ -183,7 +186,7 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, settings: Mapping[str, str]) -> AsyncIterator[AsyncConnection]:
-        with translated_outages():
+        with translated_outages(), _tracer.start_as_current_span("transaction"):
             async with self.engine.begin() as connection:
                 for name, value in settings.items():
                     await connection.execute(
@@ -206,9 +209,9 @@ class translated_outages:  # noqa: N801 - reads as a verb phrase at its only kin
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (ConnectionError, PoolTimeout, asyncpg.InterfaceError)) or (
-            isinstance(error, OSError) and not isinstance(error, ServiceError)
-        ):
+        # asyncpg has one class for a lost connection and for wrong use; only the first is an outage.
+        lost = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+        if lost or isinstance(error, (OSError, PoolTimeout)):
             raise unavailable("database") from error
         state = ""
         if isinstance(error, DBAPIError):

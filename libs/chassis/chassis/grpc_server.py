@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -102,58 +103,57 @@ class _Guard(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, access: Access, metadata: Mapping[str, Any], behaviour: Any) -> Any:
         async def call(request: Any, context: _Context) -> Any:
-            started = time.perf_counter()
-            code = "OK"
-            try:
-                self._admit(access, metadata, context, bounded=isinstance(request, Message))
-                limit = work.seconds_left(DEFAULT_DEADLINE) if isinstance(request, Message) else None
+            bounded = isinstance(request, Message)  # a streamed request takes as long as its sender does
+            async with _answering(method, context):
+                self._admit(access, metadata, context, bounded=bounded)
                 try:
-                    async with asyncio.timeout(limit) as bound:
+                    async with asyncio.timeout(
+                        work.seconds_left(DEFAULT_DEADLINE) if bounded else None
+                    ) as bound:
                         return await behaviour(self._incoming(request), context)
                 except TimeoutError as error:
                     if not bound.expired():
                         raise
-                    raise ServiceError(
-                        Kind.UNAVAILABLE,
-                        "DEADLINE_EXCEEDED",
-                        f"{method.rsplit('/', 1)[-1]} did not finish in time.",
-                        retry_after=1.0,
-                    ) from error
-            except Exception as error:
-                code = await self._fail(method, error, context)
-                raise AssertionError("abort returns never") from error
-            finally:
-                GRPC_SECONDS.labels(method, code).observe(time.perf_counter() - started)
+                    raise _too_late(method) from error
 
         return call
 
     def _streaming(self, method: str, access: Access, metadata: Mapping[str, Any], behaviour: Any) -> Any:
         async def call(request: Any, context: _Context) -> AsyncIterator[Any]:
-            started = time.perf_counter()
-            code = "OK"
-            try:
+            async with _answering(method, context):
                 self._admit(access, metadata, context, bounded=False)
                 async for response in behaviour(self._incoming(request), context):
                     yield response
-            except Exception as error:
-                code = await self._fail(method, error, context)
-            finally:
-                GRPC_SECONDS.labels(method, code).observe(time.perf_counter() - started)
 
         return call
 
-    async def _fail(self, method: str, error: Exception, context: _Context) -> str:
-        """Abort the call with what the outside may know of `error`; the rest goes to the log."""
-        if isinstance(error, grpc.aio.AbortError):
-            raise error
-        if not isinstance(error, ServiceError):
+
+@asynccontextmanager
+async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
+    """Measure a call, and abort it with what the outside may know of an error; the rest goes to the log."""
+    started = time.perf_counter()
+    code = "CANCELLED"  # unless one of the ways out below is reached
+    try:
+        yield
+        code = "OK"
+    except Exception as error:
+        told = error if isinstance(error, ServiceError) else internal(work.correlation_id())
+        if told is not error:
             _log.error("call failed", method=method, exc_info=error)
-            error = internal(work.correlation_id())
-        elif error.kind in (Kind.UNAVAILABLE, Kind.INTERNAL):
-            _log.warning("call could not be served", method=method, reason=error.reason)
-        status = rpc_status.to_status(status_of(error))
-        await context.abort(CODES[error.kind], error.message, tuple(status.trailing_metadata or ()))
-        return CODES[error.kind].name
+        elif told.kind in (Kind.UNAVAILABLE, Kind.INTERNAL):
+            _log.warning("call could not be served", method=method, reason=told.reason)
+        code = CODES[told.kind].name
+        status = rpc_status.to_status(status_of(told))
+        await context.abort(CODES[told.kind], told.message, tuple(status.trailing_metadata or ()))
+    finally:
+        GRPC_SECONDS.labels(method, code).observe(time.perf_counter() - started)
+
+
+def _too_late(method: str) -> ServiceError:
+    name = method.rsplit("/", 1)[-1]
+    return ServiceError(
+        Kind.UNAVAILABLE, "DEADLINE_EXCEEDED", f"{name} did not finish in time.", retry_after=1.0
+    )
 
 
 def _field_path(violation: Any) -> str:
