@@ -1,0 +1,58 @@
+"""What a carrier's error codes mean for us, as data. The numbers are Twilio's, which the sandbox speaks as well."""
+
+import enum
+from collections.abc import Mapping
+from datetime import timedelta
+
+
+class Fault(enum.Enum):
+    """Whose fault it is, which says what to do next."""
+
+    OPTED_OUT = "never again until the client writes START"
+    DEAD_NUMBER = "the number takes no texts"
+    TRANSIENT = "try again a few times, later"
+    SLOW_DOWN = "too fast: wait, then go on"
+    CONTENT = "the text was filtered: no blind repeat"
+    SENDER = "our number or account is at fault: somebody must look"
+    OTHER = "not known: no repeat"
+
+
+FAULTS: Mapping[str, Fault] = {
+    "21610": Fault.OPTED_OUT,
+    "21211": Fault.DEAD_NUMBER,
+    "21614": Fault.DEAD_NUMBER,
+    "21635": Fault.DEAD_NUMBER,
+    "30005": Fault.DEAD_NUMBER,
+    "30006": Fault.DEAD_NUMBER,
+    "30003": Fault.TRANSIENT,
+    "30008": Fault.TRANSIENT,
+    "20429": Fault.SLOW_DOWN,
+    "30022": Fault.SLOW_DOWN,
+    "30023": Fault.SLOW_DOWN,
+    "63038": Fault.SLOW_DOWN,
+    "30007": Fault.CONTENT,
+    "21606": Fault.SENDER,
+    "21608": Fault.SENDER,
+    "21612": Fault.SENDER,
+    "30002": Fault.SENDER,
+    "30034": Fault.SENDER,
+}
+
+# How long to wait before the next attempt; after the last one the text has failed.
+PAUSES: Mapping[Fault, tuple[timedelta, ...]] = {
+    Fault.TRANSIENT: (timedelta(minutes=1), timedelta(minutes=5)),
+    Fault.SLOW_DOWN: (timedelta(seconds=10), timedelta(seconds=30), *[timedelta(minutes=2)] * 6),
+}
+
+
+def fault_of(code: str) -> Fault:
+    """Return what a code means; an answer of the 5xx kind is transient."""
+    if len(code) == 3 and code.startswith("5"):
+        return Fault.TRANSIENT
+    return FAULTS.get(code, Fault.OTHER)
+
+
+def pause_after(code: str, attempts: int) -> timedelta | None:
+    """Return how long to wait after `attempts` attempts ended with `code`; None to give up."""
+    pauses = PAUSES.get(fault_of(code), ())
+    return pauses[attempts - 1] if 0 < attempts <= len(pauses) else None

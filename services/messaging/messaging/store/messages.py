@@ -1,0 +1,239 @@
+"""Messages, the times at which something is to be done about them, and inbound texts as they came."""
+
+# ruff: noqa: S608 - what is put into statements here are constants of this module
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.database import Transaction
+from messaging.domain import Decision, Direction, Message, Purpose, Reason, Sender, State, Verdict
+from messaging.providers import InboundText
+
+_COLUMNS = (
+    "m.message_id, m.conversation_id, m.store_id, m.client_id, m.direction, m.body, m.state, m.purpose, m.segments,"
+    " m.author, m.created_at, m.updated_at, m.decision, m.send_after, m.error_code, m.client_zone, m.attempts,"
+    " m.attempted_at, m.sent_at, m.provider_message_id, m.position"
+)
+# Outbound states that count as having written to somebody, or being about to.
+_REACHING = ("QUEUED", "DEFERRED", "SENDING", "UNKNOWN", "SENT", "DELIVERED")
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A message with both ends of its way."""
+
+    message: Message
+    sender: Sender
+    client_phone: str
+
+
+async def add(tx: Transaction, message: Message) -> None:
+    """Write a new message down."""
+    await tx.execute(
+        "insert into messages (message_id, chain_id, conversation_id, store_id, client_id, direction, body, state,"
+        " purpose, segments, decision, send_after, client_zone, error_code, author, attempts, attempted_at, sent_at,"
+        " provider_message_id, created_at, updated_at) values (:message_id, :chain_id, :conversation_id, :store_id,"
+        " :client_id, :direction, :body, :state, :purpose, :segments, :decision, :send_after, :client_zone,"
+        " :error_code, :author, :attempts, :attempted_at, :sent_at, :provider_message_id, :created_at, :updated_at)",
+        {
+            "chain_id": tx.chain_id,
+            "message_id": message.message_id,
+            "conversation_id": message.conversation_id,
+            "store_id": message.store_id,
+            "client_id": message.client_id,
+            "direction": message.direction,
+            "body": message.body,
+            "purpose": message.purpose,
+            "client_zone": message.client_zone,
+            "author": message.author,
+            "created_at": message.created_at,
+            **_changing(message),
+        },
+    )
+
+
+async def save(tx: Transaction, message: Message) -> None:
+    """Write down what can change of a message."""
+    await tx.execute(
+        "update messages set state = :state, segments = :segments, decision = :decision, send_after = :send_after,"
+        " error_code = :error_code, attempts = :attempts, attempted_at = :attempted_at, sent_at = :sent_at,"
+        " provider_message_id = :provider_message_id, updated_at = :updated_at where message_id = :message_id",
+        {"message_id": message.message_id, **_changing(message)},
+    )
+
+
+def _changing(message: Message) -> dict[str, Any]:
+    return {
+        "state": message.state,
+        "segments": message.segments,
+        "decision": None if message.decision is None else json.dumps(_decision_document(message.decision)),
+        "send_after": message.send_after,
+        "error_code": message.error_code,
+        "attempts": message.attempts,
+        "attempted_at": message.attempted_at,
+        "sent_at": message.sent_at,
+        "provider_message_id": message.provider_message_id,
+        "updated_at": message.updated_at,
+    }
+
+
+async def find(tx: Transaction, message_id: str) -> Message | None:
+    """Return one message."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from messages m where m.message_id = :id", {"id": message_id}
+    )
+    row = found.one_or_none()
+    return None if row is None else _message(row)
+
+
+async def lock(tx: Transaction, message_id: str) -> Addressed | None:
+    """Return one message for a change, once nobody else changes it."""
+    return await _addressed(tx, "where m.message_id = :id for update of m", {"id": message_id})
+
+
+async def take_due(tx: Transaction, message_id: str, now: datetime) -> Addressed | None:
+    """Return a message about which something is to be done by `now`, unless another worker is at it."""
+    return await _addressed(
+        tx,
+        "join due_messages d on d.message_id = m.message_id"
+        " where m.message_id = :id and d.due_time <= :now for update of m, d skip locked",
+        {"id": message_id, "now": now},
+    )
+
+
+async def _addressed(tx: Transaction, rest: str, parameters: Mapping[str, Any]) -> Addressed | None:
+    found = await tx.execute(
+        f"select {_COLUMNS}, c.client_phone, s.sender_id, s.phone as sender_phone, s.display_name,"
+        " s.created_at as sender_created_at from messages m"
+        " join conversations c on c.conversation_id = m.conversation_id"
+        f" join senders s on s.sender_id = c.sender_id {rest}",
+        parameters,
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    sender = Sender(row.sender_id, row.store_id, row.sender_phone, row.display_name, row.sender_created_at)
+    return Addressed(_message(row), sender, row.client_phone)
+
+
+async def page(tx: Transaction, *, conversation_id: str, before: int | None, most: int) -> Sequence[Message]:
+    """Return up to `most` messages of a conversation, newest first."""
+    cut = "" if before is None else "and m.position < :before"
+    found = await tx.execute(
+        f"select {_COLUMNS} from messages m where m.conversation_id = :id {cut} order by m.position desc limit :most",
+        {"id": conversation_id, "most": most, **({} if before is None else {"before": before})},
+    )
+    return [_message(row) for row in found]
+
+
+async def is_first(tx: Transaction, conversation_id: str, before: int | None) -> bool:
+    """Return whether nothing was written to this number ahead of the message at a position, or of a new one."""
+    found = await tx.execute(
+        "select 1 from messages where conversation_id = :id and direction = 'OUTBOUND' and state = any(:states)"
+        " and (cast(:before as bigint) is null or position < :before) limit 1",
+        {"id": conversation_id, "states": list(_REACHING), "before": before},
+    )
+    return found.first() is None
+
+
+async def last_inbound_at(tx: Transaction, sender_id: str, client_phone: str) -> tuple[str, datetime | None]:
+    """Return the conversation between two numbers, empty when there is none, and when the client wrote last."""
+    found = await tx.execute(
+        "select conversation_id, last_inbound_at from conversations"
+        " where sender_id = :sender_id and client_phone = :phone",
+        {"sender_id": sender_id, "phone": client_phone},
+    )
+    row = found.one_or_none()
+    return ("", None) if row is None else (row.conversation_id, row.last_inbound_at)
+
+
+async def make_due(tx: Transaction, message_id: str, due_time: datetime) -> None:
+    """Say when something is to be done about a message next."""
+    await tx.execute(
+        "insert into due_messages (message_id, chain_id, due_time) values (:id, :chain_id, :due_time)"
+        " on conflict (message_id) do update set due_time = excluded.due_time",
+        {"id": message_id, "chain_id": tx.chain_id, "due_time": due_time},
+    )
+
+
+async def make_settled(tx: Transaction, message_id: str) -> None:
+    """Say that nothing is left to be done about a message."""
+    await tx.execute("delete from due_messages where message_id = :id", {"id": message_id})
+
+
+async def due(connection: AsyncConnection, now: datetime, most: int) -> Sequence[tuple[str, str]]:
+    """Return (chain, message) of what is due in all chains, the longest overdue first."""
+    found = await connection.execute(
+        text(
+            "select chain_id, message_id from due_messages where due_time <= :now order by due_time limit :most"
+        ),
+        {"now": now, "most": most},
+    )
+    return [(row.chain_id, row.message_id) for row in found]
+
+
+async def keep_inbound(tx: Transaction, inbound: InboundText, message_id: str, now: datetime) -> bool:
+    """Keep an inbound text as it came; False when the network had handed it in before."""
+    kept = await tx.execute(
+        "insert into inbound_texts (chain_id, provider, provider_message_id, payload, message_id, received_at)"
+        " values (:chain_id, :provider, :provider_message_id, :payload, :message_id, :now) on conflict do nothing",
+        {
+            "chain_id": tx.chain_id,
+            "provider": inbound.provider,
+            "provider_message_id": inbound.provider_message_id,
+            "payload": json.dumps({"from": inbound.from_phone, "to": inbound.to_phone, "body": inbound.body}),
+            "message_id": message_id,
+            "now": now,
+        },
+    )
+    return bool(kept.rowcount)
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        message_id=row.message_id,
+        conversation_id=row.conversation_id,
+        store_id=row.store_id,
+        client_id=row.client_id,
+        direction=Direction(row.direction),
+        body=row.body,
+        state=State(row.state),
+        purpose=None if row.purpose is None else Purpose(row.purpose),
+        segments=row.segments,
+        author=row.author,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        decision=None if row.decision is None else _decision(row.decision),
+        send_after=row.send_after,
+        error_code=row.error_code,
+        client_zone=row.client_zone,
+        attempts=row.attempts,
+        attempted_at=row.attempted_at,
+        sent_at=row.sent_at,
+        provider_message_id=row.provider_message_id,
+        position=row.position,
+    )
+
+
+def _decision_document(decision: Decision) -> dict[str, Any]:
+    return {
+        "verdict": decision.verdict,
+        "reasons": [[reason.reason, reason.message] for reason in decision.reasons],
+        "defer_until": None if decision.defer_until is None else decision.defer_until.isoformat(),
+    }
+
+
+def _decision(stored: str | dict[str, Any]) -> Decision:
+    document = json.loads(stored) if isinstance(stored, str) else stored
+    until = document["defer_until"]
+    return Decision(
+        Verdict(document["verdict"]),
+        tuple(Reason(reason, message) for reason, message in document["reasons"]),
+        None if until is None else datetime.fromisoformat(until),
+    )

@@ -1,0 +1,111 @@
+"""The permission ledger, of which lines are only ever added, and the numbers that take no texts."""
+
+# ruff: noqa: S608 - what is put into statements here are constants of this module
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Row
+
+from chassis.database import Transaction
+from messaging.domain import Change, PermissionEntry, Purpose
+
+_COLUMNS = "entry_id, phone, purpose, change, evidence, source, actor, cause_id, occurred_at, position"
+# Which line decides: the latest by the time it happened, not by the time we heard of it; on a tie the revocation.
+_DECIDING_FIRST = "occurred_at desc, (change = 'REVOKED') desc, position desc"
+
+
+async def add(tx: Transaction, entries: Sequence[PermissionEntry], now: datetime) -> None:
+    """Write lines down, in this order."""
+    if entries:
+        await tx.execute(
+            "insert into permission_entries (entry_id, chain_id, phone, purpose, change, evidence, source, actor,"
+            " cause_id, occurred_at, recorded_at) values (:entry_id, :chain_id, :phone, :purpose, :change,"
+            " :evidence, :source, :actor, :cause_id, :occurred_at, :now)",
+            [
+                {
+                    "entry_id": entry.entry_id,
+                    "chain_id": tx.chain_id,
+                    "phone": entry.phone,
+                    "purpose": entry.purpose,
+                    "change": entry.change,
+                    "evidence": entry.evidence,
+                    "source": entry.source,
+                    "actor": entry.actor,
+                    "cause_id": entry.cause_id,
+                    "occurred_at": entry.occurred_at,
+                    "now": now,
+                }
+                for entry in entries
+            ],
+        )
+
+
+async def of_phone(tx: Transaction, phone: str) -> list[PermissionEntry]:
+    """Return all lines of a number; the first one of each purpose decides."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from permission_entries where phone = :phone order by {_DECIDING_FIRST}",
+        {"phone": phone},
+    )
+    return [_entry(row) for row in found]
+
+
+async def deciding(tx: Transaction, phone: str, purpose: Purpose) -> PermissionEntry | None:
+    """Return the line that decides for a number and a purpose."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from permission_entries where phone = :phone and purpose = :purpose"
+        f" order by {_DECIDING_FIRST} limit 1",
+        {"phone": phone, "purpose": purpose},
+    )
+    row = found.one_or_none()
+    return None if row is None else _entry(row)
+
+
+async def of_cause(tx: Transaction, cause_id: str) -> list[PermissionEntry]:
+    """Return the lines that one consent, text or call led to, in the order in which they were written."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from permission_entries where cause_id = :cause_id order by position",
+        {"cause_id": cause_id},
+    )
+    return [_entry(row) for row in found]
+
+
+async def page(
+    tx: Transaction, *, phones: Sequence[str], before: tuple[datetime, int] | None, most: int
+) -> Sequence[PermissionEntry]:
+    """Return up to `most` lines of some numbers, newest first."""
+    cut = "" if before is None else "and (occurred_at, position) < (:before_time, :before_position)"
+    found = await tx.execute(
+        f"select {_COLUMNS} from permission_entries where phone = any(:phones) {cut}"
+        " order by occurred_at desc, position desc limit :most",
+        {
+            "phones": list(phones),
+            "most": most,
+            **({} if before is None else {"before_time": before[0], "before_position": before[1]}),
+        },
+    )
+    return [_entry(row) for row in found]
+
+
+async def note_dead(tx: Transaction, phone: str, error_code: str, now: datetime) -> None:
+    """Note that a number takes no texts."""
+    await tx.execute(
+        "insert into dead_numbers (chain_id, phone, error_code, noted_at) values (:chain_id, :phone, :code, :now)"
+        " on conflict do nothing",
+        {"chain_id": tx.chain_id, "phone": phone, "code": error_code, "now": now},
+    )
+
+
+async def note_alive(tx: Transaction, phone: str) -> None:
+    """Note that somebody is there: a text came from the number, or was agreed to anew."""
+    await tx.execute("delete from dead_numbers where phone = :phone", {"phone": phone})
+
+
+async def is_dead(tx: Transaction, phone: str) -> bool:
+    """Return whether a number takes no texts."""
+    found = await tx.execute("select 1 from dead_numbers where phone = :phone", {"phone": phone})
+    return found.first() is not None
+
+
+def _entry(row: Row[tuple[object, ...]]) -> PermissionEntry:
+    return PermissionEntry(**{**row._mapping, "purpose": Purpose(row.purpose), "change": Change(row.change)})

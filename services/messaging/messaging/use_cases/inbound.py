@@ -1,0 +1,115 @@
+"""Take in what clients write, and obey the words that law and carriers give a meaning to."""
+
+import asyncio
+from datetime import datetime
+
+from chassis.clock import Clock
+from chassis.database import Database, Transaction
+from chassis.ids import new_id
+from messaging import events
+from messaging.domain import (
+    KEYWORD,
+    Change,
+    Direction,
+    Message,
+    Purpose,
+    Sender,
+    SenderNotFound,
+    State,
+    restored_by_keyword,
+    sole,
+)
+from messaging.keywords import Keyword, keyword_of
+from messaging.providers import InboundText
+from messaging.segments import count_segments
+from messaging.store import conversations, messages, permissions, senders
+from messaging.use_cases.messages import write
+from messaging.use_cases.permissions import record
+
+HELP_TEXT = (
+    "{name}: text us here and a person will answer. Reply STOP to opt out. Message and data rates may apply."
+)
+
+
+async def receive_text(*, database: Database, clock: Clock, due: asyncio.Event, inbound: InboundText) -> None:
+    """Take in one text; the same one again changes nothing. Raises SENDER_NOT_FOUND when no store has the number.
+
+    Our only own answer is the one to HELP: the confirmation of STOP and START is the carrier's.
+    """
+    now = clock.now()
+    async with database.transaction(inbound.chain_id) as tx:
+        sender = await senders.find_by_phone(tx, inbound.to_phone)
+        if sender is None:
+            raise SenderNotFound
+        message_id = new_id("msg")
+        if not await messages.keep_inbound(tx, inbound, message_id, now):
+            return
+        await conversations.lock_number(tx, inbound.from_phone)
+        message = await _add_to_conversation(tx, inbound, sender, message_id, now)
+        tx.publish(events.message_received(message), entity_id=message_id)
+        await permissions.note_alive(tx, inbound.from_phone)
+        await _obey(tx, inbound, sender, message, now)
+    due.set()
+
+
+async def _add_to_conversation(
+    tx: Transaction, inbound: InboundText, sender: Sender, message_id: str, now: datetime
+) -> Message:
+    conversation_id = await conversations.find_or_create(
+        tx, new_id=new_id("cnv"), sender=sender, client_phone=inbound.from_phone, now=now
+    )
+    await conversations.note_inbound(tx, conversation_id, now)
+    client_id = sole(await conversations.clients_of(tx, inbound.from_phone))
+    message = Message(
+        message_id=message_id,
+        conversation_id=conversation_id,
+        store_id=sender.store_id,
+        client_id=client_id,
+        direction=Direction.INBOUND,
+        body=inbound.body,
+        state=State.RECEIVED,
+        purpose=None,
+        segments=count_segments(inbound.body),
+        author=client_id,
+        created_at=now,
+        updated_at=now,
+        provider_message_id=inbound.provider_message_id,
+    )
+    await messages.add(tx, message)
+    return message
+
+
+async def _obey(
+    tx: Transaction, inbound: InboundText, sender: Sender, message: Message, now: datetime
+) -> None:
+    keyword = keyword_of(inbound.body)
+    phone = inbound.from_phone
+    if keyword is Keyword.HELP:
+        await write(
+            tx,
+            message_id=new_id("msg"),
+            sender=sender,
+            phone=phone,
+            client_id=message.client_id,
+            client_zone="",
+            body=HELP_TEXT.format(name=sender.display_name),
+            purpose=Purpose.CONVERSATIONAL,
+            author="system",
+            now=now,
+        )
+    elif keyword is not None:
+        # STOP is written down for every purpose, granted or not, and even twice: a consent that was captured before it
+        # may still be on its way.
+        stops = keyword is Keyword.STOP
+        await record(
+            tx,
+            phone=phone,
+            purposes=list(Purpose) if stops else restored_by_keyword(await permissions.of_phone(tx, phone)),
+            change=Change.REVOKED if stops else Change.GRANTED,
+            evidence=inbound.body,
+            source=KEYWORD,
+            actor=message.client_id,
+            cause_id=message.message_id,
+            occurred_at=now,
+            now=now,
+        )

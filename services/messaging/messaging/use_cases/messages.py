@@ -1,0 +1,227 @@
+"""Write texts: ask the gate, keep its answer, and leave the rest to the courier."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.clock import Clock
+from chassis.database import Database, RequestKey, Transaction
+from chassis.errors import not_found
+from chassis.ids import new_id
+from messaging import gate, places
+from messaging.clients import Profiles, Recipient
+from messaging.domain import (
+    WAITING,
+    Change,
+    ClientUnreachable,
+    Decision,
+    Direction,
+    Message,
+    MessageNotWaiting,
+    Purpose,
+    Sender,
+    SenderMissing,
+    State,
+    Verdict,
+)
+from messaging.segments import count_segments
+from messaging.store import conversations, messages, permissions, senders
+
+_STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED, Verdict.DENY: State.DENIED}
+
+
+async def ask_gate(
+    tx: Transaction,
+    *,
+    sender: Sender,
+    phone: str,
+    client_zone: str,
+    purpose: Purpose,
+    body: str | None,
+    now: datetime,
+    position: int | None = None,
+) -> Decision:
+    """Collect what the gate must know about one text, and return its decision; `position` is that of a stored one."""
+    conversation_id, last_inbound_at = await messages.last_inbound_at(tx, sender.sender_id, phone)
+    decides = await permissions.deciding(tx, phone, purpose)
+    return gate.decide(
+        gate.Question(
+            purpose=purpose,
+            now=now,
+            standing=None if decides is None else decides.change,
+            hours=places.hours_for(purpose, client_zone, phone),
+            sender_name=sender.display_name,
+            last_inbound_at=last_inbound_at,
+            is_dead_number=await permissions.is_dead(tx, phone),
+            is_first_message=await messages.is_first(tx, conversation_id, position),
+            body=body,
+        )
+    )
+
+
+async def send_message(
+    *,
+    database: Database,
+    clock: Clock,
+    profiles: Profiles,
+    due: asyncio.Event,
+    chain_id: str,
+    key: RequestKey,
+    client_id: str,
+    store_id: str,
+    body: str,
+    purpose: Purpose,
+    author: str,
+) -> Message:
+    """Take a text and return it with the gate's decision; the courier does the rest.
+
+    Raises CLIENT_UNREACHABLE and SENDER_MISSING. A denial is an answer, not an error.
+    """
+    recipient = await profiles.get_recipient(chain_id, client_id)
+    async with database.transaction(chain_id) as tx:
+        message_id, is_repeat = await tx.once(key, new_id("msg"))
+        if is_repeat:
+            return await get_message(tx, message_id)
+        phone = await _phone_of(tx, recipient, purpose)
+        if phone is None:
+            raise ClientUnreachable(client_id)
+        sender = await senders.find_by_store(tx, store_id)
+        if sender is None:
+            raise SenderMissing(store_id)
+        message = await write(
+            tx,
+            message_id=message_id,
+            sender=sender,
+            phone=phone,
+            client_id=client_id,
+            client_zone=recipient.time_zone,
+            body=body,
+            purpose=purpose,
+            author=author,
+            now=clock.now(),
+        )
+        await conversations.learn_client(tx, phone=phone, client_id=client_id, now=message.created_at)
+    due.set()
+    return message
+
+
+async def write(
+    tx: Transaction,
+    *,
+    message_id: str,
+    sender: Sender,
+    phone: str,
+    client_id: str,
+    client_zone: str,
+    body: str,
+    purpose: Purpose,
+    author: str,
+    now: datetime,
+) -> Message:
+    """Put one text into its conversation as the gate decides, due at once or at its hour."""
+    await conversations.lock_number(tx, phone)
+    decision = await ask_gate(
+        tx, sender=sender, phone=phone, client_zone=client_zone, purpose=purpose, body=body, now=now
+    )
+    message = Message(
+        message_id=message_id,
+        conversation_id=await conversations.find_or_create(
+            tx, new_id=new_id("cnv"), sender=sender, client_phone=phone, now=now
+        ),
+        store_id=sender.store_id,
+        client_id=client_id,
+        direction=Direction.OUTBOUND,
+        body=body,
+        state=_STATE_BY_VERDICT[decision.verdict],
+        purpose=purpose,
+        segments=count_segments(body),
+        author=author,
+        created_at=now,
+        updated_at=now,
+        decision=decision,
+        send_after=decision.defer_until,
+        client_zone=client_zone,
+    )
+    await messages.add(tx, message)
+    await conversations.note_outbound(tx, message.conversation_id, now)
+    if message.state in WAITING:
+        await messages.make_due(tx, message_id, decision.defer_until or now)
+    return message
+
+
+async def check_message(
+    *,
+    database: Database,
+    clock: Clock,
+    profiles: Profiles,
+    chain_id: str,
+    client_id: str,
+    store_id: str,
+    purpose: Purpose,
+    body: str | None,
+) -> Decision:
+    """Return what the gate would say now. What SendMessage refuses is a denial here, with the same reason."""
+    recipient = await profiles.get_recipient(chain_id, client_id)
+    now = clock.now()
+    async with database.transaction(chain_id) as tx:
+        sender = await senders.find_by_store(tx, store_id)
+        phone = await _phone_of(tx, recipient, purpose)
+        if sender is not None and phone is not None:
+            return await ask_gate(
+                tx,
+                sender=sender,
+                phone=phone,
+                client_zone=recipient.time_zone,
+                purpose=purpose,
+                body=body,
+                now=now,
+            )
+        decides = None if phone is None else await permissions.deciding(tx, phone, purpose)
+    return gate.decide(
+        gate.Question(
+            purpose=purpose,
+            now=now,
+            standing=None if decides is None else decides.change,
+            hours=() if phone is None else places.hours_for(purpose, recipient.time_zone, phone),
+            sender_name=None if sender is None else sender.display_name,
+            is_reachable=phone is not None,
+        )
+    )
+
+
+async def _phone_of(tx: Transaction, recipient: Recipient, purpose: Purpose) -> str | None:
+    """Return the number to write to: the preferred one, else the first that agreed to the purpose, else the first."""
+    phones: Sequence[str] = [phone for phone in recipient.phones if places.takes_texts(phone)]
+    if not phones:
+        return None
+    if not recipient.has_preferred_phone or phones[0] != recipient.phones[0]:
+        for phone in phones:
+            decides = await permissions.deciding(tx, phone, purpose)
+            if decides is not None and decides.change is Change.GRANTED:
+                return phone
+    return phones[0]
+
+
+async def get_message(tx: Transaction, message_id: str) -> Message:
+    """Return one message. Raises MESSAGE_NOT_FOUND."""
+    message = await messages.find(tx, message_id)
+    if message is None:
+        raise not_found("message", message_id)
+    return message
+
+
+async def cancel_message(*, database: Database, clock: Clock, chain_id: str, message_id: str) -> Message:
+    """Take back a message that waits; a repeat changes nothing. Raises MESSAGE_NOT_FOUND, MESSAGE_NOT_WAITING."""
+    async with database.transaction(chain_id) as tx:
+        found = await messages.lock(tx, message_id)
+        if found is None:
+            raise not_found("message", message_id)
+        message = found.message
+        if message.state is State.CANCELLED:
+            return message
+        if message.state not in WAITING:
+            raise MessageNotWaiting(message_id, message.state)
+        cancelled = message.changed(state=State.CANCELLED, now=clock.now())
+        await messages.save(tx, cancelled)
+        await messages.make_settled(tx, message_id)
+        return cancelled

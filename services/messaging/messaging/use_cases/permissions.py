@@ -1,0 +1,121 @@
+"""Write the permission ledger: grants from consents, revocations by word of mouth; keywords come from `inbound`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chassis.clock import Clock
+from chassis.database import Database, RequestKey, Transaction
+from chassis.ids import new_id
+from messaging import events
+from messaging.clients import Consent, Profiles
+from messaging.domain import ASSOCIATE, CONSENT, Change, ClientUnreachable, PermissionEntry, Purpose
+from messaging.store import conversations, permissions
+
+
+async def record(
+    tx: Transaction,
+    *,
+    phone: str,
+    purposes: Sequence[Purpose],
+    change: Change,
+    evidence: str,
+    source: str,
+    actor: str,
+    cause_id: str,
+    occurred_at: datetime,
+    now: datetime,
+) -> list[PermissionEntry]:
+    """Add a line per purpose, and say so for each that now decides; an older fact that comes late decides nothing.
+
+    The caller has locked the number.
+    """
+    entries = [
+        PermissionEntry(new_id("prm"), phone, purpose, change, evidence, source, actor, cause_id, occurred_at)
+        for purpose in dict.fromkeys(purposes)
+    ]
+    await permissions.add(tx, entries, now)
+    client_ids = await conversations.clients_of(tx, phone)
+    for entry in entries:
+        decides = await permissions.deciding(tx, phone, entry.purpose)
+        if decides is not None and decides.entry_id == entry.entry_id:
+            tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
+    return entries
+
+
+async def record_consent(tx: Transaction, consent: Consent, *, now: datetime) -> None:
+    """Write down what a client agreed to. It counts from the moment of the agreement, not from when we heard of it."""
+    await conversations.lock_number(tx, consent.phone)
+    await conversations.learn_client(tx, phone=consent.phone, client_id=consent.client_id, now=now)
+    await permissions.note_alive(tx, consent.phone)
+    await record(
+        tx,
+        phone=consent.phone,
+        purposes=consent.purposes,
+        change=Change.GRANTED,
+        evidence=consent.wording,
+        source=CONSENT,
+        actor=consent.captured_by,
+        cause_id=consent.consent_id,
+        occurred_at=consent.captured_at,
+        now=now,
+    )
+
+
+async def revoke_permission(
+    *,
+    database: Database,
+    clock: Clock,
+    profiles: Profiles,
+    chain_id: str,
+    key: RequestKey,
+    client_id: str,
+    purposes: Sequence[Purpose],
+    note: str,
+    actor: str,
+) -> list[PermissionEntry]:
+    """Write down that a client told somebody to stop, for every number of the client; all purposes when none is named.
+
+    Raises CLIENT_UNREACHABLE for a client without any number.
+    """
+    recipient = await profiles.get_recipient(chain_id, client_id)
+    async with database.transaction(chain_id) as tx:
+        revocation_id, is_repeat = await tx.once(key, new_id("rev"))
+        if is_repeat:
+            return await permissions.of_cause(tx, revocation_id)
+        phones = sorted({*recipient.phones, *await conversations.phones_of(tx, client_id)})
+        if not phones:
+            raise ClientUnreachable(client_id)
+        now = clock.now()
+        entries: list[PermissionEntry] = []
+        for phone in phones:  # sorted: two calls lock shared numbers in the same order
+            await conversations.lock_number(tx, phone)
+            await conversations.learn_client(tx, phone=phone, client_id=client_id, now=now)
+            entries += await record(
+                tx,
+                phone=phone,
+                purposes=list(purposes) or list(Purpose),
+                change=Change.REVOKED,
+                evidence=note,
+                source=ASSOCIATE,
+                actor=actor,
+                cause_id=revocation_id,
+                occurred_at=now,
+                now=now,
+            )
+        return entries
+
+
+async def list_permissions(
+    *,
+    database: Database,
+    profiles: Profiles,
+    chain_id: str,
+    client_id: str,
+    before: tuple[datetime, int] | None,
+    most: int,
+) -> Sequence[PermissionEntry]:
+    """Return the ledger of the numbers that a client has, or had when a consent or a text told of them."""
+    recipient = await profiles.get_recipient(chain_id, client_id)
+    async with database.transaction(chain_id) as tx:
+        phones = {*recipient.phones, *await conversations.phones_of(tx, client_id)}
+        return await permissions.page(tx, phones=sorted(phones), before=before, most=most)
