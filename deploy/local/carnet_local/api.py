@@ -38,6 +38,10 @@ class Refused(Exception):
         )
 
 
+class StreamBroken(Exception):
+    """A stream of events ended with a problem; the text holds it."""
+
+
 class Api:
     """One caller: an address, connections, and whom to be."""
 
@@ -117,21 +121,26 @@ class Api:
         return dict(response.json())
 
     async def follow(self, path: str) -> AsyncIterator[Json]:
-        """Yield the data of server-sent events until the server ends the stream. Raises Refused."""
+        """Yield the data of server-sent events until the server ends the stream. Raises Refused and StreamBroken."""
         headers = self._headers() | {"Accept": "text/event-stream"}
         async with self.http.stream("GET", path, headers=headers, timeout=600) as response:
             if not response.is_success:
                 await response.aread()
                 raise Refused(response.request, response)
-            event, data = "message", []
+            event, data = "", ""
             async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    data.append(line.removeprefix("data:").strip())
-                elif line.startswith("event:"):
-                    event = line.removeprefix("event:").strip()
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data":
+                    data += value
                 elif not line and data:
-                    yield {"event": event, "data": json.loads("\n".join(data))}
-                    event, data = "message", []
+                    if event == "end":
+                        return
+                    if event == "problem":
+                        raise StreamBroken(f"{path} ended with {data}")
+                    yield json.loads(data)
+                    event, data = "", ""
 
     async def every(
         self, path: str, field: str, *, page_size: int = 200, **query: Any
@@ -171,8 +180,3 @@ def money(amount: float, currency_code: str = "USD") -> Json:
     whole, rest = divmod(abs(cents), 100)
     sign = -1 if cents < 0 else 1
     return {"currency_code": currency_code, "units": str(sign * whole), "nanos": sign * rest * 10_000_000}
-
-
-def amount_of(value: Mapping[str, Any]) -> float:
-    """Read an amount that `money` or the API wrote."""
-    return int(value.get("units", 0)) + int(value.get("nanos", 0)) / 1e9
