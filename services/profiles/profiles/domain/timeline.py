@@ -1,0 +1,47 @@
+"""One line a fact: what happened around a client, from all services."""
+
+import enum
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+
+class TimelineKind(enum.StrEnum):
+    """Where a line comes from."""
+
+    PROFILE = "profile"
+    PURCHASE = "purchase"
+    VISIT = "visit"
+    CONSENT = "consent"
+    MESSAGE = "message"
+    APPOINTMENT = "appointment"
+    WAITLIST = "waitlist"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a client's timeline; `summary` holds nobody's data but the client's own."""
+
+    entry_id: str
+    client_id: str
+    kind: TimelineKind
+    occurred_at: datetime
+    summary: str
+    subject_id: str
+
+
+def entry_id_of(subject_id: str) -> str:
+    """Return the id of the one line of an own record: the record's, with another prefix."""
+    return "tle_" + subject_id.partition("_")[2]
+
+
+def moment_of(day: date, time_zone: str, *, now: datetime) -> datetime:
+    """Return when a record of which only the day is known stands on the timeline: noon there, but never after now."""
+    noon = datetime.combine(day, time(12), ZoneInfo(time_zone))
+    return min(noon, now)
+
+
+def said_time(moment: datetime, time_zone: str) -> str:
+    """Say a moment as people at that place would, such as `Tue 10 Mar 2026, 12:00`."""
+    there = moment.astimezone(ZoneInfo(time_zone))
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"

@@ -1,0 +1,201 @@
+"""Facts of the domain as the events of the contract: ids, days, amounts and piece attributes, never names or words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from carnet.profiles.v1 import events_pb2 as ev
+from google.type.date_pb2 import Date
+
+from chassis.values import proto_date_of, timestamp_of
+from profiles.domain.clients import Client
+from profiles.domain.consents import Consent
+from profiles.domain.directory import Associate, Chain, Store
+from profiles.domain.imports import Import
+from profiles.domain.pieces import Purchase, Visit
+from profiles.vocabulary import CHANNELS, OCCASION_KINDS, PURPOSES
+
+_PIECE_IN_FACT = frozenset({"brand_id", "reference", "category", "metal", "stone"})  # the others are words
+BATCH_EVENT_SIZE = 500  # clients and purchases in one ImportBatchLanded, each
+
+
+def chain_created(chain: Chain) -> ev.ChainCreated:
+    """Say that a chain was opened."""
+    return ev.ChainCreated(
+        chain_id=chain.chain_id,
+        country=chain.country,
+        currency_code=chain.currency_code,
+        time_zone=chain.time_zone,
+    )
+
+
+def store_created(store: Store) -> ev.StoreCreated:
+    """Say that a store was opened."""
+    return ev.StoreCreated(store_id=store.store_id, time_zone=store.time_zone, country=store.country)
+
+
+def associate_created(associate: Associate) -> ev.AssociateCreated:
+    """Say that an associate joined."""
+    return ev.AssociateCreated(associate_id=associate.associate_id, store_id=associate.store_id)
+
+
+def client_fact(client: Client) -> ev.ClientFact:
+    """Return what consumers may know of a client."""
+    return ev.ClientFact(
+        client_id=client.client_id,
+        home_store_id=client.home_store_id,
+        associate_id=client.associate_id,
+        language=client.language,
+        time_zone=client.time_zone,
+        occasions=[
+            ev.OccasionFact(
+                occasion_id=occasion.occasion_id,
+                kind=OCCASION_KINDS.number(occasion.kind),
+                date=Date(year=occasion.year, month=occasion.month, day=occasion.day),
+            )
+            for occasion in client.occasions
+        ],
+        version=client.version,
+        create_time=timestamp_of(client.created_at),
+    )
+
+
+def client_created(client: Client) -> ev.ClientCreated:
+    """Say that a client was added."""
+    return ev.ClientCreated(client=client_fact(client))
+
+
+def client_changed(client: Client) -> ev.ClientChanged:
+    """Say that a client's own record changed."""
+    return ev.ClientChanged(client=client_fact(client))
+
+
+def client_assigned(client: Client, previous_associate_id: str) -> ev.ClientAssigned:
+    """Say that a client moved to another book."""
+    return ev.ClientAssigned(client=client_fact(client), previous_associate_id=previous_associate_id)
+
+
+def client_deleted(client_id: str) -> ev.ClientDeleted:
+    """Say that a client was removed."""
+    return ev.ClientDeleted(client_id=client_id)
+
+
+def purchase_fact(purchase: Purchase) -> ev.PurchaseFact:
+    """Return what consumers may know of a purchase."""
+    return ev.PurchaseFact(
+        purchase_id=purchase.purchase_id,
+        client_id=purchase.client_id,
+        store_id=purchase.store_id,
+        associate_id=purchase.associate_id,
+        purchase_date=proto_date_of(purchase.purchased_on),
+        total_minor=purchase.total_minor,
+        currency_code=purchase.currency_code,
+        lines=[
+            ev.PurchaseLineFact(
+                brand_id=line.piece.brand_id,
+                reference=line.piece.reference,
+                category=line.piece.category,
+                metal=line.piece.metal,
+                stone=line.piece.stone,
+                quantity=line.quantity,
+                amount_minor=line.amount_minor,
+            )
+            for line in purchase.lines
+        ],
+        occasion_kind=OCCASION_KINDS.number(purchase.occasion_kind),
+    )
+
+
+def purchase_recorded(purchase: Purchase) -> ev.PurchaseRecorded:
+    """Say that a client bought something."""
+    return ev.PurchaseRecorded(purchase=purchase_fact(purchase))
+
+
+def visit_recorded(visit: Visit) -> ev.VisitRecorded:
+    """Say that a client came in."""
+    return ev.VisitRecorded(
+        visit_id=visit.visit_id,
+        client_id=visit.client_id,
+        store_id=visit.store_id,
+        associate_id=visit.associate_id,
+        visit_time=timestamp_of(visit.visited_at),
+        looked_at_count=len(visit.items),
+        liked_count=visit.liked_count,
+        need_by_date=proto_date_of(visit.needed_by),
+    )
+
+
+def consent_captured(consent: Consent) -> ev.ConsentCaptured:
+    """Say that a client agreed to be written to."""
+    return ev.ConsentCaptured(
+        consent_id=consent.consent_id,
+        client_id=consent.client_id,
+        contact_point_id=consent.contact_point_id,
+        channel=CHANNELS.number(consent.channel),
+        purposes=[PURPOSES.number(purpose) for purpose in consent.purposes],
+        capture_time=timestamp_of(consent.captured_at),
+    )
+
+
+def imported_client_fact(
+    client_id: str, *, home_store_id: str, associate_id: str, created_at: datetime
+) -> ev.ClientFact:
+    """Return what consumers may know of a client whom a file brought."""
+    return ev.ClientFact(
+        client_id=client_id,
+        home_store_id=home_store_id,
+        associate_id=associate_id,
+        version=1,
+        create_time=timestamp_of(created_at),
+    )
+
+
+def imported_purchase_fact(
+    *,
+    purchase_id: str,
+    client_id: str,
+    store_id: str,
+    purchased_on: date,
+    total_minor: int,
+    currency_code: str,
+    lines: Iterable[tuple[int, int, Mapping[str, str]]],
+) -> ev.PurchaseFact:
+    """Return what consumers may know of a purchase that a file brought; `lines` are quantity, amount and attributes."""
+    return ev.PurchaseFact(
+        purchase_id=purchase_id,
+        client_id=client_id,
+        store_id=store_id,
+        purchase_date=proto_date_of(purchased_on),
+        total_minor=total_minor,
+        currency_code=currency_code,
+        lines=[
+            ev.PurchaseLineFact(
+                quantity=quantity,
+                amount_minor=amount_minor,
+                **{name: piece[name] for name in _PIECE_IN_FACT & piece.keys()},
+            )
+            for quantity, amount_minor, piece in lines
+        ],
+    )
+
+
+def batches_landed(
+    import_id: str, clients: Sequence[ev.ClientFact], purchases: Sequence[ev.PurchaseFact]
+) -> list[ev.ImportBatchLanded]:
+    """Say that a piece of an import is in, in as many events as its size needs; in none when nothing is new."""
+    return [
+        ev.ImportBatchLanded(
+            import_id=import_id,
+            clients=clients[start : start + BATCH_EVENT_SIZE],
+            purchases=purchases[start : start + BATCH_EVENT_SIZE],
+        )
+        for start in range(0, max(len(clients), len(purchases)), BATCH_EVENT_SIZE)
+    ]
+
+
+def import_completed(finished: Import) -> ev.ImportCompleted:
+    """Say that an import is through."""
+    return ev.ImportCompleted(
+        import_id=finished.import_id,
+        clients_created=finished.progress.clients_created,
+        purchases_created=finished.progress.purchases_created,
+    )

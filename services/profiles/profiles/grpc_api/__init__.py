@@ -1,0 +1,24 @@
+"""The servicer: proto to arguments, use case, proto again. Split by aggregate; must not decide anything."""
+
+from carnet.profiles.v1 import profiles_pb2_grpc
+
+from chassis.clock import Clock
+from chassis.database import Database
+from profiles.grpc_api.clients import ClientCalls
+from profiles.grpc_api.directory import DirectoryCalls
+from profiles.grpc_api.imports import ImportCalls
+from profiles.grpc_api.records import RecordCalls
+
+
+class ProfilesServicer(
+    DirectoryCalls, ClientCalls, RecordCalls, ImportCalls, profiles_pb2_grpc.ProfilesServiceServicer
+):
+    """Answers every RPC of the contract."""
+
+    def __init__(
+        self, database: Database, clock: Clock, *, import_batch_lines: int, import_watch_seconds: float
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._import_batch_lines = import_batch_lines
+        self._import_watch_seconds = import_watch_seconds

@@ -1,0 +1,165 @@
+"""Chains, stores, associates and brands on the wire."""
+# ruff: noqa: N802 - methods are named by the contract
+
+from typing import Any, cast
+
+from carnet.profiles.v1 import profiles_pb2 as pb
+
+from chassis.caller import current_caller
+from chassis.clock import Clock
+from chassis.database import Database, RequestKey
+from chassis.paging import cut_page, decode_page_token, page_size_of
+from chassis.values import timestamp_of
+from profiles.domain.directory import Associate, Brand, Chain, Store
+from profiles.store import directory as store
+from profiles.use_cases import directory as use_cases
+
+
+class DirectoryCalls:
+    """The RPCs on the directory."""
+
+    _database: Database
+    _clock: Clock
+
+    async def CreateChain(self, request: pb.CreateChainRequest, context: Any) -> pb.Chain:
+        """Open a chain."""
+        return _chain(
+            await use_cases.create_chain(
+                database=self._database,
+                clock=self._clock,
+                key=RequestKey.of(request),
+                display_name=request.display_name,
+                country=request.country,
+                currency_code=request.currency_code,
+                time_zone=request.time_zone,
+            )
+        )
+
+    async def GetChain(self, request: pb.GetChainRequest, context: Any) -> pb.Chain:
+        """Read the caller's own chain."""
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            return _chain(await store.get_chain(tx, request.chain_id))
+
+    async def CreateStore(self, request: pb.CreateStoreRequest, context: Any) -> pb.Store:
+        """Open a store."""
+        return _store(
+            await use_cases.create_store(
+                database=self._database,
+                clock=self._clock,
+                chain_id=current_caller().chain_id,
+                key=RequestKey.of(request),
+                display_name=request.display_name,
+                time_zone=request.time_zone,
+                country=request.country,
+            )
+        )
+
+    async def GetStore(self, request: pb.GetStoreRequest, context: Any) -> pb.Store:
+        """Read one store."""
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            return _store(await store.get_store(tx, request.store_id))
+
+    async def ListStores(self, request: pb.ListStoresRequest, context: Any) -> pb.ListStoresResponse:
+        """List stores by name."""
+        size = page_size_of(request.page_size)
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            found = await store.list_stores(tx, after=_after(request.page_token), limit=size + 1)
+        page, token = cut_page(found, size, lambda one: (one.display_name, one.store_id))
+        return pb.ListStoresResponse(stores=map(_store, page), next_page_token=token)
+
+    async def CreateAssociate(self, request: pb.CreateAssociateRequest, context: Any) -> pb.Associate:
+        """Add a member of staff."""
+        caller = current_caller()
+        caller.require_store(request.store_id)
+        return _associate(
+            await use_cases.create_associate(
+                database=self._database,
+                clock=self._clock,
+                chain_id=caller.chain_id,
+                key=RequestKey.of(request),
+                store_id=request.store_id,
+                display_name=request.display_name,
+                email=request.email,
+            )
+        )
+
+    async def GetAssociate(self, request: pb.GetAssociateRequest, context: Any) -> pb.Associate:
+        """Read one associate."""
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            return _associate(await store.get_associate(tx, request.associate_id))
+
+    async def ListAssociates(
+        self, request: pb.ListAssociatesRequest, context: Any
+    ) -> pb.ListAssociatesResponse:
+        """List associates by name."""
+        size = page_size_of(request.page_size)
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            found = await store.list_associates(
+                tx, store_id=request.store_id, after=_after(request.page_token), limit=size + 1
+            )
+        page, token = cut_page(found, size, lambda one: (one.display_name, one.associate_id))
+        return pb.ListAssociatesResponse(associates=map(_associate, page), next_page_token=token)
+
+    async def CreateBrand(self, request: pb.CreateBrandRequest, context: Any) -> pb.Brand:
+        """Add a brand."""
+        return _brand(
+            await use_cases.create_brand(
+                database=self._database,
+                clock=self._clock,
+                chain_id=current_caller().chain_id,
+                key=RequestKey.of(request),
+                display_name=request.display_name,
+            )
+        )
+
+    async def ListBrands(self, request: pb.ListBrandsRequest, context: Any) -> pb.ListBrandsResponse:
+        """List brands by name."""
+        size = page_size_of(request.page_size)
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            found = await store.list_brands(tx, after=_after(request.page_token), limit=size + 1)
+        page, token = cut_page(found, size, lambda one: (one.display_name, one.brand_id))
+        return pb.ListBrandsResponse(brands=map(_brand, page), next_page_token=token)
+
+
+def _after(token: str) -> tuple[str, str] | None:
+    return cast("tuple[str, str] | None", decode_page_token(token, str, str))
+
+
+def _chain(chain: Chain) -> pb.Chain:
+    return pb.Chain(
+        chain_id=chain.chain_id,
+        display_name=chain.display_name,
+        country=chain.country,
+        currency_code=chain.currency_code,
+        time_zone=chain.time_zone,
+        create_time=timestamp_of(chain.created_at),
+    )
+
+
+def _store(store: Store) -> pb.Store:
+    return pb.Store(
+        store_id=store.store_id,
+        display_name=store.display_name,
+        time_zone=store.time_zone,
+        country=store.country,
+        create_time=timestamp_of(store.created_at),
+    )
+
+
+def _associate(associate: Associate) -> pb.Associate:
+    return pb.Associate(
+        associate_id=associate.associate_id,
+        store_id=associate.store_id,
+        display_name=associate.display_name,
+        email=associate.email,
+        is_active=associate.is_active,
+        create_time=timestamp_of(associate.created_at),
+    )
+
+
+def _brand(brand: Brand) -> pb.Brand:
+    return pb.Brand(
+        brand_id=brand.brand_id,
+        display_name=brand.display_name,
+        create_time=timestamp_of(brand.created_at),
+    )

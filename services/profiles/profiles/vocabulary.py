@@ -1,0 +1,47 @@
+"""The domain's words beside the contract's enums. Must not convert anything else."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from carnet.profiles.v1 import profiles_pb2 as pb
+
+from chassis.errors import invalid
+from profiles.domain.clients import ContactKind, OccasionKind, PreferenceKind
+from profiles.domain.consents import Channel, Purpose
+from profiles.domain.imports import ImportFormat, ImportState
+from profiles.domain.timeline import TimelineKind
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class Words(Generic[Word]):
+    """One enum of the domain, whose words are the contract's names without their prefix."""
+
+    def __init__(self, words: type[Word], number_of: Callable[[str], int], prefix: str) -> None:
+        self._numbers = {word: number_of(f"{prefix}_{word.name}") for word in words}
+        self._words = {number: word for word, number in self._numbers.items()}
+
+    def number(self, word: Word | None) -> Any:
+        """Return the contract's number; 0, unspecified, for None. Generated enums have a type each: hence Any."""
+        return 0 if word is None else self._numbers[word]
+
+    def word(self, number: int, field: str) -> Word:
+        """Return the domain's word. Raises INVALID on `field` for a number without one."""
+        if (word := self._words.get(number)) is None:
+            raise invalid(field, "is not a value of this field")
+        return word
+
+    def optional(self, number: int) -> Word | None:
+        """Return the domain's word, None for unspecified."""
+        return self._words.get(number)
+
+
+CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
+OCCASION_KINDS = Words(OccasionKind, pb.OccasionKind.Value, "OCCASION_KIND")
+PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KIND")
+CHANNELS = Words(Channel, pb.Channel.Value, "CHANNEL")
+PURPOSES = Words(Purpose, pb.Purpose.Value, "PURPOSE")
+TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
+IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")
+IMPORT_STATES = Words(ImportState, pb.ImportState.Value, "IMPORT_STATE")

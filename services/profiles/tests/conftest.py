@@ -1,0 +1,154 @@
+"""A running profiles service with one chain in it, and the few calls that most tests begin with."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1 import profiles_pb2_grpc
+
+from chassis.clock import FixedClock
+from chassis.database import Database
+from chassis.ids import new_id
+from chassis.service import Service
+from chassis.testing import (
+    NOON,
+    Keys,
+    MakeDatabase,
+    SignIn,
+    ServersUnderTest,
+    channel_to,
+    running,
+    settings_for,
+)
+from profiles.bootstrap import build
+from profiles.config import Settings
+from profiles.migrations import VERSIONS
+
+SCOPES = (
+    "directory:read", "directory:write", "clients:read", "clients:write", "clients:assign", "purchases:write",
+    "imports:read", "imports:write",
+)  # fmt: skip
+
+
+@dataclass
+class Running:
+    """The service of one test module."""
+
+    service: Service
+    stub: Any
+    address: str
+    clock: FixedClock
+
+    @property
+    def database(self) -> Database:
+        return self.service.foundation.database
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def profiles(
+    make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
+) -> AsyncIterator[Running]:
+    """Run the service without broker; its clock is put back to NOON before every test."""
+    database = await make_database("profiles", VERSIONS)
+    settings = settings_for(
+        Settings, "profiles", database=database, servers=servers, keys=keys,
+        import_batch_lines=50, import_watch_seconds=0.01, database_pool_size=25,
+    )  # fmt: skip
+    clock = FixedClock(NOON)
+    service = build(settings, clock=clock)
+    async with (
+        running(service, without=("consumer", "outbox", "operator")) as address,
+        channel_to(address) as channel,
+    ):
+        yield Running(service, profiles_pb2_grpc.ProfilesServiceStub(channel), address, clock)
+
+
+@dataclass
+class House:
+    """One chain with a store and two associates, and the calls on it; the caller is an administrator of the chain."""
+
+    profiles: Running
+    chain_id: str
+    store_id: str
+    ana: str
+    ben: str
+    act_as: Callable[..., None]
+    stub: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stub = self.profiles.stub
+        self.database = self.profiles.database
+        self.clock = self.profiles.clock
+
+    async def client(self, **fields: Any) -> pb.Client:
+        """Add a client."""
+        fields.setdefault("home_store_id", self.store_id)
+        return await self.stub.CreateClient(pb.CreateClientRequest(**fields))
+
+    async def client_with_phone(self, number: str, **fields: Any) -> pb.Client:
+        """Add a client with one phone number."""
+        contact = pb.ContactPoint(kind=pb.CONTACT_KIND_PHONE, value=number)
+        return await self.client(contact_points=[contact], **fields)
+
+    async def timeline(self, client_id: str, **fields: Any) -> list[str]:
+        """Return the summaries of a client's timeline, newest first."""
+        request = pb.ListTimelineRequest(client_id=client_id, **fields)
+        return [entry.summary for entry in (await self.stub.ListTimeline(request)).entries]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(profiles: Running, sign_in: SignIn) -> House:
+    """Open a chain of its own for the test, and sign in to it."""
+    profiles.clock.set(NOON)
+    stub = profiles.stub
+    clock = profiles.clock
+    sign_in("chains:write", chain_id="", clock=clock)
+    chain = await stub.CreateChain(
+        pb.CreateChainRequest(
+            request_id=new_id("req"),
+            display_name="Maison",
+            country="US",
+            currency_code="USD",
+            time_zone="America/New_York",
+        )
+    )
+
+    def act_as(*scopes: str, **fields: Any) -> None:
+        fields.setdefault("chain_id", chain.chain_id)
+        sign_in(*(scopes or SCOPES), clock=clock, **fields)
+
+    act_as()
+    store = await stub.CreateStore(
+        pb.CreateStoreRequest(display_name="Fifth Avenue", time_zone="America/New_York", country="US")
+    )
+    associates = [
+        await stub.CreateAssociate(
+            pb.CreateAssociateRequest(
+                store_id=store.store_id, display_name=name, email=f"{name.lower()}@maison.example"
+            )
+        )
+        for name in ("Ana", "Ben")
+    ]
+    return House(
+        profiles,
+        chain.chain_id,
+        store.store_id,
+        associates[0].associate_id,
+        associates[1].associate_id,
+        act_as,
+    )
+
+
+@pytest.fixture
+def upload_of() -> Callable[..., Any]:
+    """Return a function that makes the messages of an upload from bytes, cut into chunks."""
+
+    async def messages(import_id: str, content: bytes, *, chunk: int = 1000) -> AsyncIterator[Any]:
+        yield pb.UploadImportContentRequest(import_id=import_id)
+        for start in range(0, len(content), chunk):
+            yield pb.UploadImportContentRequest(content=content[start : start + chunk])
+
+    return messages
