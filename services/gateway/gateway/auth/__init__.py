@@ -1,0 +1,1 @@
+"""People, keys and sessions: who comes in and what they may do."""

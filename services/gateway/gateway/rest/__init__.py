@@ -1,0 +1,1 @@
+"""REST, derived from the contracts: nothing in here is written per RPC."""

@@ -1,0 +1,1 @@
+"""What partner brands are told by HTTP: endpoints, deliveries in order, signatures, retries."""

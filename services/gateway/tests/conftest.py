@@ -1,0 +1,244 @@
+"""A running gateway with its HTTP side, and stand-ins for the services behind it that are real gRPC servers."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest_asyncio
+from argon2 import PasswordHasher
+from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc
+from cryptography.fernet import Fernet
+from google.protobuf.empty_pb2 import Empty
+
+import gateway
+from chassis.caller import CallerVerifier
+from chassis.clock import SystemClock
+from chassis.database import Database
+from chassis.errors import Kind, ServiceError, not_found
+from chassis.grpc_server import GrpcServer
+from chassis.service import Service
+from chassis.testing import Keys, MakeDatabase, ServersUnderTest, free_port, running, settings_for
+from gateway.auth.passwords import Passwords
+from gateway.bootstrap import build
+from gateway.config import Settings
+
+VERSIONS = Path(gateway.__file__).parent / "migrations" / "versions"
+OPERATOR_KEY = "carnet_op_for-tests"
+PASSWORD = "seven-lemons-42-trains"
+WEBHOOK_SCHEDULE = (0.05, 0.05, 0.05)
+HEARTBEAT_SECONDS = 0.3
+
+CheapPasswords = Passwords(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
+    """Profiles as far as these tests need it, behind the platform's own server."""
+
+    def __init__(self) -> None:
+        self.chains: set[str] = set()
+        self.calls: list[Any] = []
+        self.refusal: Exception | None = None
+        self.uploaded: list[int] = []
+        self.hold: Callable[[], Any] | None = None
+
+    async def _note(self, request: Any) -> None:
+        self.calls.append(request)
+        if self.hold is not None:
+            await self.hold()
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def GetChain(self, request: Any, context: Any) -> profiles_pb2.Chain:
+        if request.chain_id not in self.chains:
+            raise not_found("chain", request.chain_id)
+        return profiles_pb2.Chain(chain_id=request.chain_id)
+
+    async def CreateClient(self, request: Any, context: Any) -> profiles_pb2.Client:
+        await self._note(request)
+        return profiles_pb2.Client(
+            client_id=f"cli_{len(self.calls)}",
+            given_name=request.given_name,
+            family_name=request.family_name,
+            contact_points=request.contact_points,
+            occasions=request.occasions,
+            etag="1",
+        )
+
+    async def GetClient(self, request: Any, context: Any) -> profiles_pb2.Client:
+        await self._note(request)
+        if request.client_id == "cli_none":
+            raise not_found("client", request.client_id)
+        return profiles_pb2.Client(client_id=request.client_id, given_name="Ana", etag="7")
+
+    async def BatchGetClients(self, request: Any, context: Any) -> profiles_pb2.BatchGetClientsResponse:
+        await self._note(request)
+        return profiles_pb2.BatchGetClientsResponse(
+            clients=[profiles_pb2.Client(client_id=one) for one in request.client_ids]
+        )
+
+    async def UpdateClient(self, request: Any, context: Any) -> profiles_pb2.Client:
+        await self._note(request)
+        if request.etag not in ("", "7"):
+            raise ServiceError(Kind.CONFLICT, "CLIENT_CHANGED", "The client was changed meanwhile.")
+        return profiles_pb2.Client(client_id=request.client_id, etag="8")
+
+    async def AssignClient(self, request: Any, context: Any) -> profiles_pb2.Client:
+        await self._note(request)
+        return profiles_pb2.Client(client_id=request.client_id, associate_id=request.associate_id)
+
+    async def DeleteClient(self, request: Any, context: Any) -> Any:
+        await self._note(request)
+        return Empty()
+
+    async def ListTimeline(self, request: Any, context: Any) -> profiles_pb2.ListTimelineResponse:
+        await self._note(request)
+        return profiles_pb2.ListTimelineResponse()
+
+    async def WatchImport(self, request: Any, context: Any) -> AsyncIterator[profiles_pb2.Import]:
+        await self._note(request)
+        if request.import_id == "imp_none":
+            raise not_found("import", request.import_id)
+        for lines in (10, 20, 30):
+            yield profiles_pb2.Import(import_id=request.import_id, lines_read=lines)
+        if request.import_id == "imp_breaks":
+            raise ServiceError(Kind.UNAVAILABLE, "DATABASE_UNAVAILABLE", "Away.", retry_after=1)
+
+    async def UploadImportContent(self, requests: Any, context: Any) -> profiles_pb2.Import:
+        import_id, size = "", 0
+        async for request in requests:
+            import_id = import_id or request.import_id
+            size += len(request.content)
+            self.uploaded.append(len(request.content))
+            if import_id == "imp_none":
+                raise not_found("import", import_id)
+        return profiles_pb2.Import(import_id=import_id, bytes_received=size)
+
+
+@dataclass
+class Gateway:
+    """A running gateway, as tests see it."""
+
+    service: Service
+    settings: Settings
+    profiles: FakeProfiles
+    profiles_server: GrpcServer
+    http: httpx.AsyncClient
+    _admins: dict[str, str] = field(default_factory=dict)
+
+    async def as_admin(self, chain_id: str, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request as the chain's admin."""
+        return await self.as_token(await self.token_of_admin(chain_id), method, path, **more)
+
+    async def as_token(self, token: str, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request with a token."""
+        headers = {**bearer(token), **more.pop("headers", {})}
+        return await self.http.request(method, path, headers=headers, **more)
+
+    @property
+    def database(self) -> Database:
+        """Return the gateway's database."""
+        return self.service.foundation.database
+
+    async def token_of_admin(self, chain_id: str) -> str:
+        """Return a session of the chain's admin, who is made when there is none."""
+        if chain_id not in self._admins:
+            self.profiles.chains.add(chain_id)
+            email = f"admin@{chain_id.replace('_', '-')}.example"
+            made = await self.http.post(
+                f"/v1/chains/{chain_id}/first_admin",
+                json={"email": email, "password": PASSWORD, "display_name": "Ada Example"},
+                headers=bearer(OPERATOR_KEY),
+            )
+            assert made.status_code == 200, made.text
+            self._admins[chain_id] = await self.sign_in(email)
+        return self._admins[chain_id]
+
+    async def sign_in(self, email: str, password: str = PASSWORD) -> str:
+        """Return a session's token."""
+        answer = await self.http.post("/v1/sessions", json={"email": email, "password": password})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["token"])
+
+    async def user(self, chain_id: str, email: str, role: str, **fields: Any) -> str:
+        """Make a person and return a session's token."""
+        made = await self.http.post(
+            "/v1/users",
+            json={
+                "email": email,
+                "password": PASSWORD,
+                "display_name": "Ines Example",
+                "role": role,
+                **fields,
+            },
+            headers=bearer(await self.token_of_admin(chain_id)),
+        )
+        assert made.status_code == 200, made.text
+        return await self.sign_in(email)
+
+    async def key(self, chain_id: str, role: str, **fields: Any) -> dict[str, Any]:
+        """Make an API key and return the answer."""
+        made = await self.http.post(
+            "/v1/api_keys",
+            json={"display_name": "Till", "role": role, **fields},
+            headers=bearer(await self.token_of_admin(chain_id)),
+        )
+        assert made.status_code == 200, made.text
+        return dict(made.json())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys) -> AsyncIterator[Gateway]:
+    """Run the gateway with every component, in front of a stand-in for profiles."""
+    profiles = FakeProfiles()
+    server = GrpcServer(
+        address="127.0.0.1:0",
+        services=["carnet.profiles.v1.ProfilesService"],
+        register=[lambda one: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, one)],
+        verifier=CallerVerifier(keys.public, SystemClock()),
+        drain_seconds=0,
+    )
+    await server.start()
+    nobody = f"127.0.0.1:{free_port()}"
+    settings = settings_for(
+        Settings,
+        "gateway",
+        database=await make_database("gateway", VERSIONS),
+        servers=servers,
+        keys=keys,
+        http_address=f"127.0.0.1:{free_port()}",
+        public_url="http://127.0.0.1",
+        valkey_url=servers.valkey_url,
+        encryption_key=Fernet.generate_key().decode(),
+        operator_key_hash=hashlib.sha256(OPERATOR_KEY.encode()).hexdigest(),
+        allow_private_webhooks=True,
+        profiles_address=f"127.0.0.1:{server.port}",
+        outreach_address=nobody,
+        messaging_address=nobody,
+        waitlist_address=nobody,
+        appointments_address=nobody,
+        address_rate_per_second=1000,
+        address_burst=10_000,
+        rate_per_second=1000,
+        rate_burst=10_000,
+        sign_in_burst=5,
+    )
+    service = build(
+        settings,
+        passwords=CheapPasswords,
+        webhook_schedule=WEBHOOK_SCHEDULE,
+        heartbeat_seconds=HEARTBEAT_SECONDS,
+    )
+    async with (
+        running(service),
+        httpx.AsyncClient(base_url=f"http://{settings.http_address}", trust_env=False, timeout=20) as http,
+    ):
+        yield Gateway(service, settings, profiles, server, http)
+    await server.stop()
