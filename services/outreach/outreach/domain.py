@@ -1,0 +1,240 @@
+"""A suggestion and its rules. Must not know numpy, SQL or any transport; how suggestions are found is in `scoring`."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from chassis.errors import Kind, ServiceError
+
+
+class Signal(enum.StrEnum):
+    """A kind of reason to contact a client; the order is the contract's."""
+
+    SILENT_ONE_TIMER = "silent_one_timer"
+    HIGH_INTENT = "high_intent"
+    OCCASION_AHEAD = "occasion_ahead"
+    VIP_GOING_QUIET = "vip_going_quiet"
+
+
+SIGNALS: tuple[Signal, ...] = tuple(Signal)
+
+
+class SuggestionState(enum.StrEnum):
+    """What became of a suggestion."""
+
+    OPEN = "open"
+    SNOOZED = "snoozed"
+    SENT = "sent"
+    DISMISSED = "dismissed"
+    EXPIRED = "expired"
+
+
+_LIVE = (SuggestionState.OPEN, SuggestionState.SNOOZED)
+
+
+class SuggestionClosed(ServiceError):
+    """The suggestion was answered, or its time is up."""
+
+    def __init__(self, suggestion_id: str, state: SuggestionState) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "SUGGESTION_CLOSED",
+            f"This suggestion is {state} already.",
+            metadata={"suggestion_id": suggestion_id, "state": state.upper()},
+        )
+
+
+class SnoozeNotAhead(ServiceError):
+    """A suggestion can only be put away until a day to come."""
+
+    def __init__(self, until: date, today: date) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "SNOOZE_NOT_AHEAD",
+            f"{until} is not ahead: today is {today} at the chain.",
+            metadata={"until_date": until.isoformat(), "today": today.isoformat()},
+        )
+
+
+class SuggestionSuperseded(ServiceError):
+    """The client has a newer suggestion on a queue; one client is never on it twice."""
+
+    def __init__(self, suggestion_id: str, newer_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "SUGGESTION_SUPERSEDED",
+            "This client has a newer suggestion already.",
+            metadata={"suggestion_id": suggestion_id, "newer_suggestion_id": newer_id},
+        )
+
+
+class SendDenied(ServiceError):
+    """Messaging's gate refused the text; `reasons` are (UPPER_SNAKE, words) as the gate says them."""
+
+    def __init__(self, suggestion_id: str, message_id: str, reasons: Sequence[tuple[str, str]]) -> None:
+        said = " ".join(words for _, words in reasons) or "The send gate gave no reason."
+        super().__init__(
+            Kind.PRECONDITION,
+            "SEND_DENIED",
+            f"The text was not sent. {said}",
+            metadata={
+                "suggestion_id": suggestion_id,
+                "message_id": message_id,
+                "reasons": ",".join(reason for reason, _ in reasons),
+            },
+        )
+
+
+class SendFailed(ServiceError):
+    """The text was taken and then not delivered to the network, for good."""
+
+    def __init__(self, suggestion_id: str, message_id: str, error_code: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "SEND_FAILED",
+            "The network did not take the text. Try again, or reach the client another way.",
+            metadata={"suggestion_id": suggestion_id, "message_id": message_id, "error_code": error_code},
+        )
+
+
+class ScoringRunning(ServiceError):
+    """Another ranking of this chain is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.CONFLICT,
+            "SCORING_RUNNING",
+            "This chain is being ranked at the moment. Try again.",
+            retry_after=2.0,
+        )
+
+
+class AsOfAhead(ServiceError):
+    """A ranking for a day that has not come would pretend to know what happens until then."""
+
+    def __init__(self, as_of: date, today: date) -> None:
+        super().__init__(
+            Kind.INVALID,
+            "AS_OF_AHEAD",
+            f"as_of_date: {as_of} has not come yet: today is {today} at the chain.",
+            metadata={"as_of_date": as_of.isoformat(), "today": today.isoformat()},
+        )
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One part of why; the contributions of a suggestion's reasons add up to its score."""
+
+    signal: Signal
+    sentence: str
+    contribution: float
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One client on one associate's queue. At most one of a client is live (open or snoozed).
+
+    `attempt` counts the texts that messaging refused for good. `tried_bodies` are the texts handed to messaging in this
+    attempt whose fate is not known yet; they are forgotten once it is.
+    """
+
+    suggestion_id: str
+    client_id: str
+    associate_id: str
+    store_id: str
+    state: SuggestionState
+    as_of: date
+    expires_on: date
+    score: float
+    reasons: tuple[Reason, ...]
+    model_note: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    snoozed_until: date | None = None
+    dismiss_reason: str = ""
+    message_id: str = ""
+    conversation_id: str = ""
+    sent_fingerprint: str = ""
+    attempt: int = 0
+    tried_bodies: tuple[str, ...] = ()
+    answered_at: datetime | None = None
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """Return the signals of its reasons, strongest first."""
+        return tuple(reason.signal for reason in self.reasons)
+
+    def require_live(self) -> None:
+        """Refuse with SUGGESTION_CLOSED what was answered or has expired."""
+        if self.state not in _LIVE:
+            raise SuggestionClosed(self.suggestion_id, self.state)
+
+    def snoozed(self, until: date, *, today: date, now: datetime) -> "Suggestion":
+        """Return it put away until a day; the same day again changes nothing."""
+        self.require_live()
+        if until <= today:
+            raise SnoozeNotAhead(until, today)
+        if self.state is SuggestionState.SNOOZED and self.snoozed_until == until:
+            return self
+        return self._changed(now, state=SuggestionState.SNOOZED, snoozed_until=until)
+
+    def dismissed(self, reason: str, *, now: datetime) -> "Suggestion":
+        """Return it put away for good; a second dismissal changes nothing, the first one's reason stays."""
+        if self.state is SuggestionState.DISMISSED:
+            return self
+        self.require_live()
+        return self._changed(
+            now, state=SuggestionState.DISMISSED, snoozed_until=None, dismiss_reason=reason, answered_at=now
+        )
+
+    def reopened(self, *, today: date, now: datetime) -> "Suggestion":
+        """Return it open again; one that is open stays as it is. Refuses one that was sent or whose time is up."""
+        if self.state is SuggestionState.OPEN:
+            return self
+        if self.state in (SuggestionState.SENT, SuggestionState.EXPIRED):
+            raise SuggestionClosed(self.suggestion_id, self.state)
+        if self.expires_on < today:
+            raise SuggestionClosed(self.suggestion_id, SuggestionState.EXPIRED)
+        return self._changed(
+            now, state=SuggestionState.OPEN, snoozed_until=None, dismiss_reason="", answered_at=None
+        )
+
+    def trying(self, body: str, *, now: datetime) -> "Suggestion":
+        """Return it with `body` noted as on its way to messaging."""
+        self.require_live()
+        if body in self.tried_bodies:
+            return self
+        return replace(self, tried_bodies=(*self.tried_bodies, body), updated_at=now)
+
+    def refused(self, attempt: int, *, now: datetime) -> "Suggestion":
+        """Return it ready for another text after messaging refused `attempt` for good."""
+        if attempt < self.attempt:
+            return self
+        return replace(self, attempt=attempt + 1, tried_bodies=(), updated_at=now)
+
+    def sent(self, *, message_id: str, conversation_id: str, fingerprint: str, now: datetime) -> "Suggestion":
+        """Return it done. The text is out, so this holds whatever happened to the suggestion meanwhile."""
+        if self.state is SuggestionState.SENT:
+            return self
+        return self._changed(
+            now,
+            state=SuggestionState.SENT,
+            snoozed_until=None,
+            dismiss_reason="",
+            message_id=message_id,
+            conversation_id=conversation_id,
+            sent_fingerprint=fingerprint,
+            tried_bodies=(),
+            answered_at=now,
+        )
+
+    @property
+    def send_id(self) -> str:
+        """Return the request id under which messaging is asked: one a suggestion and attempt, so never two texts."""
+        return f"{self.suggestion_id}.{self.attempt}"
+
+    def _changed(self, now: datetime, **fields: object) -> "Suggestion":
+        return replace(self, version=self.version + 1, updated_at=now, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""Clients as columns: what the signals and the model read. Must not contain a rule of a signal.
+
+Days are numbers counted from 1970-01-01, money is minor units of the chain's currency, clients are numbers in the
+tables and positions in the columns.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+NEVER = -(10**6)  # a day before all days
+
+
+def table(rows: npt.ArrayLike, columns: int) -> Integers:
+    """Return rows of whole numbers as a table; no rows give a table of none."""
+    return np.asarray(rows, dtype=np.int64).reshape(-1, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """What the store has of a chain's clients, or of one: tables of whole numbers, one row a fact, in any order.
+
+    clients: number, number of the associate (-1 none), day of the last marketing text, of the last answer (NEVER none)
+    purchases: client, day, minor units, 1 if they are of the chain's currency else 0
+    visits: client, day
+    occasions: client, kind, year (0 unknown), month, day
+    rests: client, position of a signal that was answered lately
+    """
+
+    clients: Integers
+    purchases: Integers
+    visits: Integers
+    occasions: Integers
+    rests: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """All clients of a chain, or one, on one day; nothing in it is later than that day.
+
+    The first columns have one row a client. A refund is no purchase day, but it lowers the total.
+    """
+
+    number: Integers
+    associate: Integers
+    last_text: Integers
+    last_answer: Integers
+    purchase_days: Integers
+    first_purchase: Integers
+    last_purchase: Integers
+    last_visit: Integers
+    total_minor: Integers
+
+    purchase_client: Integers
+    purchase_day: Integers
+    purchase_minor: Integers
+    purchase_is_home: Flags
+
+    visit_client: Integers
+    visit_day: Integers
+
+    occasion_client: Integers
+    occasion_kind: Integers
+    occasion_year: Integers
+    occasion_month: Integers
+    occasion_day: Integers
+
+    rest_client: Integers
+    rest_signal: Integers
+
+    # What a client must have spent to be among the best; None where the chain has too few to say.
+    vip_minor: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @classmethod
+    def of(cls, histories: Histories, as_of: int) -> Self:
+        """Return the book as of a day: whatever is later is left out."""
+        clients = histories.clients[np.argsort(histories.clients[:, 0], kind="stable")]
+        number = clients[:, 0]
+        count = len(number)
+
+        def placed(rows: Integers) -> tuple[Integers, Integers]:
+            """Return rows with the positions of their clients; one who came after the clients were read has none."""
+            at = np.minimum(np.searchsorted(number, rows[:, 0]), max(count - 1, 0))
+            is_known = number[at] == rows[:, 0] if count else np.zeros(len(rows), dtype=np.bool_)
+            return rows[is_known], at[is_known]
+
+        purchases, at = placed(histories.purchases[histories.purchases[:, 1] <= as_of])
+        visits, visit_client = placed(histories.visits[histories.visits[:, 1] <= as_of])
+        occasions, occasion_client = placed(histories.occasions)
+        rests, rest_client = placed(histories.rests)
+        day, minor, is_home = purchases[:, 1], purchases[:, 2], purchases[:, 3] == 1
+
+        is_bought = minor >= 0
+        first, last = np.full(count, NEVER, dtype=np.int64), np.full(count, NEVER, dtype=np.int64)
+        np.maximum.at(last, at[is_bought], day[is_bought])
+        np.maximum.at(
+            first, at[is_bought], -day[is_bought]
+        )  # the least day, as the greatest of its negatives
+        span = 1 << 22  # more than the days of the calendar
+        distinct = np.unique(at[is_bought] * span + day[is_bought] + span // 2) // span
+        has_bought = last != NEVER
+        total = np.zeros(count, dtype=np.int64)
+        np.add.at(total, at[is_home], minor[is_home])
+        last_visit = np.full(count, NEVER, dtype=np.int64)
+        np.maximum.at(last_visit, visit_client, visits[:, 1])
+
+        texts, answers = clients[:, 2], clients[:, 3]
+        return cls(
+            number=number,
+            associate=clients[:, 1],
+            last_text=np.where(texts <= as_of, texts, NEVER),
+            last_answer=np.where(answers <= as_of, answers, NEVER),
+            purchase_days=np.bincount(distinct, minlength=count).astype(np.int64),
+            first_purchase=np.where(has_bought, -first, NEVER),
+            last_purchase=last,
+            last_visit=last_visit,
+            total_minor=total,
+            purchase_client=at,
+            purchase_day=day,
+            purchase_minor=minor,
+            purchase_is_home=is_home,
+            visit_client=visit_client,
+            visit_day=visits[:, 1],
+            occasion_client=occasion_client,
+            occasion_kind=occasions[:, 1],
+            occasion_year=occasions[:, 2],
+            occasion_month=occasions[:, 3],
+            occasion_day=occasions[:, 4],
+            rest_client=rest_client,
+            rest_signal=rests[:, 1],
+        )

@@ -1,0 +1,1 @@
+"""Every SQL statement of outreach, by aggregate. Must not decide anything."""

@@ -1,0 +1,271 @@
+"""Suggestions: one at a time for what people do, as a set for what a ranking says. Must not know why one is there.
+
+A row keeps the state that was last written; `_SEEN` is the state it has on a day, when snoozes end and time runs out
+by themselves.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.exc import IntegrityError
+
+from chassis.database import Transaction
+from outreach.domain import Reason, Signal, Suggestion, SuggestionState
+
+# A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.
+_IN_DOUBT = timedelta(days=1)
+
+_SEEN = (
+    "case when state in ('open', 'snoozed') and expires_on < :queue_day then 'expired'"
+    " when state = 'snoozed' and snoozed_until <= :today then 'open' else state end"
+)
+_COLUMNS = (
+    "suggestion_id, client_id, associate_id, store_id, as_of, expires_on, score, reasons, model_note, version,"
+    " created_at, updated_at, snoozed_until, dismiss_reason, answered_at, message_id, conversation_id,"
+    " sent_fingerprint, attempt, tried_bodies"
+)
+
+
+async def find_suggestion(
+    tx: Transaction, suggestion_id: str, *, today: date, queue_day: date, lock: bool = False
+) -> Suggestion | None:
+    """Return a suggestion as it is today; with `lock`, nobody else changes it before the commit."""
+    found = await tx.execute(
+        f"select {_COLUMNS}, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
+        f" where chain_id = :chain_id and suggestion_id = :suggestion_id {'for update' if lock else ''}",
+        {"chain_id": tx.chain_id, "suggestion_id": suggestion_id, "today": today, "queue_day": queue_day},
+    )
+    row = found.one_or_none()
+    return None if row is None else _suggestion(row)
+
+
+async def find_written(tx: Transaction, suggestion_id: str) -> Suggestion | None:
+    """Return a suggestion as it was last written, locked."""
+    found = await tx.execute(
+        f"select {_COLUMNS}, state from suggestions"  # noqa: S608 - fixed text only
+        " where chain_id = :chain_id and suggestion_id = :suggestion_id for update",
+        {"chain_id": tx.chain_id, "suggestion_id": suggestion_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else _suggestion(row)
+
+
+async def find_live(tx: Transaction, client_id: str) -> Suggestion | None:
+    """Return a client's open or snoozed suggestion as it was last written, locked."""
+    found = await tx.execute(
+        f"select {_COLUMNS}, state from suggestions where chain_id = :chain_id and client_id = :client_id"  # noqa: S608
+        " and state in ('open', 'snoozed') for update",
+        {"chain_id": tx.chain_id, "client_id": client_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else _suggestion(row)
+
+
+async def list_queue(
+    tx: Transaction,
+    associate_id: str,
+    *,
+    state: SuggestionState,
+    today: date,
+    queue_day: date,
+    after: tuple[float, str] | None,
+    limit: int,
+) -> Sequence[Suggestion]:
+    """Return an associate's suggestions in a state, the highest score first, then by id, after a (score, id)."""
+    found = await tx.execute(
+        f"select * from (select {_COLUMNS}, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
+        "  where chain_id = :chain_id and associate_id = :associate_id) as seen"
+        " where state = :state and (cast(:after_id as text) is null or score < :after_score"
+        "  or (score = :after_score and suggestion_id > :after_id))"
+        " order by score desc, suggestion_id limit :limit",
+        {
+            "chain_id": tx.chain_id,
+            "associate_id": associate_id,
+            "state": state,
+            "today": today,
+            "queue_day": queue_day,
+            "after_score": after[0] if after else 0.0,
+            "after_id": after[1] if after else None,
+            "limit": limit,
+        },
+    )
+    return [_suggestion(row) for row in found]
+
+
+async def count_better(
+    tx: Transaction, associate_id: str, *, score: float, today: date, queue_day: date
+) -> int:
+    """Count an associate's open suggestions with a higher score."""
+    found = await tx.execute(
+        f"select count(*) from (select score, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
+        "  where chain_id = :chain_id and associate_id = :associate_id and state in ('open', 'snoozed')) as seen"
+        " where state = 'open' and score > :score",
+        {
+            "chain_id": tx.chain_id,
+            "associate_id": associate_id,
+            "score": score,
+            "today": today,
+            "queue_day": queue_day,
+        },
+    )
+    return int(found.scalar_one())
+
+
+async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
+    """Add a suggestion; False when its client has a live one already."""
+    added = await tx.execute(
+        "insert into suggestions (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of, expires_on,"
+        " score, reasons, signals, model_note, version, created_at, updated_at) values (:chain_id, :suggestion_id,"
+        " :client_id, :associate_id, :store_id, :state, :as_of, :expires_on, :score, cast(:reasons as jsonb), :signals,"
+        " :model_note, :version, :created_at, :updated_at)"
+        " on conflict (chain_id, client_id) where state in ('open', 'snoozed') do nothing",
+        {"chain_id": tx.chain_id, **_ranked(suggestion), "created_at": suggestion.created_at},
+    )
+    return bool(added.rowcount)
+
+
+async def revive_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
+    """Write a suggestion that is live again; False when a ranking gave its client another one at this moment."""
+    try:
+        async with tx.connection.begin_nested():
+            await save_suggestion(tx, suggestion)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
+    """Write everything of a suggestion that can change."""
+    await tx.execute(
+        "update suggestions set associate_id = :associate_id, store_id = :store_id, state = :state, as_of = :as_of,"
+        " expires_on = :expires_on, score = :score, reasons = cast(:reasons as jsonb), signals = :signals,"
+        " model_note = :model_note, version = :version, updated_at = :updated_at, snoozed_until = :snoozed_until,"
+        " dismiss_reason = :dismiss_reason, answered_at = :answered_at, message_id = :message_id,"
+        " conversation_id = :conversation_id, sent_fingerprint = :sent_fingerprint, attempt = :attempt,"
+        " tried_bodies = :tried_bodies,"
+        " tried_at = case when cardinality(cast(:tried_bodies as text[])) = 0 then null else :updated_at end"
+        " where chain_id = :chain_id and suggestion_id = :suggestion_id",
+        {
+            "chain_id": tx.chain_id,
+            **_ranked(suggestion),
+            "snoozed_until": suggestion.snoozed_until,
+            "dismiss_reason": suggestion.dismiss_reason,
+            "answered_at": suggestion.answered_at,
+            "message_id": suggestion.message_id,
+            "conversation_id": suggestion.conversation_id,
+            "sent_fingerprint": suggestion.sent_fingerprint,
+            "attempt": suggestion.attempt,
+            "tried_bodies": list(suggestion.tried_bodies),
+        },
+    )
+
+
+async def replace_ranking(
+    tx: Transaction, suggestions: Sequence[Suggestion], *, began_at: datetime, today: date, now: datetime
+) -> int:
+    """Make the chain's live suggestions those of a ranking that began at `began_at`; return how many it stands behind.
+
+    What people or events did since then is newer and stays: a client who was answered or touched gets no suggestion
+    from this ranking, a suggestion that changed is left alone, and so is one whose text may be on its way.
+    """
+    connection = await tx.driver()
+    await connection.execute(
+        "update suggestions set state = 'expired', snoozed_until = null, version = version + 1, updated_at = $3"
+        " where chain_id = $1 and state in ('open', 'snoozed') and client_id <> all($2::text[]) and updated_at <= $4"
+        " and (tried_at is null or tried_at < $5)",
+        tx.chain_id,
+        [suggestion.client_id for suggestion in suggestions],
+        now,
+        began_at,
+        now - _IN_DOUBT,
+    )
+    standing = await connection.fetch(
+        """
+        insert into suggestions as old (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of,
+        expires_on,
+            score, reasons, signals, model_note, version, created_at, updated_at)
+        select $1, u.suggestion_id, u.client_id, u.associate_id, u.store_id, 'open', $2, u.expires_on, u.score,
+            u.reasons::jsonb, string_to_array(u.signals, ','), u.model_note, 1, $3, $3
+        from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::date[], $9::float8[], $10::text[], $11::text[],
+                $12::text[])
+            as u (suggestion_id, client_id, associate_id, store_id, expires_on, score, reasons, signals, model_note)
+        join clients c on c.chain_id = $1 and c.client_id = u.client_id and not c.is_deleted and c.touched_at <= $13
+        where not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = u.client_id
+            and s.answered_at > $13)
+        on conflict (chain_id, client_id) where state in ('open', 'snoozed') do update set
+            associate_id = excluded.associate_id, store_id = excluded.store_id, as_of = excluded.as_of,
+            expires_on = excluded.expires_on, score = excluded.score, reasons = excluded.reasons, signals =
+            excluded.signals, model_note = excluded.model_note, version = old.version + 1, updated_at =
+            excluded.updated_at, state = case when old.snoozed_until > $14 then old.state else 'open' end,
+            snoozed_until = case when old.snoozed_until > $14 then old.snoozed_until end
+        where old.updated_at <= $13 and (old.tried_at is null or old.tried_at < $15)
+        returning 1
+        """,
+        tx.chain_id,
+        suggestions[0].as_of if suggestions else today,
+        now,
+        [s.suggestion_id for s in suggestions],
+        [s.client_id for s in suggestions],
+        [s.associate_id for s in suggestions],
+        [s.store_id for s in suggestions],
+        [s.expires_on for s in suggestions],
+        [s.score for s in suggestions],
+        [_reasons(s) for s in suggestions],
+        [",".join(s.signals) for s in suggestions],
+        [s.model_note for s in suggestions],
+        began_at,
+        today,
+        now - _IN_DOUBT,
+    )
+    return len(standing)
+
+
+def _ranked(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "suggestion_id": suggestion.suggestion_id,
+        "client_id": suggestion.client_id,
+        "associate_id": suggestion.associate_id,
+        "store_id": suggestion.store_id,
+        "state": suggestion.state,
+        "as_of": suggestion.as_of,
+        "expires_on": suggestion.expires_on,
+        "score": suggestion.score,
+        "reasons": _reasons(suggestion),
+        "signals": [str(signal) for signal in suggestion.signals],
+        "model_note": suggestion.model_note,
+        "version": suggestion.version,
+        "updated_at": suggestion.updated_at,
+    }
+
+
+def _reasons(suggestion: Suggestion) -> str:
+    return json.dumps(
+        [
+            {
+                "signal": reason.signal,
+                "sentence": reason.sentence,
+                "contribution": reason.contribution,
+                "facts": dict(reason.facts),
+            }
+            for reason in suggestion.reasons
+        ]
+    )
+
+
+def _suggestion(row: Row[Any]) -> Suggestion:
+    fields = row._asdict()
+    reasons = fields.pop("reasons")
+    state = SuggestionState(fields.pop("state"))
+    snoozed_until = fields.pop("snoozed_until")
+    return Suggestion(
+        **{**fields, "tried_bodies": tuple(fields["tried_bodies"])},
+        state=state,
+        snoozed_until=snoozed_until if state is SuggestionState.SNOOZED else None,
+        reasons=tuple(
+            Reason(Signal(part["signal"]), part["sentence"], part["contribution"], part["facts"])
+            for part in reasons
+        ),
+    )

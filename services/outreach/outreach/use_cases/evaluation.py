@@ -1,0 +1,119 @@
+"""Look at one client again after an event, inside the transaction of the event. Must stay a few milliseconds.
+
+Uses the chain's stored model, as of today at the chain. While an earlier day is being replayed (see `scoring`),
+suggestions that the replay made stay as they are: an event of today says nothing about that day.
+"""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from chassis.database import Transaction
+from chassis.ids import new_id
+from outreach import events
+from outreach.domain import Suggestion, SuggestionState
+from outreach.scoring.ranking import Candidate, rank
+from outreach.signals.book import Book
+from outreach.signals.finding import day_number
+from outreach.store import chains, histories, models, suggestions
+from outreach.store.histories import KnownClient, Rests
+
+# A reason that was answered is not brought up again at once. After a dismissal longer: somebody who knows the client
+# said no.
+REST_AFTER_SENT = timedelta(days=30)
+REST_AFTER_DISMISSAL = timedelta(days=90)
+
+
+def rests_at(now: datetime) -> Rests:
+    """Return from when on answers keep their signals away."""
+    return Rests(sent_since=now - REST_AFTER_SENT, dismissed_since=now - REST_AFTER_DISMISSAL)
+
+
+async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime, queue_size: int) -> None:
+    """Raise, refresh or expire the suggestion of one client as of today; says SuggestionRaised for a new one.
+
+    A new one that would come after `queue_size` better ones of its associate waits for the night.
+    """
+    chain = await chains.get_chain(tx)
+    today, queue_day = chain.today(now), chain.queue_day(now)
+    live = await suggestions.find_live(tx, client_id)
+    known = await histories.read_client_history(tx, chain, client_id, rests=rests_at(now))
+    is_replayed = live is not None and chain.is_replaying(now) and live.as_of == queue_day != today
+    if live is not None and known is not None and (live.tried_bodies or is_replayed):
+        if known[0].associate_id:
+            await _hand_over(tx, live, known[0], now=now)
+        return
+    candidate: Candidate | None = None
+    if known is not None:
+        stored = await models.find_model(tx)
+        found = rank(
+            Book.of(known[1], day_number(today)),
+            stored[0] if stored else None,
+            today,
+            currency=chain.currency,
+            minor_per_unit=chain.minor_per_unit,
+            keep=1,
+        )
+        candidate = found[0] if found else None
+    if live is not None and live.expires_on < today:
+        await suggestions.save_suggestion(tx, _expired(live, now=now))
+        live = None
+    if known is None or candidate is None:
+        if live is not None:
+            await suggestions.save_suggestion(tx, _expired(live, now=now))
+        return
+    suggestion = suggestion_of(candidate, known[0], now=now, as_of=today)
+    if live is not None:
+        await _refresh(tx, live, suggestion)
+        return
+    better = await suggestions.count_better(
+        tx, suggestion.associate_id, score=suggestion.score, today=today, queue_day=queue_day
+    )
+    if better < queue_size and await suggestions.add_suggestion(tx, suggestion):
+        tx.publish(events.suggestion_raised(suggestion), entity_id=suggestion.suggestion_id)
+
+
+def suggestion_of(candidate: Candidate, client: KnownClient, *, as_of: date, now: datetime) -> Suggestion:
+    """Return the suggestion that a candidate becomes."""
+    return Suggestion(
+        suggestion_id=new_id("sug"),
+        client_id=client.client_id,
+        associate_id=client.associate_id,
+        store_id=client.store_id,
+        state=SuggestionState.OPEN,
+        as_of=as_of,
+        expires_on=candidate.expires_on,
+        score=candidate.score,
+        reasons=candidate.reasons,
+        model_note=candidate.model_note,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> None:
+    refreshed = replace(
+        live,
+        associate_id=ranked.associate_id,
+        store_id=ranked.store_id,
+        as_of=ranked.as_of,
+        expires_on=ranked.expires_on,
+        score=ranked.score,
+        reasons=ranked.reasons,
+        model_note=ranked.model_note,
+    )
+    if refreshed != live:
+        await suggestions.save_suggestion(
+            tx, replace(refreshed, version=live.version + 1, updated_at=ranked.updated_at)
+        )
+
+
+async def _hand_over(tx: Transaction, live: Suggestion, client: KnownClient, *, now: datetime) -> None:
+    moved = replace(live, associate_id=client.associate_id, store_id=client.store_id)
+    if moved != live:
+        await suggestions.save_suggestion(tx, replace(moved, version=live.version + 1, updated_at=now))
+
+
+def _expired(live: Suggestion, *, now: datetime) -> Suggestion:
+    return replace(
+        live, state=SuggestionState.EXPIRED, snoozed_until=None, version=live.version + 1, updated_at=now
+    )

@@ -1,0 +1,166 @@
+"""Draft a text for a suggestion, and hand the text to messaging exactly once.
+
+Messaging is asked under a send id made of the suggestion and the attempt, and answers the same id with the same
+message. So after a crash between its answer and our commit, whoever sends again, with whatever request id, gets that
+message back instead of a second one. The texts of an attempt are kept until its fate is known, because only the text
+that went first can learn what became of it; a new attempt begins only when messaging has refused the last one for good.
+"""
+
+from dataclasses import dataclass
+
+from chassis.caller import Caller
+from chassis.clock import Clock
+from chassis.database import Database, RequestKey, Transaction
+from chassis.errors import Kind, ServiceError
+from outreach import events
+from outreach.clients import Answer, Messaging, Outcome, Profiles, TextTaken
+from outreach.domain import SendDenied, SendFailed, Suggestion, SuggestionClosed, SuggestionState
+from outreach.store import chains, facts, histories, suggestions
+from outreach.texts.drafts import Draft, write_draft
+from outreach.use_cases.queue import require_suggestion
+
+
+async def draft_message(
+    *, database: Database, clock: Clock, profiles: Profiles, caller: Caller, suggestion_id: str
+) -> Draft:
+    """Return a wording in the client's language for the strongest reason. Raises SUGGESTION_CLOSED."""
+    now = clock.now()
+    async with database.transaction(caller.chain_id) as tx:
+        suggestion = await require_suggestion(tx, caller, suggestion_id, now=now, lock=False)
+        suggestion.require_live()
+        figures = await histories.read_client_figures(tx, await chains.get_chain(tx), suggestion.client_id)
+    names = await profiles.names(
+        client_id=suggestion.client_id,
+        # Whoever writes signs: a colleague who covers for the owner does not write in the owner's name.
+        associate_id=caller.associate_id or suggestion.associate_id,
+        store_id=suggestion.store_id,
+    )
+    return write_draft(
+        suggestion.reasons[0].signal,
+        language=names.language,
+        given_name=names.given_name,
+        associate_name=names.associate_name,
+        store_name=names.store_name,
+        is_first=figures is None or figures.last_contact is None,
+    )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A suggestion as it stood when a text was handed on, with the texts that were tried before in this attempt."""
+
+    suggestion: Suggestion
+    earlier: tuple[str, ...]
+
+
+async def send_suggestion(
+    *,
+    database: Database,
+    clock: Clock,
+    messaging: Messaging,
+    caller: Caller,
+    key: RequestKey,
+    suggestion_id: str,
+    body: str,
+) -> Suggestion:
+    """Hand a text to messaging; the suggestion is sent when it was taken.
+
+    Raises SUGGESTION_CLOSED for an answered suggestion, SEND_DENIED with the gate's reasons (it stays open),
+    SEND_FAILED when the network refused the text, and what messaging refuses by itself, such as CLIENT_UNREACHABLE.
+    """
+    while True:
+        begun = await _begin(database, clock, caller, key, suggestion_id, body)
+        if begun.suggestion.state is SuggestionState.SENT:
+            return begun.suggestion
+        answer, went = await _ask(messaging, begun, body)
+        if answer.outcome is Outcome.TAKEN:
+            sent = await _finish(database, clock, caller, key, begun.suggestion, answer, is_ours=went == body)
+            if went != body:
+                raise SuggestionClosed(suggestion_id, SuggestionState.SENT)
+            return sent
+        await _give_back(database, clock, caller, begun.suggestion)
+        if went != body:
+            continue  # an earlier text was refused; this one has not been looked at yet
+        if answer.outcome is Outcome.DENIED:
+            raise SendDenied(suggestion_id, answer.message_id, answer.reasons)
+        raise SendFailed(suggestion_id, answer.message_id, answer.error_code)
+
+
+async def _begin(
+    database: Database, clock: Clock, caller: Caller, key: RequestKey, suggestion_id: str, body: str
+) -> _Attempt:
+    """Note the text before messaging is asked; a repeat of a request that went through gets its suggestion back."""
+    now = clock.now()
+    async with database.transaction(caller.chain_id) as tx:
+        found = await require_suggestion(tx, caller, suggestion_id, now=now, lock=True)
+        _, is_repeat = await tx.once(key, suggestion_id)
+        if is_repeat and found.state is SuggestionState.SENT and found.sent_fingerprint == key.fingerprint:
+            return _Attempt(found, ())
+        trying = found.trying(body, now=now)
+        if trying is not found:
+            await suggestions.save_suggestion(tx, trying)
+        return _Attempt(trying, found.tried_bodies)
+
+
+async def _ask(messaging: Messaging, begun: _Attempt, body: str) -> tuple[Answer, str]:
+    """Return what messaging says, and of which text: the first one that reached it in this attempt."""
+    suggestion = begun.suggestion
+    for text in (body, *(earlier for earlier in begun.earlier if earlier != body)):
+        try:
+            answer = await messaging.send(
+                send_id=suggestion.send_id,
+                client_id=suggestion.client_id,
+                store_id=suggestion.store_id,
+                body=text,
+            )
+        except TextTaken:
+            continue
+        return answer, text
+    raise ServiceError(
+        Kind.CONFLICT,
+        "SEND_UNDER_WAY",
+        "Another text for this suggestion is on its way at this moment. Look at it again.",
+        metadata={"suggestion_id": suggestion.suggestion_id},
+        retry_after=1.0,
+    )
+
+
+async def _finish(
+    database: Database,
+    clock: Clock,
+    caller: Caller,
+    key: RequestKey,
+    tried: Suggestion,
+    answer: Answer,
+    *,
+    is_ours: bool,
+) -> Suggestion:
+    now = clock.now()
+    async with database.transaction(caller.chain_id) as tx:
+        # The client first, as everywhere: events of this client wait for the same rows in the same order.
+        await facts.note_contact(tx, tried.client_id, sent_at=now, marketing_at=now, now=now)
+        found = await _lock(tx, tried.suggestion_id)
+        sent = found.sent(
+            message_id=answer.message_id,
+            conversation_id=answer.conversation_id,
+            fingerprint=key.fingerprint if is_ours else "",
+            now=now,
+        )
+        if sent is not found:
+            await suggestions.save_suggestion(tx, sent)
+            tx.publish(events.suggestion_sent(sent), entity_id=sent.suggestion_id)
+        return sent
+
+
+async def _give_back(database: Database, clock: Clock, caller: Caller, tried: Suggestion) -> None:
+    now = clock.now()
+    async with database.transaction(caller.chain_id) as tx:
+        found = await _lock(tx, tried.suggestion_id)
+        await suggestions.save_suggestion(tx, found.refused(tried.attempt, now=now))
+
+
+async def _lock(tx: Transaction, suggestion_id: str) -> Suggestion:
+    """Return a suggestion as it was last written: its text is out or refused, whatever day it is."""
+    found = await suggestions.find_written(tx, suggestion_id)
+    assert found is not None  # suggestions are never deleted
+    return found

