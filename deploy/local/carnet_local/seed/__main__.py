@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from dataclasses import asdict
 
+import httpx
+
+from carnet_local.api import Refused
 from carnet_local.seed import seed
 
 if __name__ == "__main__":
-    outcome = asyncio.run(seed(os.environ["CARNET_API"], os.environ["CARNET_OPERATOR_KEY"]))
+    try:
+        outcome = asyncio.run(seed(os.environ["CARNET_API"], os.environ["CARNET_OPERATOR_KEY"]))
+    except (Refused, httpx.HTTPError) as failure:
+        sys.exit(f"the demo chain could not be written: {failure or type(failure).__name__}")
     print(json.dumps(asdict(outcome)))

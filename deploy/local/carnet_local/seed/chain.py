@@ -12,11 +12,11 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from carnet_local.api import Api, Json, Refused, day, money
@@ -156,13 +156,13 @@ def _password(operator_key: str, email: str) -> str:
     return "-".join(letters[at : at + 5] for at in range(0, 15, 5))
 
 
-async def _at_once(*steps: Coroutine[Any, Any, Any]) -> None:
+async def _at_once(steps: Iterable[Callable[[], Awaitable[None]]]) -> None:
     """Run steps, a few at a time; the first failure ends the rest and is raised bare."""
     turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def in_turn(step: Coroutine[Any, Any, Any]) -> None:
+    async def in_turn(step: Callable[[], Awaitable[None]]) -> None:
         async with turns:
-            await step
+            await step()
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -285,7 +285,7 @@ async def _clients(store: Store, today: date, brands: Mapping[str, str]) -> None
                 key=f"seed/visit/{_external_id(store, number)}/{visit_number}",
             )
 
-    await _at_once(*(enter(number, life) for number, life in enumerate(told)))
+    await _at_once(partial(enter, number, life) for number, life in enumerate(told))
     store.clients = list(zip(told, found, strict=True))
 
 
@@ -488,7 +488,7 @@ async def _waitlist(admin: Api, stores: Sequence[Store], brands: Mapping[str, st
             [each for each in store.clients if each[0].story in ("collector", "vip")][:9]
         )
     ]
-    await _at_once(*(register(*each) for each in waiting))
+    await _at_once(partial(register, *each) for each in waiting)
     await admin.post(
         "/v1/allocations",
         {
