@@ -44,6 +44,14 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(10.0, ge=0, le=120, description="time that running calls get at shutdown")
 
 
+class MigrationSettings(BaseSettings):
+    """What a migration is told: the address with the owner's role, which the service itself never gets."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
+
+    database_url: str = Field(description="postgresql:// address with the owner's role")
+
+
 def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a service; `CARNET_X_FILE` names a file that holds the value of `CARNET_X`.
 

@@ -200,7 +200,13 @@ class GrpcServer:
                 aio_server_interceptor(),  # type: ignore[no-untyped-call]
                 _Guard(self._access, self._verifier),
             ],
-            options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+                # Callers look names up again when a connection ends; so they find replicas that came later.
+                ("grpc.max_connection_age_ms", 300_000),
+                ("grpc.max_connection_age_grace_ms", 600_000),  # uploads and watches go on meanwhile
+            ],
         )
         for register in self._register:
             register(server)

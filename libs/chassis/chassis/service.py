@@ -5,7 +5,6 @@ python -m <service> serve | migrate | dead-letters list | dead-letters replay | 
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from sqlalchemy import text
 from chassis.broker import Broker
 from chassis.caller import CallerSigner, CallerVerifier
 from chassis.clock import Clock, SystemClock
-from chassis.config import ConfigError, ServiceSettings, load
+from chassis.config import ConfigError, MigrationSettings, ServiceSettings, load
 from chassis.consumer import Consumer, Subscription
 from chassis.contracts import event_type_of, stream_of
 from chassis.database import Database, connect
@@ -194,9 +193,9 @@ class Program(Generic[Settings]):
 
     def _migrate(self) -> None:
         try:
-            url = os.environ["CARNET_DATABASE_URL"]
-        except KeyError:
-            print("CARNET_DATABASE_URL: is missing", file=sys.stderr)
+            url = load(MigrationSettings).database_url
+        except ConfigError as error:
+            print(error, file=sys.stderr)
             sys.exit(2)
         run_upgrade(self.versions, url)
         print(f"{self.name}: the database is at the newest version")
