@@ -58,12 +58,11 @@ _AREA_CODES: Mapping[str, str] = {
     }.items()
     for code in codes.split()
 }
-_NOWHERE = re.compile(
-    r"\+1(5(00|2\d|33|44|66|77|88)|8(00|33|44|55|66|77|88)|900)"
-)  # US numbers without a place
+# Numbers of the US without a place: personal, toll-free and premium ones.
+_NOWHERE = re.compile(r"\+1(5(00|2\d|33|44|66|77|88)|8(00|33|44|55|66|77|88)|900)")
 
-# Where nothing is known of the place, an hour counts only if it counts in all of these: the fifty states, DC and
-# Puerto Rico.
+# Where nothing is known of the place of a +1 number, an hour counts only if it counts in all of these: the fifty
+# states, DC and Puerto Rico.
 US_ZONES: tuple[str, ...] = (
     "America/Puerto_Rico",
     "America/New_York",
@@ -75,7 +74,6 @@ US_ZONES: tuple[str, ...] = (
     "America/Adak",
     "Pacific/Honolulu",
 )
-_MOST_CANDIDATES = 12  # a number that may be in more zones than that may be anywhere
 
 
 def is_phone(number: str) -> bool:
@@ -96,20 +94,22 @@ def takes_texts(number: str) -> bool:
 
 
 def zones_of(stored_zone: str, number: str) -> tuple[ZoneInfo, ...]:
-    """Return the zones in which the client may be: the stored one, else the number's, else those of the whole US."""
+    """Return the zones in which the client may be: the stored one, else the number's, else those of the whole US.
+
+    None for a number outside of +1 that tells nothing; then no hour is known to be decent.
+    """
     if found := _existing([stored_zone]):
         return found
+    if number.startswith("+1") and _NOWHERE.match(number):
+        return _existing(US_ZONES)
     try:
         candidates = timezone.time_zones_for_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
-        candidates = ()
-    if (
-        0 < len(candidates) <= _MOST_CANDIDATES
-        and (found := _existing(candidates))
-        and len(found) == len(candidates)
-    ):
+        return ()
+    found = _existing(candidate for candidate in candidates if candidate != "Etc/Unknown")
+    if found and len(found) == len(candidates):
         return found
-    return _existing(US_ZONES)
+    return _existing(US_ZONES) if number.startswith("+1") else ()
 
 
 def _existing(names: Iterable[str]) -> tuple[ZoneInfo, ...]:

@@ -238,13 +238,19 @@ async def settings(servers: ServersUnderTest, keys: Keys, make_database: MakeDat
     )
 
 
+@pytest.fixture(scope="module")
+def left_out() -> tuple[str, ...]:
+    """Return what does not run of messaging; a module that plays the courier leaves it out as well."""
+    return ("broker", "outbox", "consumer")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def started(settings: Settings) -> AsyncIterator[Running]:
-    """Run messaging for the module, without NATS."""
+async def started(settings: Settings, left_out: tuple[str, ...]) -> AsyncIterator[Running]:
+    """Run messaging for the module."""
     clock, profiles = FixedClock(NOON), PlayedProfiles()
     service = build(settings, clock=clock, profiles=profiles)
     async with (
-        running(service, without=("broker", "outbox", "consumer")) as address,
+        running(service, without=left_out) as address,
         opened(settings.database_url, source="messaging", clock=clock) as database,
     ):
         yield Running(service, address, database, clock, profiles)

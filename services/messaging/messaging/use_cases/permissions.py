@@ -45,6 +45,8 @@ async def record(
 async def record_consent(tx: Transaction, consent: Consent, *, now: datetime) -> None:
     """Write down what a client agreed to. It counts from the moment of the agreement, not from when we heard of it."""
     await conversations.lock_number(tx, consent.phone)
+    if await permissions.of_cause(tx, consent.consent_id):
+        return  # said again under another event id
     await conversations.learn_client(tx, phone=consent.phone, client_id=consent.client_id, now=now)
     await permissions.note_alive(tx, consent.phone)
     await record(
