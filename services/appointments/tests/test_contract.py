@@ -2,7 +2,7 @@
 
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ APPOINTMENT = Appointment(
     client_id="cli_01kqh1m6qf3v1e5g6h7j8k9m0q",
     state=AppointmentState.BOOKED,
     time=Interval(datetime(2026, 3, 10, 18, tzinfo=UTC), datetime(2026, 3, 10, 19, tzinfo=UTC)),
-    buffer=datetime(2026, 1, 2) - datetime(2026, 1, 1),
+    buffer=timedelta(minutes=15),
     associate_resource_id="rsc_01kqh1m6qf3v1e5g6h7j8k9m0r",
     room_resource_id="rsc_01kqh1m6qf3v1e5g6h7j8k9m0s",
     note="not in events",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -12,12 +13,13 @@ from carnet.waitlist.v1 import waitlist_pb2_grpc
 
 from chassis.clock import FixedClock
 from chassis.database import Database
+from chassis.errors import ServiceError
 from chassis.testing import (
     NOON,
     Keys,
     MakeDatabase,
-    SignIn,
     ServersUnderTest,
+    SignIn,
     channel_to,
     running,
     settings_for,
@@ -44,6 +46,7 @@ class House:
     database: Database
     clock: FixedClock
     numbers: Any
+    all_scopes: tuple[str, ...] = ALL_SCOPES
 
     async def reference(self, **fields: Any) -> pb.Reference:
         """Create a reference with a code of its own."""
@@ -68,6 +71,14 @@ class House:
         made: pb.Interest = await self.stub.RegisterInterest(pb.RegisterInterestRequest(**given))
         return made
 
+    async def interest_now(self, interest_id: str, reference_id: str) -> str:
+        """Return the state of an interest as it is now."""
+        page = await self.stub.ListInterests(
+            pb.ListInterestsRequest(reference_id=reference_id, page_size=200)
+        )
+        state = next(one.state for one in page.interests if one.interest_id == interest_id)
+        return pb.InterestState.Name(state).removeprefix("INTEREST_STATE_")
+
     async def allocation(self, reference: pb.Reference, pieces: int = 1, **fields: Any) -> pb.Allocation:
         """Receive pieces with serials of their own."""
         given = {
@@ -78,6 +89,11 @@ class House:
         }
         made: pb.Allocation = await self.stub.ReceiveAllocation(pb.ReceiveAllocationRequest(**given))
         return made
+
+    async def pieces_now(self, allocation_id: str) -> list[str]:
+        """Return the states of an allocation's pieces as they are now."""
+        allocation = await self.stub.GetAllocation(pb.GetAllocationRequest(allocation_id=allocation_id))
+        return [pb.PieceState.Name(piece.state).removeprefix("PIECE_STATE_") for piece in allocation.pieces]
 
     async def offer(self, allocation: pb.Allocation, **fields: Any) -> pb.Offer:
         """Offer the next piece."""
@@ -92,11 +108,15 @@ class House:
         await self.interest(reference)
         return await self.offer(await self.allocation(reference), **fields)
 
+    async def accept(self, offer: pb.Offer) -> pb.Offer:
+        """Accept an offer."""
+        answered: pb.Offer = await self.stub.AcceptOffer(pb.AcceptOfferRequest(offer_id=offer.offer_id))
+        return answered
 
-@pytest.fixture
-def clock(house: House) -> FixedClock:
-    """Return the running service's clock."""
-    return house.clock
+    async def decline(self, offer: pb.Offer) -> pb.Offer:
+        """Decline an offer."""
+        answered: pb.Offer = await self.stub.DeclineOffer(pb.DeclineOfferRequest(offer_id=offer.offer_id))
+        return answered
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -110,7 +130,10 @@ async def running_house(
         Settings, "waitlist", database=database, servers=servers, keys=keys, database_pool_size=25
     )
     service = build(settings, clock=clock)
-    async with running(service, without=("offer sweeper",)) as address, channel_to(address) as channel:
+    async with (
+        running(service, without=("offer sweeper", "consumer")) as address,
+        channel_to(address) as channel,
+    ):
         stub = waitlist_pb2_grpc.WaitlistServiceStub(channel)
         yield House(stub, service.foundation.database, clock, count(1))
 
@@ -123,17 +146,32 @@ def house(running_house: House, sign_in: SignIn) -> House:
     return running_house
 
 
-Refused = Callable[..., Awaitable[str]]
+GoOn = Callable[..., None]
 
 
 @pytest.fixture
-def refused() -> Refused:
-    """Return a function that awaits a call and returns the reason of its refusal."""
-    from chassis.errors import ServiceError
+def go_on(house: House, sign_in: SignIn) -> GoOn:
+    """Return a function that lets time pass and signs in again, for callers expire within a minute."""
 
-    async def reason_of(call: Awaitable[object]) -> str:
-        with pytest.raises(ServiceError) as error:
+    def pass_time(**by: float) -> None:
+        house.clock.advance(timedelta(**by))
+        sign_in(*ALL_SCOPES, clock=house.clock)
+
+    return pass_time
+
+
+Outcome = Callable[[Awaitable[object]], Awaitable[str]]
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    """Return a function that awaits a call and says OK or the reason of its refusal."""
+
+    async def outcome_of(call: Awaitable[object]) -> str:
+        try:
             await call
-        return error.value.reason
+        except ServiceError as error:
+            return error.reason
+        return "OK"
 
-    return reason_of
+    return outcome_of

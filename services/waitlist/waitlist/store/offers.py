@@ -16,9 +16,9 @@ from waitlist.domain.policies import Policy
 from waitlist.domain.ranking import Candidate, Part, Ranked
 
 _SELECT = """
-    select offers.offer_id, offers.allocation_id, allocations.reference_id, code as reference_code, allocations.brand_id,
-        store_id, offers.piece_id, serial, interest_id, client_id, offers.state, made_at, expires_at, answered_at,
-        policy_version
+    select offers.offer_id, offers.allocation_id, allocations.reference_id, code as reference_code,
+        allocations.brand_id, store_id, offers.piece_id, serial, interest_id, client_id, offers.state, made_at,
+        expires_at, answered_at, policy_version
     from offers
     join allocations using (allocation_id)
     join brand_references on brand_references.reference_id = allocations.reference_id

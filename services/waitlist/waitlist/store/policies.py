@@ -21,8 +21,8 @@ async def add(tx: Transaction, policy: Policy) -> bool:
     added = await tx.execute(
         "insert into policies (chain_id, version, waiting_time_weight, history_weight, first_time_buyer_weight,"
         " local_store_weight, recent_allocation_days, created_at, created_by)"
-        " values (:chain_id, :version, :waiting_time_weight, :history_weight, :first_time_buyer_weight, :local_store_weight, :recent_allocation_days, :created_at,"
-        " :created_by) on conflict do nothing",
+        " values (:chain_id, :version, :waiting_time_weight, :history_weight, :first_time_buyer_weight,"
+        " :local_store_weight, :recent_allocation_days, :created_at, :created_by) on conflict do nothing",
         {"chain_id": tx.chain_id, **vars(policy)},
     )
     return bool(added.rowcount)
