@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Row
 
 from chassis.database import Transaction
@@ -60,6 +59,15 @@ async def keep_client(tx: Transaction, client_id: str) -> None:
     )
     if found.one_or_none() is None:
         raise not_found("client", client_id)
+
+
+async def keep_clients(tx: Transaction, client_ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that are clients, who stay until the transaction ends."""
+    found = await tx.execute(
+        "select client_id from clients where client_id = any(:ids) order by client_id for key share",
+        {"ids": list(client_ids)},
+    )
+    return list(found.scalars())
 
 
 async def get_clients(tx: Transaction, client_ids: Sequence[str]) -> list[Client]:
@@ -308,7 +316,7 @@ async def refresh_search(tx: Transaction, client_ids: Sequence[str]) -> None:
         select c.client_id, c.chain_id, searchable(concat_ws(E'\\n', c.given_name || ' ' || c.family_name,
             (select string_agg(p.match_key, E'\\n') from contact_points p where p.client_id = c.client_id)))
         from clients c where c.client_id = any(:ids)
-        on conflict (client_id) do update set terms = excluded.terms where client_search.terms <> excluded.terms
+        on conflict (chain_id, client_id) do update set terms = excluded.terms where client_search.terms <> excluded.terms
         """,
         {"ids": list(client_ids)},
     )
@@ -352,6 +360,6 @@ def _client(row: Row[Any]) -> Client:
     )
 
 
-def _decoded(aggregate: str | None) -> list[list[Any]]:
-    decoded: list[list[Any]] = orjson.loads(aggregate) if aggregate else []
-    return decoded
+def _decoded(aggregate: list[list[Any]] | None) -> list[list[Any]]:
+    # SQLAlchemy's driver has decoded the JSON already; an aggregate of no rows is null.
+    return aggregate or []

@@ -200,8 +200,9 @@ async def release_upload(tx: Transaction, import_id: str, upload_id: str) -> Non
 async def forget_rows(tx: Transaction, import_id: str, *, most: int) -> int:
     """Delete up to `most` counters of equal rows and return how many there were."""
     removed = await tx.execute(
-        "delete from import_rows where import_id = :import_id and row_hash in"
-        " (select row_hash from import_rows where import_id = :import_id limit :most)",
+        "delete from import_rows where import_id = :import_id and row_hash <="
+        " (select max(row_hash) from (select row_hash from import_rows where import_id = :import_id"
+        " order by row_hash limit :most) first)",
         {"import_id": import_id, "most": most},
     )
     return int(removed.rowcount)
@@ -214,7 +215,7 @@ async def count_rows(tx: Transaction, import_id: str, counts: Mapping[int, int])
     rows = await driver.fetch(
         "insert into import_rows (import_id, chain_id, row_hash, occurrences)"
         " select $1, $2, r.row_hash, r.occurrences from unnest($3::bigint[], $4::int[]) r (row_hash, occurrences)"
-        " on conflict (import_id, row_hash) do update"
+        " on conflict (chain_id, import_id, row_hash) do update"
         " set occurrences = import_rows.occurrences + excluded.occurrences returning row_hash, occurrences",
         import_id,
         tx.chain_id,
@@ -252,9 +253,10 @@ async def land_clients(
     known = {row[0]: KnownClient(row[1], row[2], True) for row in added}
     if before := [external_id for external_id in external_ids if external_id not in known]:
         rows = await driver.fetch(
-            "select external_id, client_id, associate_id from clients"
-            " where chain_id = $1 and source = $2 and external_id = any($3::text[]) and external_id <> ''"
-            " order by external_id for key share",
+            # LIMIT 1 keeps the planner at one look into the unique index for each, however little it knows of the chain.
+            "select wanted.external_id, c.client_id, c.associate_id from unnest($3::text[]) wanted (external_id),"
+            " lateral (select client_id, associate_id from clients where chain_id = $1 and source = $2"
+            " and external_id = wanted.external_id and external_id <> '' limit 1 for key share) c",
             tx.chain_id,
             source,
             before,
@@ -289,7 +291,7 @@ async def land_contacts(tx: Transaction, contacts: Sequence[ImportedContact]) ->
         "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label)"
         " select p.contact_point_id, $1, p.client_id, p.kind, p.value, lower(p.value), 'import'"
         " from unnest($2::text[], $3::text[], $4::text[], $5::text[]) p (contact_point_id, client_id, kind, value)"
-        " on conflict (client_id, kind, match_key) do nothing returning client_id",
+        " on conflict (chain_id, client_id, kind, match_key) do nothing returning client_id",
         tx.chain_id,
         [contact.contact_point_id for contact in contacts],
         [contact.client_id for contact in contacts],

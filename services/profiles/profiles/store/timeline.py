@@ -9,13 +9,13 @@ from profiles.domain.timeline import Entry, TimelineKind
 
 
 async def add_entries(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Insert entries; those of clients who are not known here are left out."""
+    """Insert entries of clients whom the transaction holds."""
     driver = await tx.driver()
     await driver.execute(
         "insert into timeline_entries (entry_id, chain_id, client_id, kind, occurred_at, summary, subject_id)"
         " select e.entry_id, $1, e.client_id, e.kind, e.occurred_at, e.summary, e.subject_id from"
         " unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[])"
-        " e (entry_id, client_id, kind, occurred_at, summary, subject_id) join clients using (client_id)",
+        " e (entry_id, client_id, kind, occurred_at, summary, subject_id)",
         tx.chain_id,
         [entry.entry_id for entry in entries],
         [entry.client_id for entry in entries],

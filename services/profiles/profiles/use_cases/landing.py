@@ -224,6 +224,7 @@ async def _land_purchases(
     written = await store.land_purchases(tx, rows, source=imported.source, store_id=place.store_id, now=now)
     facts: list[ev.PurchaseFact] = []
     lines: list[store.ImportedLine] = []
+    moments = {day: moment_of(day, place.time_zone, now=now) for day in {row.purchased_on for row in rows}}
     for purchase, row in zip(purchases, rows, strict=True):
         if row.purchase_id not in written:
             landed.lines_unchanged += len(purchase.rows)
@@ -238,7 +239,7 @@ async def _land_purchases(
                 entry_id_of(row.purchase_id),
                 row.client_id,
                 TimelineKind.PURCHASE,
-                moment_of(row.purchased_on, place.time_zone, now=now),
+                moments[row.purchased_on],
                 purchase_summary(
                     quantity, row.total_minor, row.currency_code, digits_of(row.currency_code) or 0
                 ),
