@@ -5,12 +5,15 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from carnet.waitlist.v1 import events_pb2
+from carnet.waitlist.v1 import events_pb2, waitlist_pb2_grpc
 from carnet.waitlist.v1 import waitlist_pb2 as pb
 from sqlalchemy.exc import DBAPIError
 
-from chassis.testing import NOON, published
+from chassis.clock import FixedClock
+from chassis.testing import NOON, channel_to, eventually, published, running, settings_for
 from chassis.values import datetime_of
+from waitlist.bootstrap import VERSIONS, build
+from waitlist.config import Settings
 from waitlist.domain.ranking import rank
 from waitlist.store import offers as rows
 from waitlist.use_cases.offers import sweep_offers
@@ -325,3 +328,42 @@ async def test_an_answer_needs_its_scope(house, sign_in, outcome) -> None:
     offer = await house.open_offer()
     sign_in("waitlist:read", clock=house.clock)
     assert await outcome(house.accept(offer)) == "SCOPE_MISSING"
+
+
+async def test_a_running_service_expires_offers_by_itself(make_database, servers, keys, sign_in) -> None:
+    clock = FixedClock(NOON)
+    database = await make_database("waitlist", VERSIONS)
+    settings = settings_for(
+        Settings, "waitlist", database=database, servers=servers, keys=keys, offer_sweep_seconds=0.05
+    )
+    service = build(settings, clock=clock)
+    async with running(service, without=("consumer",)) as address, channel_to(address) as channel:
+        sign_in(
+            "waitlist:read",
+            "waitlist:write",
+            "references:write",
+            "allocations:write",
+            "offers:write",
+            clock=clock,
+        )
+        stub = waitlist_pb2_grpc.WaitlistServiceStub(channel)
+        reference = await stub.CreateReference(
+            pb.CreateReferenceRequest(brand_id="brd_one", code="116500", display_name="Chronograph")
+        )
+        await stub.RegisterInterest(
+            pb.RegisterInterestRequest(
+                reference_id=reference.reference_id,
+                client_id="cli_one",
+                store_id="sto_one",
+                wording="Registering interest does not guarantee a watch.",
+            )
+        )
+        allocation = await stub.ReceiveAllocation(
+            pb.ReceiveAllocationRequest(
+                reference_id=reference.reference_id, store_id="sto_one", serials=["SN1"]
+            )
+        )
+        await stub.MakeOffer(pb.MakeOfferRequest(allocation_id=allocation.allocation_id, hold_hours=1))
+        clock.advance(timedelta(hours=1))
+        [expired] = await eventually(lambda: published(service.foundation.database, events_pb2.OfferExpired))
+    assert (expired.offer.serial, expired.offer.version) == ("SN1", 3)
