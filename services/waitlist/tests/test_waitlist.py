@@ -37,6 +37,11 @@ async def test_a_price_of_no_currency_is_a_bad_field(house) -> None:
     assert [violation.field for violation in refusal.value.violations] == ["price.currency_code"]
 
 
+@pytest.mark.parametrize("units", [-1, 10**13 + 1, 9 * 10**18])
+async def test_a_price_that_is_none_is_a_bad_field(house, outcome, units) -> None:
+    assert await outcome(house.reference(price=Money(currency_code="USD", units=units))) == "FIELD_INVALID"
+
+
 async def test_references_are_listed_by_code_in_pages_of_one_brand(house) -> None:
     for code in ("C", "A", "B"):
         await house.reference(code=code, brand_id="brd_listed")

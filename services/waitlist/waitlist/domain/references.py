@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.errors import Kind, ServiceError
+from chassis.errors import Kind, ServiceError, invalid
+
+_HIGHEST_PRICE = 10**15  # minor units; beyond it somebody mistyped, and the database's numbers end
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,12 @@ class Reference:
     price_minor: int | None
     currency: str | None
     created_at: datetime
+
+
+def require_price(minor: int) -> None:
+    """Refuse a price below zero or beyond all watches."""
+    if not 0 <= minor <= _HIGHEST_PRICE:
+        raise invalid("price", "is not a price: it is below zero or far too high")
 
 
 class ReferenceTaken(ServiceError):

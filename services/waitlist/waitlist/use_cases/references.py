@@ -7,7 +7,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.ids import new_id
 from chassis.paging import cut_page, decode_page_token
-from waitlist.domain.references import Reference
+from waitlist.domain.references import Reference, require_price
 from waitlist.store import references as rows
 
 
@@ -23,6 +23,8 @@ async def create_reference(
     price: tuple[int, str] | None,
 ) -> Reference:
     """Add a reference; `price` is minor units and currency. Raises ReferenceTaken."""
+    if price is not None:
+        require_price(price[0])
     async with database.transaction(caller.chain_id) as tx:
         reference_id, is_repeat = await tx.once(key, new_id("ref"))
         if is_repeat:
