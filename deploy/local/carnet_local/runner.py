@@ -24,6 +24,7 @@ from carnet_local.nats_permissions import SERVICES
 from carnet_local.process import ProcessRecord, stop_orphans, together
 from carnet_local.servers import Server, Servers, running
 from carnet_local.services import Endpoints, environment_of, metrics_address, migrate_command, serve_command
+from carnet_local.stamps import Stamps, schema_stamp
 from carnet_local.state import State, open_state, save_state
 from carnet_local.supervisor import Program, supervised
 from carnet_local.terminal import Terminal
@@ -170,8 +171,12 @@ async def _migrate(
     terminal: Terminal,
 ) -> None:
     turns = asyncio.Semaphore(_MIGRATIONS_AT_ONCE)
+    stamps = Stamps(directory / "migrated.json")
 
     async def migrate(service: str) -> None:
+        stamp = schema_stamp(service, databases[service].owner_url)
+        if stamps.has(service, stamp):
+            return
         async with turns:
             log = directory / "logs" / f"{service}-migrate.log"
             log.parent.mkdir(exist_ok=True)
@@ -183,6 +188,7 @@ async def _migrate(
             )
         if code != 0:
             raise LocalFailure.with_log(f"the migration of {service} ended with exit code {code}", log)
+        stamps.put(service, stamp)
         terminal.step(f"{service} is migrated")
 
     await together(*(migrate(service) for service in SERVICES))

@@ -18,6 +18,7 @@ from carnet_local.errors import LocalFailure
 from carnet_local.ports import free_port, is_free
 from carnet_local.servers import Servers
 from carnet_local.services import SERVICES, Endpoints, environment_of
+from carnet_local.stamps import Stamps, schema_stamp
 from carnet_local.state import open_state, read_state, save_state
 
 
@@ -123,3 +124,21 @@ def test_an_interrupted_save_leaves_the_old_state(tmp_path: Path, monkeypatch: p
     after = read_state(tmp_path)
     assert after is not None
     assert asdict(after) == asdict(before)
+
+
+def test_a_schema_is_stamped_by_its_scripts_and_its_database(tmp_path: Path) -> None:
+    first = schema_stamp("waitlist", "postgresql://one")
+    assert first
+    assert first == schema_stamp("waitlist", "postgresql://one")
+    assert first != schema_stamp("waitlist", "postgresql://two")
+    stamps = Stamps(tmp_path / "migrated.json")
+    assert not stamps.has("waitlist", first)
+    stamps.put("waitlist", first)
+    assert Stamps(tmp_path / "migrated.json").has("waitlist", first)
+
+
+def test_a_service_without_scripts_is_migrated_every_time(tmp_path: Path) -> None:
+    stamps = Stamps(tmp_path / "migrated.json")
+    stamp = schema_stamp("no_such_service", "postgresql://one")
+    stamps.put("no_such_service", stamp)
+    assert not stamps.has("no_such_service", stamp)

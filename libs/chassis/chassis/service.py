@@ -25,7 +25,6 @@ from chassis.database import Database, connect
 from chassis.grpc_client import open_channel
 from chassis.grpc_server import GrpcServer, Register
 from chassis.http import HttpServer, operator_app
-from chassis.migrations import run_upgrade
 from chassis.outbox import OutboxRelay, republish
 from chassis.runtime import Background, Component, run_until_signalled
 from chassis.telemetry import start_logging, start_tracing
@@ -197,6 +196,8 @@ class Program(Generic[Settings]):
         except ConfigError as error:
             print(error, file=sys.stderr)
             sys.exit(2)
+        from chassis.migrations import run_upgrade  # noqa: PLC0415 - Alembic is a tenth of a serving process's start
+
         run_upgrade(self.versions, url)
         print(f"{self.name}: the database is at the newest version")
 
