@@ -1,12 +1,8 @@
 """The gateway's command line."""
 
-from pathlib import Path
-
 from chassis.service import Program
-from gateway.bootstrap import build
+from gateway.bootstrap import VERSIONS, build
 from gateway.config import Settings
-
-VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 if __name__ == "__main__":
     Program("gateway", Settings, build, VERSIONS).main()

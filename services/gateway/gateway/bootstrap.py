@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import grpc
 from carnet.gateway.v1 import gateway_pb2_grpc
@@ -35,6 +36,7 @@ from gateway.webhooks.sender import Sends, WebhookSender
 from gateway.webhooks.use_cases import deliver_next
 from gateway.webhooks.worker import DeliveryWorker
 
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 _CLEAN_SECONDS = 600.0
 
 

@@ -1,10 +1,10 @@
 """A running gateway with its HTTP side, and stand-ins for the services behind it that are real gRPC servers."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest_asyncio
@@ -12,20 +12,25 @@ from argon2 import PasswordHasher
 from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc
 from cryptography.fernet import Fernet
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from starlette.requests import Request
+from starlette.responses import Response
 
-import gateway
+from chassis.broker import Broker
 from chassis.caller import CallerVerifier
 from chassis.clock import SystemClock
+from chassis.contracts import event_type_of, stream_of
 from chassis.database import Database
 from chassis.errors import Kind, ServiceError, not_found
+from chassis.events import Envelope, wrap
 from chassis.grpc_server import GrpcServer
+from chassis.http import HttpServer
 from chassis.service import Service
 from chassis.testing import Keys, MakeDatabase, ServersUnderTest, free_port, running, settings_for
 from gateway.auth.passwords import Passwords
-from gateway.bootstrap import build
+from gateway.bootstrap import VERSIONS, build
 from gateway.config import Settings
 
-VERSIONS = Path(gateway.__file__).parent / "migrations" / "versions"
 OPERATOR_KEY = "carnet_op_for-tests"
 PASSWORD = "seven-lemons-42-trains"
 WEBHOOK_SCHEDULE = (0.05, 0.05, 0.05)
@@ -241,4 +246,83 @@ async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
         httpx.AsyncClient(base_url=f"http://{settings.http_address}", trust_env=False, timeout=20) as http,
     ):
         yield Gateway(service, settings, profiles, server, http)
+    await server.stop()
+
+
+class Said(Protocol):
+    """Says an event as its producer's relay would, and returns its envelope."""
+
+    async def __call__(self, event: Message, *, chain_id: str, entity_id: str = ...) -> Envelope: ...
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def say(api: Gateway, servers: ServersUnderTest) -> AsyncIterator[Said]:
+    """Return a function that puts events on the streams of the services that are not there."""
+    brokers: dict[str, Broker] = {}
+    for name in ("profiles", "outreach", "messaging", "waitlist", "appointments"):
+        brokers[name] = Broker(servers.nats_url(name), client_name=name)
+        await brokers[name].start()
+        await brokers[name].declare_stream(name.upper())
+
+    async def publish(event: Message, *, chain_id: str, entity_id: str = "ent_1") -> Envelope:
+        producer = stream_of(event_type_of(type(event))).lower()
+        envelope = wrap(
+            event, source=producer, chain_id=chain_id, entity_id=entity_id, now=SystemClock().now()
+        )
+        jetstream = await brokers[producer].jetstream()
+        await jetstream.publish(envelope.subject, envelope.body, headers=dict(envelope.headers))
+        return envelope
+
+    yield publish
+    for broker in brokers.values():
+        await broker.stop()
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request that a receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """Return the CloudEvents document."""
+        return dict(json.loads(self.body))
+
+
+class Receiver:
+    """A partner's server on this machine; `answers` says what to answer by path, in turn, then 204."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.received: list[Received] = []
+        self.answers: dict[str, list[int]] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        path = request.url.path
+        waiting = self.answers.get(path, [])
+        status = waiting.pop(0) if waiting else 204
+        self.received.append(Received(path, dict(request.headers), body))
+        headers = {"Location": f"http://{self.address}/redirected"} if status == 302 else {}
+        await Response(status_code=status, headers=headers)(scope, receive, send)
+
+    def at(self, path: str) -> list[Received]:
+        """Return what came to one path."""
+        return [one for one in self.received if one.path == path]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def receiver() -> AsyncIterator[Receiver]:
+    """Run a partner's server."""
+    address = f"127.0.0.1:{free_port()}"
+    app = Receiver(address)
+    server = HttpServer("receiver", app, address, drain_seconds=1)
+    await server.start()
+    yield app
     await server.stop()

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,20 +33,21 @@ class _Known:
 class CredentialCache:
     """What was verified a moment ago, by hash of the token. Monotonic time, so that a changed clock extends nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.now = now
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def find(self, token_hash: str) -> _Known | None:
         """Return what is known of a token and was verified lately."""
         known = self._known.get(token_hash)
-        if known is None or time.monotonic() - known.verified_at > _TRUSTED_SECONDS:
+        if known is None or self.now() - known.verified_at > _TRUSTED_SECONDS:
             return None
         return known
 
     def keep(self, token_hash: str, credential: Credential) -> _Known:
         """Remember a verified credential; the signed caller stays when nothing about it changed."""
         before = self._known.pop(token_hash, None)
-        known = _Known(credential, time.monotonic())
+        known = _Known(credential, self.now())
         if before is not None and before.credential == credential:
             known.caller, known.signed_at = before.caller, before.signed_at
         self._known[token_hash] = known
@@ -99,9 +101,9 @@ class Authenticator:
         expires = known.credential.expire_time
         if expires is not None and expires <= self._clock.now():
             raise TokenInvalid
-        if known.caller is None or time.monotonic() - known.signed_at > _SIGNED_SECONDS:
+        if known.caller is None or self._cache.now() - known.signed_at > _SIGNED_SECONDS:
             known.caller = self._signer.sign(caller_of(known.credential))
-            known.signed_at = time.monotonic()
+            known.signed_at = self._cache.now()
         return known.credential, known.caller
 
     async def _verify(self, token: str, token_hash: str) -> Credential | None:
