@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-_HORIZON_DAYS = 9  # a week that is open on one weekday only, and a day of margin on each side
+_HORIZON = timedelta(days=9)  # a week that is open on one weekday only, and a day of margin on each side
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -50,59 +51,65 @@ def _is_open_at(moment: datetime, place: LocalHours) -> bool:
 def next_open(moment: datetime, places: Sequence[LocalHours]) -> datetime | None:
     """Return the first moment from `moment` on at which every place is open, in UTC.
 
-    None when the places have no common hour within the horizon of a week. Every open stretch begins at a wall-clock
-    opening or at a clock change, so these are all the moments that need a look.
+    None when the places have no common hour within the horizon. No moment before `opening` can be common to
+    all: a place that is closed then pushes it on to its own next opening, until none is closed.
     """
-    moment = moment.astimezone(UTC)
-    if is_open(moment, places):
-        return moment
-    if not places:
-        return None
-    for offset in range(_HORIZON_DAYS):
-        day = moment.date() + offset * _DAY
-        # A day of UTC meets three local days somewhere on earth; day by day the candidates come in order.
-        begin = datetime.combine(day, time(), UTC)
-        candidates = sorted(
-            opening
-            for place in places
-            for local_day in (day - _DAY, day, day + _DAY)
-            for opening in _openings(place, local_day)
-            if begin <= opening < begin + _DAY and opening > moment
-        )
-        for candidate in candidates:
-            if is_open(candidate, places):
-                return candidate
+    opening = moment.astimezone(UTC)
+    horizon = opening + _HORIZON
+    while opening <= horizon:
+        closed = next((place for place in places if not _is_open_at(opening, place)), None)
+        if closed is None:
+            return opening if places else None
+        pushed = _next_opening(opening, closed)
+        if pushed is None:
+            return None
+        opening = pushed
     return None
 
 
-def _openings(place: LocalHours, day: date) -> Iterator[datetime]:
-    """Yield the moments of a local day at which the place may begin to be open."""
+def _next_opening(moment: datetime, place: LocalHours) -> datetime | None:
+    """Return the first moment after `moment`, at which the place is closed, at which it is open."""
+    day = moment.astimezone(place.zone).date()
+    while day - moment.date() <= _HORIZON:
+        opening = min(
+            (start for start in _starts(place, day) if start > moment and _is_open_at(start, place)),
+            default=None,
+        )
+        if opening is not None:
+            return opening
+        day += _DAY
+    return None
+
+
+def _starts(place: LocalHours, day: date) -> Iterator[datetime]:
+    """Yield the moments of a local day at which an open stretch may begin: wall-clock openings and clock changes."""
     window = place.week[day.weekday()]
+    midnight = datetime.combine(day, time(), place.zone)
+    if midnight.utcoffset() == (midnight + _DAY).utcoffset():
+        if window is not None:
+            yield datetime.combine(day, window.opens, place.zone).astimezone(UTC)
+        return
+    yield midnight.astimezone(UTC)
+    yield from _clock_changes(midnight)
     if window is not None:
         for fold in (0, 1):  # a repeated hour opens twice
             yield datetime.combine(day, window.opens, place.zone).replace(fold=fold).astimezone(UTC)
-    yield datetime.combine(day, time(), place.zone).astimezone(UTC)
-    if (change := _clock_change(place.zone, day)) is not None:
-        yield change
 
 
-def _clock_change(zone: ZoneInfo, day: date) -> datetime | None:
-    """Return the moment of a local day at which the clock is changed."""
-    low = datetime.combine(day, time(), zone).astimezone(UTC)
-    high = datetime.combine(day + _DAY, time(), zone).astimezone(UTC)
+def _clock_changes(midnight: datetime) -> Iterator[datetime]:
+    """Yield the moment, to the second, at which the clock of a local day is changed."""
+    zone = midnight.tzinfo
+    low, high = midnight.astimezone(UTC), (midnight + _DAY).astimezone(UTC)
     before = low.astimezone(zone).utcoffset()
     if high.astimezone(zone).utcoffset() == before:
-        return None
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        middle = middle.replace(microsecond=0)
-        if middle == low:
-            break
+        return  # at midnight itself
+    while high - low > _SECOND:
+        middle = low + (high - low) // _SECOND // 2 * _SECOND
         if middle.astimezone(zone).utcoffset() == before:
             low = middle
         else:
             high = middle
-    return high
+    yield high
 
 
 def all_days(opens: int, closes: int, *, closed: Sequence[int] = ()) -> tuple[Window | None, ...]:

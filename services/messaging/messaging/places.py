@@ -64,15 +64,15 @@ _NOWHERE = re.compile(r"\+1(5(00|2\d|33|44|66|77|88)|8(00|33|44|55|66|77|88)|900
 # Where nothing is known of the place of a +1 number, an hour counts only if it counts in all of these: the fifty
 # states, DC and Puerto Rico.
 US_ZONES: tuple[str, ...] = (
-    "America/Puerto_Rico",
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Phoenix",
-    "America/Los_Angeles",
-    "America/Anchorage",
-    "America/Adak",
     "Pacific/Honolulu",
+    "America/Adak",
+    "America/Anchorage",
+    "America/Los_Angeles",
+    "America/Phoenix",
+    "America/Denver",
+    "America/Chicago",
+    "America/New_York",
+    "America/Puerto_Rico",
 )
 
 
