@@ -23,6 +23,8 @@ class ServiceDatabase:
 
     owner_url: str
     runtime_url: str
+    # Which database this is; another one at the same address has another identity.
+    identity: str = ""
 
 
 def database_url(url: str, database: str, *, role: str | None = None, password: str = "") -> str:
@@ -56,7 +58,12 @@ async def ensure_service_database(
             await connection.execute(f"CREATE DATABASE {name} OWNER {owner}")
         await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         await connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {runtime}")
+        identity = await connection.fetchval(
+            "SELECT system_identifier || '/' || oid FROM pg_control_system(), pg_database WHERE datname = $1",
+            name,
+        )
         urls = ServiceDatabase(
+            identity=identity,
             owner_url=database_url(superuser_url, name, role=owner, password=owner_password),
             runtime_url=database_url(superuser_url, name, role=runtime, password=runtime_password),
         )

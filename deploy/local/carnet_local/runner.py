@@ -174,7 +174,7 @@ async def _migrate(
     stamps = Stamps(directory / "migrated.json")
 
     async def migrate(service: str) -> None:
-        stamp = schema_stamp(service, databases[service].owner_url)
+        stamp = schema_stamp(service, databases[service].identity)
         if stamps.has(service, stamp):
             return
         async with turns:

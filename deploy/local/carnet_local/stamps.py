@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 
-def schema_stamp(service: str, database_url: str) -> str:
-    """Digest a service's migration scripts and where they were run; empty when the service has none to look at."""
+def schema_stamp(service: str, database: str) -> str:
+    """Digest a service's migration scripts and the database's identity; empty when there are no scripts to look at."""
     spec = importlib.util.find_spec(service)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     scripts = sorted(
@@ -20,7 +20,7 @@ def schema_stamp(service: str, database_url: str) -> str:
     )
     if not scripts:
         return ""
-    digest = hashlib.sha256(database_url.encode())
+    digest = hashlib.sha256(database.encode())
     for script in scripts:
         digest.update(script.name.encode() + script.read_bytes())
     return digest.hexdigest()

@@ -127,10 +127,10 @@ def test_an_interrupted_save_leaves_the_old_state(tmp_path: Path, monkeypatch: p
 
 
 def test_a_schema_is_stamped_by_its_scripts_and_its_database(tmp_path: Path) -> None:
-    first = schema_stamp("waitlist", "postgresql://one")
+    first = schema_stamp("waitlist", "721/16384")
     assert first
-    assert first == schema_stamp("waitlist", "postgresql://one")
-    assert first != schema_stamp("waitlist", "postgresql://two")
+    assert first == schema_stamp("waitlist", "721/16384")
+    assert first != schema_stamp("waitlist", "722/16384")
     stamps = Stamps(tmp_path / "migrated.json")
     assert not stamps.has("waitlist", first)
     stamps.put("waitlist", first)
@@ -139,6 +139,6 @@ def test_a_schema_is_stamped_by_its_scripts_and_its_database(tmp_path: Path) -> 
 
 def test_a_service_without_scripts_is_migrated_every_time(tmp_path: Path) -> None:
     stamps = Stamps(tmp_path / "migrated.json")
-    stamp = schema_stamp("no_such_service", "postgresql://one")
+    stamp = schema_stamp("no_such_service", "721/16384")
     stamps.put("no_such_service", stamp)
     assert not stamps.has("no_such_service", stamp)

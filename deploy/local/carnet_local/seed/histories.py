@@ -136,6 +136,15 @@ def _vip(chance: random.Random, life: Life, today: date, number: int) -> None:
     life.days.append(Day("ANNIVERSARY", _some_day(chance, today), ""))
 
 
+def _lapsed(chance: random.Random, life: Life, today: date, number: int) -> None:
+    del number
+    # Came often for a while and then no more: moved away, separated, or went to another house.
+    last = today - timedelta(days=chance.randint(500, 1_800))
+    times = chance.choices((2, 3, 4, 6), (6, 4, 2, 1))[0]
+    for step in range(times):
+        _buy(chance, life, last - timedelta(days=round(step * chance.randint(20, 110))), gift)
+
+
 def _collector(chance: random.Random, life: Life, today: date, number: int) -> None:
     del number
     for _ in range(chance.randint(1, 4)):
@@ -158,11 +167,14 @@ def _looker(chance: random.Random, life: Life, today: date, number: int) -> None
         )
 
 
-_SHARES = (("once", 78), ("couple", 24), ("giver", 18), ("vip", 6), ("collector", 8), ("looker", 16))
+_SHARES = (
+    ("once", 58), ("couple", 24), ("giver", 16), ("lapsed", 22), ("vip", 6), ("collector", 8), ("looker", 16),
+)  # fmt: skip
 _STORIES: dict[str, Callable[[random.Random, Life, date, int], None]] = {
     "once": _once,
     "couple": _couple,
     "giver": _giver,
+    "lapsed": _lapsed,
     "vip": _vip,
     "collector": _collector,
     "looker": _looker,

@@ -131,6 +131,8 @@ def watch(chance: random.Random, taste: Taste) -> Piece:
 
 def _price(chance: random.Random, low: int, high: int, taste: Taste) -> int:
     # Most pieces are sold from the lower half of a case; the band moves the whole span.
-    share = chance.betavariate(1.6, 3.2)
-    price = (low + share * (high - low)) * (0.6, 1.0, 1.6, 3.2)[taste.band - 1]
+    share = chance.betavariate(0.9, 3.2)
+    price = (low + share * (high - low)) * (0.8, 1.0, 1.3, 1.7)[taste.band - 1]
+    if chance.random() < 0.12:  # a round birthday, a good year
+        price *= 2.5
     return round(price / 10) * 10
