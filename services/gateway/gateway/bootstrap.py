@@ -34,7 +34,7 @@ from gateway.valkey import Valkey
 from gateway.webhooks import domain as webhook_rules
 from gateway.webhooks.sender import Sends, WebhookSender
 from gateway.webhooks.use_cases import deliver_next
-from gateway.webhooks.worker import DeliveryWorker
+from gateway.webhooks.worker import POLL_SECONDS, DeliveryWorker
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 _CLEAN_SECONDS = 600.0
@@ -48,6 +48,7 @@ def build(
     passwords: Passwords | None = None,
     sender: Sends | None = None,
     webhook_schedule: Sequence[float] = webhook_rules.SCHEDULE,
+    webhook_poll_seconds: float = POLL_SECONDS,
     heartbeat_seconds: float = 15.0,
 ) -> Service:
     """Return the gateway. What can be given instead of being made is for tests."""
@@ -67,7 +68,8 @@ def build(
             sender=sender or http_sender,
             schedule=webhook_schedule,
             random=random.random,
-        )
+        ),
+        poll_seconds=webhook_poll_seconds,
     )
     servicer = GatewayServicer(
         Parts(

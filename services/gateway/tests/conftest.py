@@ -239,6 +239,7 @@ async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
         settings,
         passwords=CheapPasswords,
         webhook_schedule=WEBHOOK_SCHEDULE,
+        webhook_poll_seconds=0.1,
         heartbeat_seconds=HEARTBEAT_SECONDS,
     )
     async with (

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 _AT_ONCE = 8  # slow receivers hold up their own endpoint and at most this many workers
-_POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 class DeliveryWorker:
     """Delivers whatever is due, woken when something is enqueued here and by a poll otherwise."""
 
-    def __init__(self, deliver_next: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, deliver_next: Callable[[], Awaitable[bool]], *, poll_seconds: float = POLL_SECONDS
+    ) -> None:
         self._deliver_next = deliver_next
+        self._poll_seconds = poll_seconds
         self._wake = asyncio.Condition()
 
     async def wake(self) -> None:
@@ -32,6 +35,6 @@ class DeliveryWorker:
                 continue
             async with self._wake:
                 try:
-                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
                 except TimeoutError:
                     continue
