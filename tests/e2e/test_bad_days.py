@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,8 +121,8 @@ async def test_a_service_killed_right_after_its_answer_loses_and_doubles_nothing
     for number in range(1, 4):
         await add_client(house, f"Quick {number}")
         await kill(carnet, "profiles")
-        await eventually(lambda number=number: came(house, count + number, visits), within=30)
-        await eventually(lambda: all_ready(carnet), within=30)
+        await eventually(partial(came, house, count + number, visits), within=30)
+        await eventually(partial(all_ready, carnet), within=30)
 
 
 async def test_a_consumer_killed_in_the_middle_of_its_work_handles_everything_once(
@@ -134,7 +135,7 @@ async def test_a_consumer_killed_in_the_middle_of_its_work_handles_everything_on
     await kill(carnet, "outreach")
     for _ in range(10):
         await visit(house, client_id)
-    await eventually(lambda: all_ready(carnet), within=30)
+    await eventually(partial(all_ready, carnet), within=30)
     await eventually(lambda: came(house, count + 1, visits + 20), within=30)
 
 

@@ -33,8 +33,8 @@ async def seeded(carnet: Any, anybody: Api) -> Seeded:
     return Seeded(result, await anybody.sign_in(email, password), seconds)
 
 
-async def count(api: Api, path: str, field: str, **query: object) -> int:
-    return len([item async for item in api.every(path, field, **query)])
+async def count(api: Api, path: str, field: str) -> int:
+    return len([item async for item in api.every(path, field)])
 
 
 async def test_the_house_has_stores_people_clients_and_watches(seeded: Seeded, record_property: Any) -> None:
@@ -77,6 +77,11 @@ async def test_every_associate_has_a_queue_with_reasons(seeded: Seeded) -> None:
         "SIGNAL_OCCASION_AHEAD",
         "SIGNAL_VIP_GOING_QUIET",
     }
+
+
+async def test_the_purchase_model_finds_enough_history(seeded: Seeded) -> None:
+    model = await seeded.admin.get("/v1/purchase_model")
+    assert model["state"] == "PURCHASE_MODEL_STATE_FITTED", model["note"]
 
 
 async def test_a_second_run_changes_nothing_and_says_the_same(seeded: Seeded, carnet: Any) -> None:

@@ -46,6 +46,10 @@ _SETTLED_WITHIN_SECONDS = 60.0
 _PATIENCE_SECONDS = 90.0
 
 
+class NotAsWritten(Exception):
+    """The API took everything and did not do all of it; the text says what is missing."""
+
+
 @dataclass(frozen=True)
 class Staff:
     """One member of staff with a sign-in."""
@@ -112,7 +116,7 @@ class Store:
 
 
 async def seed(gateway_url: str, operator_key: str) -> SeedResult:
-    """Create the demo chain and return its sign-ins. Raises Refused."""
+    """Create the demo chain and return its sign-ins. Raises Refused and NotAsWritten."""
     async with Api.at(gateway_url, patience=_PATIENCE_SECONDS) as anybody:
         operator = anybody.as_caller(operator_key)
         passwords = {
@@ -389,7 +393,7 @@ async def _purchases(admin: Api, store: Store, brands: Mapping[str, str]) -> Non
     )
     if int(done["lines_refused"]):
         faults = await admin.get(f"/v1/imports/{announced['import_id']}/faults", page_size=3)
-        raise RuntimeError(f"the import refused lines of the demo chain: {faults['faults']}")
+        raise NotAsWritten(f"the import refused lines of the demo chain: {faults['faults']}")
 
 
 async def _calendar(admin: Api, store: Store, today: date) -> None:
@@ -514,5 +518,5 @@ async def _facts_arrived(admin: Api, stores: Sequence[Store]) -> None:
         if all(int(facts[name]) >= count for name, count in expected.items()):
             return
         if time.monotonic() > deadline:
-            raise RuntimeError(f"outreach has heard of {facts}, not of {expected}")
+            raise NotAsWritten(f"outreach has heard of {facts}, not of {expected}")
         await asyncio.sleep(0.1)
