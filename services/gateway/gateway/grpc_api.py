@@ -1,7 +1,5 @@
 """GatewayService: proto to arguments, use case, result to proto. Must not decide anything."""
 
-# ruff: noqa: N802 - the contract names the methods
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -3,6 +3,7 @@
 from typing import Any
 
 from carnet.profiles.v1 import profiles_pb2_grpc
+
 from chassis.caller import CallerVerifier
 from chassis.clock import SystemClock
 from chassis.grpc_server import GrpcServer
