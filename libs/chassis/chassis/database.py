@@ -32,6 +32,7 @@ _LOCK_MS = 5_000
 
 # Lost connections, servers that start or stop, and too many connections: the caller may try again.
 _OUTAGES = ("08", "57P", "53300")
+_UNSTORABLE = "22021"  # a character that Postgres has no place for, which means NUL
 _COLLISIONS = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
 
 
@@ -222,6 +223,10 @@ class translated_outages:  # noqa: N801 - reads as a verb phrase at its only kin
             state = str(error.sqlstate or "")
         if state.startswith(_OUTAGES):
             raise unavailable("database") from error
+        if state == _UNSTORABLE:
+            raise ServiceError(
+                Kind.INVALID, "FIELD_INVALID", "Text must not contain the character NUL."
+            ) from error
         if state in _COLLISIONS:
             raise ServiceError(
                 Kind.CONFLICT,

@@ -30,7 +30,9 @@ def decode_page_token(
         return None
     try:
         key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except ValueError as error:
+        if "\0" in "".join(part for part in key if isinstance(part, str)).encode().decode():
+            raise ValueError("NUL")
+    except (TypeError, ValueError) as error:
         raise invalid("page_token", "is not a token that a previous page returned") from error
     if not isinstance(key, list) or [type(part) for part in key] != list(types):
         raise invalid("page_token", "is not a token that a previous page of this list returned")

@@ -45,7 +45,7 @@ from chassis.runtime import Component, start_all, stop_all
 from chassis.service import Service
 from chassis.testing_containers import container_servers
 
-NOON = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)  # a Tuesday; noon in New York
+NOON = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # a Tuesday; noon in New York
 
 
 class ServersUnderTest(Protocol):

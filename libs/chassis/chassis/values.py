@@ -11,6 +11,7 @@ from google.type.money_pb2 import Money
 from chassis.errors import invalid
 
 _NANOS = 1_000_000_000
+_MOST_MINOR = 10**15  # keeps sums of many amounts within 64 bits
 _CURRENCIES = frozenset(list_currencies())
 
 
@@ -23,9 +24,12 @@ def timestamp_of(moment: datetime | None) -> Timestamp | None:
     return value
 
 
-def datetime_of(value: Timestamp) -> datetime:
-    """Return an aware datetime in UTC."""
-    return value.ToDatetime(tzinfo=UTC)
+def datetime_of(value: Timestamp, field: str = "time") -> datetime:
+    """Return an aware datetime in UTC. Raises INVALID on `field` for a time before year 1 or after 9999."""
+    try:
+        return value.ToDatetime(tzinfo=UTC)
+    except (OverflowError, ValueError) as error:
+        raise invalid(field, "is outside of the years 1 to 9999") from error
 
 
 def proto_date_of(day: date | None) -> Date | None:
@@ -58,6 +62,8 @@ def minor_of(value: Money, field: str) -> tuple[int, str]:
     )
     if rest:
         raise invalid(f"{field}.nanos", f"is finer than {value.currency_code} has")
+    if abs(minor) > _MOST_MINOR:
+        raise invalid(f"{field}.units", "is too large for an amount")
     return minor, value.currency_code
 
 
@@ -77,6 +83,6 @@ def parse_minor(text: str, currency: str) -> int:
         minor = int(amount.to_integral_exact(decimal.ROUND_HALF_UP))
     except (decimal.InvalidOperation, OverflowError, ValueError) as error:
         raise ValueError(f"{text!r} is not an amount") from error
-    if abs(minor) > 10**15:
+    if abs(minor) > _MOST_MINOR:
         raise ValueError(f"{text!r} is too large for an amount")
     return minor
