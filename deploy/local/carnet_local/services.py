@@ -69,6 +69,9 @@ def environment_of(
             "CARNET_OPERATOR_KEY_HASH": hashlib.sha256(state.operator_key.encode()).hexdigest(),
             # A partner's endpoint on this machine is a demo here, and an attack anywhere else.
             "CARNET_ALLOW_PRIVATE_WEBHOOKS": "true",
+            # Seed, demo and tests are one caller that does the work of many.
+            "CARNET_RATE_PER_SECOND": "1000",
+            "CARNET_RATE_BURST": "2000",
         }
     return inherited | contract
 

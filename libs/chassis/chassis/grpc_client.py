@@ -69,6 +69,8 @@ class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):
 
 
 class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
+    """Cannot await here, because the sender may still be writing: whoever awaits the call translates with error_of."""
+
     async def intercept_stream_unary(
         self, continuation: Callable[..., Any], client_call_details: ClientCallDetails, request_iterator: Any
     ) -> Any:

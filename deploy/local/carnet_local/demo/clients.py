@@ -48,9 +48,10 @@ async def rank_everybody(teller: Teller, house: House) -> None:
         f"BG/NBD       r {times['r']:.3f}  alpha {times['alpha']:.3f}  a {times['a']:.3f}  b {times['b']:.3f}\n"
         f"Gamma-Gamma  p {amounts['p']:.3f}  q {amounts['q']:.3f}  gamma {amounts['gamma']:.3f}"
     )
-    queue = await house.associate.get(f"/v1/associates/{house.seller_id}/queue", page_size=5)
-    expect(queue["suggestions"], f"the queue of {house.associates[house.seller_id]} is empty")
-    teller.tell(f"The top of {house.associates[house.seller_id]}'s queue:")
+    owner_id = house.book_owners[0]
+    queue = await house.admin.get(f"/v1/associates/{owner_id}/queue", page_size=5)
+    expect(queue["suggestions"], f"the queue of {house.associates[owner_id]} is empty")
+    teller.tell(f"The top of {house.associates[owner_id]}'s queue:")
     for place, suggestion in enumerate(queue["suggestions"], 1):
         expect(suggestion["reasons"], "a suggestion gives no reason")
         teller.show(f"{place}. {suggestion['client_id']}  score {suggestion['score']:.2f}")
@@ -100,7 +101,7 @@ async def welcome_walk_in(teller: Teller, house: House) -> None:
     expect(captured["is_new_client"], "the walk-in was taken for somebody who is known")
     here = datetime.now(ZoneInfo(zone))
     teller.tell(
-        f"One call: Inés Ibáñez, {house.phone}, looked at two rings and liked one, needs it in 40 days, and agreed to"
+        f"{house.associates[house.seller_id]} enters it in one call: Inés Ibáñez, {house.phone}, looked at two rings and liked one, needs it in 40 days, and agreed to"
         f" texts. Her zone is {zone}, where it is {here:%H:%M}: the demo chooses one where it is daytime now."
     )
     await house.associate.post(

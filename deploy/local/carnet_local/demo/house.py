@@ -52,6 +52,11 @@ class House:
     phone: str = ""
     best_client_id: str = ""
 
+    @property
+    def book_owners(self) -> list[str]:
+        """The associates over whose books imported clients are spread: all but the one who has just joined."""
+        return [associate_id for associate_id in self.associates if associate_id != self.seller_id]
+
 
 async def open_house(teller: Teller, anybody: Api, operator_key: str) -> House:
     """Open a chain with a store, its people and its number."""
@@ -79,7 +84,7 @@ async def open_house(teller: Teller, anybody: Api, operator_key: str) -> House:
     )
     store_id = store["store_id"]
     associates = {}
-    for name in ("Noor Haddad", "Luis Ortega", "Mei Tanaka", "Kofi Mensah"):
+    for name in ("Noor Haddad", "Luis Ortega", "Mei Tanaka", "Kofi Mensah", "Ana Sousa"):
         made = await admin.post(
             "/v1/associates",
             {
@@ -105,8 +110,9 @@ async def open_house(teller: Teller, anybody: Api, operator_key: str) -> House:
     associate = await anybody.sign_in(seller_email, password)
     sender_phone = await _free_number(admin, store_id)
     teller.tell(
-        f"Chain {chain['display_name']} ({chain['chain_id']}), new with every run. One store, four associates, and"
-        f" {sender_phone} as the store's number. {associates[seller_id]} is signed in with the rights of an associate."
+        f"Chain {chain['display_name']} ({chain['chain_id']}), new with every run. One store, five associates, and"
+        f" {sender_phone} as the store's number. {associates[seller_id]} has just joined: no book yet, and"
+        " signed in with the rights of an associate."
     )
     return House(run, admin, associate, store_id, sender_phone, associates, seller_id)
 

@@ -24,7 +24,7 @@ async def tell(teller: Teller, *, api_url: str, operator_key: str, file: Path) -
         house = await open_house(teller, anybody, operator_key)
         teller.chapter("Eighteen months of real purchases are imported")
         await import_purchases(
-            teller, house.admin, file, store_id=house.store_id, associate_ids=list(house.associates)
+            teller, house.admin, file, store_id=house.store_id, associate_ids=house.book_owners
         )
         await rank_everybody(teller, house)
         await welcome_walk_in(teller, house)
