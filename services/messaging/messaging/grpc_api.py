@@ -1,6 +1,6 @@
 """The contract's side of messaging: messages to arguments, results to messages; reads go straight to the store."""
 
-# ruff: noqa: N802 - the contract names the methods
+
 
 import asyncio
 from datetime import UTC, datetime, timedelta

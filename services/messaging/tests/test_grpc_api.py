@@ -1,5 +1,6 @@
 """Messaging as its callers see it: through the stub, on real servers."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -36,6 +37,20 @@ async def test_a_number_is_a_sender_once_in_all_chains(house: Any, sign_in: Sign
     sign_in("senders:write", chain_id="chn_elsewhere")
     call = house.stub.CreateSender(sender_request(house, phone=house.sender.phone))
     assert await refusal(call) == (Kind.ALREADY_EXISTS, "SENDER_PHONE_TAKEN")
+
+
+async def test_of_twenty_who_want_a_number_at_once_one_gets_it(house: Any, next_phone: Any) -> None:
+    phone = next(next_phone)
+
+    async def create() -> bool:
+        try:
+            await house.stub.CreateSender(sender_request(house, phone=phone))
+        except ServiceError as error:
+            assert error.reason == "SENDER_PHONE_TAKEN"
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(create() for _ in range(20)))) == 1
 
 
 async def test_the_same_request_for_a_sender_gives_the_same_one(house: Any, next_phone: Any) -> None:
@@ -89,7 +104,8 @@ async def test_the_gate_says_what_a_store_without_a_number_lacks(house: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "fields", [{"request_id": ""}, {"body": ""}, {"body": "x" * 1601}, {"purpose": 0}, {"purpose": 9}]
+    "fields",
+    [{"request_id": ""}, {"body": ""}, {"body": " \n"}, {"body": "x" * 1601}, {"purpose": 0}, {"purpose": 9}],
 )
 async def test_a_faulty_field_is_named(house: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(ServiceError) as refused:

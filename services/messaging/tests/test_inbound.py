@@ -38,6 +38,12 @@ async def test_the_same_text_twice_is_one_text(house: Any) -> None:
     assert len(await published(house.database, events_pb2.MessageReceived, chain_id=house.chain_id)) == 1
 
 
+async def test_twenty_texts_of_a_new_number_at_once_are_one_conversation(house: Any) -> None:
+    client_id = house.client()
+    await asyncio.gather(*(house.receive(client_id, f"Text {number}") for number in range(20)))
+    assert (await conversation_of(house, house.phone_of(client_id))).unread_count == 20
+
+
 async def test_a_number_of_nobody_becomes_a_conversation_that_finds_its_client_later(house: Any) -> None:
     client_id = house.client()
     await house.receive(client_id, "Hello")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import not_found
+from chassis.errors import invalid, not_found
 from chassis.ids import new_id
 from messaging import gate, places
 from messaging.clients import Profiles, Recipient
@@ -77,6 +77,8 @@ async def send_message(
 
     Raises CLIENT_UNREACHABLE and SENDER_MISSING. A denial is an answer, not an error.
     """
+    if not body.strip():
+        raise invalid("body", "says nothing")
     recipient = await profiles.get_recipient(chain_id, client_id)
     async with database.transaction(chain_id) as tx:
         message_id, is_repeat = await tx.once(key, new_id("msg"))
