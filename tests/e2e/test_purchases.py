@@ -26,7 +26,7 @@ async def seconds(house: House, cdnow: Path) -> float:
         house.admin,
         cdnow,
         store_id=house.store_id,
-        associate_ids=list(house.associates),
+        associate_ids=house.book_owners,
     )
 
 
@@ -87,7 +87,7 @@ async def test_a_second_import_of_the_same_file_adds_nothing(
     house: House, seconds: float, cdnow: Path
 ) -> None:
     del seconds
-    import_id = await announce(house.admin, store_id=house.store_id, associate_ids=list(house.associates))
+    import_id = await announce(house.admin, store_id=house.store_id, associate_ids=house.book_owners)
     done = await house.admin.upload(f"/v1/imports/{import_id}/content", chunks_of(cdnow), "text/plain")
     assert (int(done["purchases_created"]), int(done["clients_created"])) == (0, 0)
     assert int(done["purchases_unchanged"]) == PURCHASES
