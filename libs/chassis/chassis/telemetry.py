@@ -35,6 +35,7 @@ _SECRET_KEYS = re.compile(
     r"phone|email|password|secret|token|authorization|body|text|name$|note|wording", re.I
 )
 _OPEN_KEYS = frozenset({"logger_name", "event_name"})
+_ROW = re.compile(r"(DETAIL:\s*).*")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{7,}\d(?![\w.-])")
 
@@ -49,8 +50,8 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
 
 
 def redacted(text: str) -> str:
-    """Return `text` without anything that looks like an e-mail address or a phone number."""
-    return _PHONE.sub(_REDACTED, _EMAIL.sub(_REDACTED, text))
+    """Return `text` without e-mail addresses, phone numbers, and rows that Postgres quotes."""
+    return _PHONE.sub(_REDACTED, _EMAIL.sub(_REDACTED, _ROW.sub(rf"\1{_REDACTED}", text)))
 
 
 def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

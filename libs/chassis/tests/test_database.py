@@ -110,3 +110,10 @@ async def test_a_postgres_that_is_not_there_is_an_outage() -> None:
                 pass
     assert (refused.value.kind, refused.value.reason) == (Kind.UNAVAILABLE, "DATABASE_UNAVAILABLE")
     assert refused.value.retry_after is not None
+
+
+async def test_a_failing_statement_does_not_tell_its_parameters(database: Database) -> None:
+    with pytest.raises(DBAPIError) as failed:
+        async with database.transaction("chn_one") as tx:
+            await tx.execute("select cast(:word as integer)", {"word": "see you at noon"})
+    assert "[SQL parameters hidden" in str(failed.value)

@@ -112,6 +112,13 @@ def test_what_looks_personal_does_not_reach_the_log(text: str) -> None:
     assert "@" not in redacted(text)
 
 
+def test_a_row_that_postgres_quotes_does_not_reach_the_log() -> None:
+    said = redacted(
+        "violates check constraint\nDETAIL:  Failing row contains (msg_1, see you at noon).\nmore"
+    )
+    assert said == f"violates check constraint\nDETAIL:  {'[redacted]'}\nmore"
+
+
 def test_ids_and_figures_stay_readable_in_the_log() -> None:
     assert (
         redacted("cli_01jd8x9y2kq3v5w7 took 12.5 s, 69659 rows")
