@@ -1,7 +1,5 @@
 """The RPCs of appointments: proto -> arguments -> use case -> proto. Must not decide."""
 
-# ruff: noqa: N802 - the contract names the methods
-
 from datetime import datetime, timedelta
 
 from carnet.appointments.v1 import appointments_pb2 as pb

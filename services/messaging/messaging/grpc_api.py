@@ -1,7 +1,5 @@
 """The contract's side of messaging: messages to arguments, results to messages; reads go straight to the store."""
 
-
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any

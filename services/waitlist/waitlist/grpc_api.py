@@ -1,7 +1,5 @@
 """The waitlist's RPCs: proto -> arguments -> use case -> proto. Must not decide."""
 
-# ruff: noqa: N802 - the contract names the methods
-
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
