@@ -57,7 +57,7 @@ async def outreach(
 ) -> AsyncIterator[Outreach]:
     """Run outreach without its relay, consumers and background ranking; events are handed to the consumer directly."""
     clock = FixedClock(NOON)
-    async with neighbours_running(keys) as (address, profiles, messaging):
+    async with neighbours_running(keys, clock) as (address, profiles, messaging):
         settings = settings_for(
             Settings,
             "outreach",
@@ -109,8 +109,7 @@ def as_associate(sign_in: SignIn, outreach: Outreach, chain_id: str) -> Callable
             "clients:read",
             "directory:read",
         )
-        fields.setdefault("associate_id", "asc_1")
-        return sign_in(*wanted, chain_id=chain_id, clock=outreach.clock, **fields)
+        return sign_in(*wanted, **{"chain_id": chain_id, "clock": outreach.clock, "associate_id": "asc_1", **fields})
 
     return sign
 

@@ -9,7 +9,7 @@ from carnet.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc
 
 from chassis.caller import CallerVerifier
-from chassis.clock import SystemClock
+from chassis.clock import Clock
 from chassis.errors import Kind, ServiceError, not_found, unavailable
 from chassis.grpc_server import GrpcServer
 from chassis.ids import new_id
@@ -91,7 +91,7 @@ class FakeMessaging(messaging_pb2_grpc.MessagingServiceServicer):
 
 
 @asynccontextmanager
-async def neighbours_running(keys: Keys) -> AsyncIterator[tuple[str, FakeProfiles, FakeMessaging]]:
+async def neighbours_running(keys: Keys, clock: Clock) -> AsyncIterator[tuple[str, FakeProfiles, FakeMessaging]]:
     """Serve both contracts on one port, with the platform's own server, for the time of a with block."""
     profiles, messaging = FakeProfiles(), FakeMessaging()
     server = GrpcServer(
@@ -101,7 +101,7 @@ async def neighbours_running(keys: Keys) -> AsyncIterator[tuple[str, FakeProfile
             lambda server: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, server),
             lambda server: messaging_pb2_grpc.add_MessagingServiceServicer_to_server(messaging, server),
         ],
-        verifier=CallerVerifier(keys.public, SystemClock()),
+        verifier=CallerVerifier(keys.public, clock),
         drain_seconds=0,
     )
     await server.start()

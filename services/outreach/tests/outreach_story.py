@@ -1,5 +1,6 @@
 """Events as profiles and messaging would tell them, with little to write where little matters."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from chassis.ids import new_id
 from chassis.service import Service
 from chassis.testing import NOON
 from chassis.values import proto_date_of, timestamp_of
+from outreach.signals.book import NEVER, Book, Histories, table
+from outreach.signals.finding import day_number
 
 TODAY = NOON.date()
 ZONE = ZoneInfo("America/New_York")
@@ -117,8 +120,45 @@ class Story:
             source = type(event).DESCRIPTOR.full_name.split(".")[1]
             envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=self._clock.now())
             consumer = next(part for part in self._service.consumers if part.stream == source.upper())
-            await consumer.handle(envelope)
+            # In a task of its own, as in the consumer's loop: the handler's caller must not become the test's.
+            await asyncio.create_task(consumer.handle(envelope))
 
     async def open(self, **fields: object) -> None:
         """Open the chain."""
         await self.tell(chain_created(self.chain_id, **fields))
+
+
+def book_of(
+    as_of: date,
+    *,
+    purchases: Iterable[tuple[int, date, int]] = (),
+    visits: Iterable[tuple[int, date]] = (),
+    occasions: Iterable[tuple[int, int, int, int, int]] = (),
+    texts: Iterable[tuple[int, date]] = (),
+    answers: Iterable[tuple[int, date]] = (),
+    rests: Iterable[tuple[int, int]] = (),
+    clients: int = 1,
+    foreign: Iterable[tuple[int, date, int]] = (),
+) -> Book:
+    """Return a book of clients 0, 1, ... who all are in one associate's book; money in minor units."""
+    text_days, answer_days = dict(texts), dict(answers)
+
+    def number(day: date | None) -> int:
+        return NEVER if day is None else day_number(day)
+
+    return Book.of(
+        Histories(
+            clients=table(
+                [(c, 0, number(text_days.get(c)), number(answer_days.get(c))) for c in range(clients)], 4
+            ),
+            purchases=table(
+                [(c, day_number(day), minor, 1) for c, day, minor in purchases]
+                + [(c, day_number(day), minor, 0) for c, day, minor in foreign],
+                4,
+            ),
+            visits=table([(c, day_number(day)) for c, day in visits], 2),
+            occasions=table(list(occasions), 5),
+            rests=table(list(rests), 2),
+        ),
+        day_number(as_of),
+    )

@@ -3,9 +3,10 @@
 import pytest
 from carnet.outreach.v1 import outreach_pb2 as pb
 from google.type.date_pb2 import Date
-from outreach_story import client_created, days_ago, purchase, visit
+from outreach_story import client_created, days_ago, message_sent, purchase, visit
 
 from chassis.errors import Kind, ServiceError
+from chassis.testing import NOON
 from chassis.values import proto_date_of
 
 
@@ -60,15 +61,57 @@ async def test_another_chain_s_ids_are_not_found(outreach, story, as_associate):
     await story.tell(client_created("cli_1"), visit("cli_1", days_ago(2)), visit("cli_1", days_ago(1)))
     as_associate()
     (suggestion,) = (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
-    as_associate()
-    from chassis.caller import current_caller
+    as_associate(chain_id="chn_other")
+    for call in (
+        lambda: outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_1")),
+        lambda: outreach.stub.GetSuggestion(pb.GetSuggestionRequest(suggestion_id=suggestion.suggestion_id)),
+        lambda: outreach.stub.DraftMessage(pb.DraftMessageRequest(suggestion_id=suggestion.suggestion_id)),
+        lambda: outreach.stub.DismissSuggestion(
+            pb.DismissSuggestionRequest(suggestion_id=suggestion.suggestion_id, reason="Not mine.")
+        ),
+        lambda: outreach.stub.SendSuggestion(
+            pb.SendSuggestionRequest(suggestion_id=suggestion.suggestion_id, body="Hello")
+        ),
+    ):
+        with pytest.raises(ServiceError) as refused:
+            await call()
+        assert refused.value.kind is Kind.NOT_FOUND
+    assert not (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
 
-    caller = current_caller()
-    assert caller.chain_id == story.chain_id
-    for other in ("chn_other",):
-        as_associate.__self__ if False else None
-        assert other != story.chain_id
-    assert suggestion.suggestion_id
+
+async def test_a_draft_names_the_store_in_a_first_text_only(outreach, story, as_associate):
+    await story.open()
+    await story.tell(client_created("cli_1"), visit("cli_1", days_ago(2)), visit("cli_1", days_ago(1)))
+    as_associate()
+    (suggestion,) = (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
+    request = pb.DraftMessageRequest(suggestion_id=suggestion.suggestion_id)
+    first = await outreach.stub.DraftMessage(request)
+    assert first.body.startswith("Hello Ana, this is Mia from Aurum Boston. ")
+    assert (first.language, first.suggestion_id) == ("en", suggestion.suggestion_id)
+    assert first.segments in (1, 2)
+    await story.tell(message_sent("cli_1", NOON, marketing=False))
+    assert (await outreach.stub.DraftMessage(request)).body.startswith("Hello Ana, Mia here. ")
+    outreach.profiles.names["cli_1"] = ("Lucía", "es-MX")
+    assert (await outreach.stub.DraftMessage(request)).body.startswith("Hola Lucía, soy Mia. ")
+    outreach.profiles.names.clear()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"), [(("queue:read",), "SCOPE_MISSING"), (("queue:write",), "SCOPE_MISSING")]
+)
+async def test_ranking_needs_its_own_scope(outreach, story, as_associate, scopes, reason):
+    as_associate(*scopes)
+    with pytest.raises(ServiceError) as refused:
+        await outreach.stub.RunScoring(pb.RunScoringRequest())
+    assert (refused.value.kind, refused.value.reason) == (Kind.FORBIDDEN, reason)
+
+
+async def test_before_any_ranking_there_is_no_model_and_that_is_said(outreach, story, as_associate):
+    as_associate()
+    model = await outreach.stub.GetPurchaseModel(pb.GetPurchaseModelRequest())
+    assert model.state == pb.PURCHASE_MODEL_STATE_NOT_ENOUGH_HISTORY
+    assert model.note == "No purchase model has been fitted yet."
+    assert not model.HasField("bg_nbd")
 
 
 async def test_a_day_that_no_calendar_has_is_refused(outreach, story, as_associate):
