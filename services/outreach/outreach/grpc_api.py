@@ -1,5 +1,4 @@
 """The contract's RPCs: proto to arguments, one use case, back to proto. Must not decide or say SQL."""
-# ruff: noqa: N802 - RPC methods are named as the contract names them
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -109,7 +109,9 @@ def as_associate(sign_in: SignIn, outreach: Outreach, chain_id: str) -> Callable
             "clients:read",
             "directory:read",
         )
-        return sign_in(*wanted, **{"chain_id": chain_id, "clock": outreach.clock, "associate_id": "asc_1", **fields})
+        return sign_in(
+            *wanted, **{"chain_id": chain_id, "clock": outreach.clock, "associate_id": "asc_1", **fields}
+        )
 
     return sign
 

@@ -91,7 +91,9 @@ class FakeMessaging(messaging_pb2_grpc.MessagingServiceServicer):
 
 
 @asynccontextmanager
-async def neighbours_running(keys: Keys, clock: Clock) -> AsyncIterator[tuple[str, FakeProfiles, FakeMessaging]]:
+async def neighbours_running(
+    keys: Keys, clock: Clock
+) -> AsyncIterator[tuple[str, FakeProfiles, FakeMessaging]]:
     """Serve both contracts on one port, with the platform's own server, for the time of a with block."""
     profiles, messaging = FakeProfiles(), FakeMessaging()
     server = GrpcServer(

@@ -87,7 +87,9 @@ async def test_the_import_is_taken_over_and_ranked(outreach, story, as_associate
     assert scores == sorted(scores, reverse=True)
     assert all(s.score == pytest.approx(sum(r.contribution for r in s.reasons)) for s in first.suggestions)
 
-    facts = await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id=first.suggestions[0].client_id))
+    facts = await outreach.stub.GetClientFacts(
+        pb.GetClientFactsRequest(client_id=first.suggestions[0].client_id)
+    )
     assert 0 < facts.probability_alive <= 1
     assert facts.expected_value_year.units > 0
     assert facts.model_note == ""

@@ -36,7 +36,10 @@ def refusal(change: object) -> tuple[Kind, str]:
 
 
 def test_a_snooze_is_until_tomorrow_at_least():
-    assert refusal(lambda: OPEN.snoozed(TODAY, today=TODAY, now=NOON)) == (Kind.PRECONDITION, "SNOOZE_NOT_AHEAD")
+    assert refusal(lambda: OPEN.snoozed(TODAY, today=TODAY, now=NOON)) == (
+        Kind.PRECONDITION,
+        "SNOOZE_NOT_AHEAD",
+    )
     snoozed = OPEN.snoozed(TODAY + timedelta(days=1), today=TODAY, now=NOON)
     assert (snoozed.state, snoozed.snoozed_until) == (SuggestionState.SNOOZED, TODAY + timedelta(days=1))
 

@@ -34,7 +34,15 @@ def test_a_client_without_a_name_is_greeted_without_one():
 
 @pytest.mark.parametrize(
     ("language", "spoken"),
-    [("en-US", "en"), ("es", "es"), ("es-MX", "es"), ("FR_ca", "fr"), ("de-AT", "de"), ("pt-BR", "en"), ("", "en")],
+    [
+        ("en-US", "en"),
+        ("es", "es"),
+        ("es-MX", "es"),
+        ("FR_ca", "fr"),
+        ("de-AT", "de"),
+        ("pt-BR", "en"),
+        ("", "en"),
+    ],
 )
 def test_the_language_is_the_client_s_or_english(language, spoken):
     assert draft(language=language).language == spoken

@@ -30,7 +30,9 @@ from chassis.values import proto_date_of
 EVENTS = [
     client_created("cli_1", version=1),
     client_changed("cli_1", version=2, associate_id="asc_2"),
-    profiles_events.ClientAssigned(client=client_fact("cli_1", version=3, associate_id="asc_3", store_id="sto_2")),
+    profiles_events.ClientAssigned(
+        client=client_fact("cli_1", version=3, associate_id="asc_3", store_id="sto_2")
+    ),
     purchase("cli_1", days_ago(300), minor=1_000, purchase_id="pur_1"),
     purchase("cli_1", days_ago(300), minor=2_000, purchase_id="pur_2"),
     purchase("cli_1", days_ago(20), minor=-500, purchase_id="pur_3"),
@@ -73,7 +75,9 @@ async def facts_after(outreach, as_associate, events) -> list[bytes]:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(len(EVENTS))), again=st.lists(st.integers(0, len(EVENTS) - 1), max_size=6))
-async def test_any_order_and_repetition_of_events_gives_the_same_facts(outreach, story, as_associate, order, again):
+async def test_any_order_and_repetition_of_events_gives_the_same_facts(
+    outreach, story, as_associate, order, again
+):
     shuffled = [EVENTS[at] for at in [*order, *again]]
     in_order = await facts_after(outreach, as_associate, EVENTS)
     assert await facts_after(outreach, as_associate, shuffled) == in_order
@@ -82,7 +86,9 @@ async def test_any_order_and_repetition_of_events_gives_the_same_facts(outreach,
 async def test_the_same_event_twice_is_handled_once(outreach, story):
     await story.open()
     consumer = next(part for part in outreach.service.consumers if part.stream == "PROFILES")
-    envelope = wrap(visit("cli_1", days_ago(1)), source="profiles", chain_id=story.chain_id, entity_id="", now=NOON)
+    envelope = wrap(
+        visit("cli_1", days_ago(1)), source="profiles", chain_id=story.chain_id, entity_id="", now=NOON
+    )
     assert [await consumer.handle(envelope) for _ in range(2)] == ["handled", "duplicate"]
 
 

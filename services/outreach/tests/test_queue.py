@@ -7,7 +7,16 @@ import pytest_asyncio
 from carnet.outreach.v1 import events_pb2
 from carnet.outreach.v1 import outreach_pb2 as pb
 from carnet.profiles.v1 import events_pb2 as profiles_events
-from outreach_story import TODAY, client_changed, client_created, days_ago, message_received, message_sent, purchase, visit
+from outreach_story import (
+    TODAY,
+    client_changed,
+    client_created,
+    days_ago,
+    message_received,
+    message_sent,
+    purchase,
+    visit,
+)
 
 from chassis.errors import Kind, ServiceError
 from chassis.testing import NOON, published
@@ -41,14 +50,18 @@ async def dismiss(outreach, suggestion: pb.Suggestion, reason: str = "Moved away
 
 
 async def reopen(outreach, suggestion: pb.Suggestion) -> pb.Suggestion:
-    return await outreach.stub.ReopenSuggestion(pb.ReopenSuggestionRequest(suggestion_id=suggestion.suggestion_id))
+    return await outreach.stub.ReopenSuggestion(
+        pb.ReopenSuggestionRequest(suggestion_id=suggestion.suggestion_id)
+    )
 
 
 async def test_a_snoozed_suggestion_comes_back_on_its_day(outreach, story, suggestion, as_associate):
     snoozed = await snooze(outreach, suggestion, TODAY + timedelta(days=2))
     assert snoozed.state == pb.SUGGESTION_STATE_SNOOZED
     assert await queue(outreach) == []
-    assert [s.suggestion_id for s in await queue(outreach, pb.SUGGESTION_STATE_SNOOZED)] == [suggestion.suggestion_id]
+    assert [s.suggestion_id for s in await queue(outreach, pb.SUGGESTION_STATE_SNOOZED)] == [
+        suggestion.suggestion_id
+    ]
     outreach.clock.set(NOON.replace(hour=4) + timedelta(days=2))  # midnight in New York
     as_associate()
     (back,) = await queue(outreach)
@@ -65,7 +78,9 @@ async def test_a_snooze_until_today_is_refused(outreach, suggestion):
 async def test_today_is_the_chain_s_day(outreach, suggestion, as_associate):
     outreach.clock.set(NOON.replace(hour=2) + timedelta(days=1))  # still the evening before in New York
     as_associate()
-    assert (await snooze(outreach, suggestion, TODAY + timedelta(days=1))).state == pb.SUGGESTION_STATE_SNOOZED
+    assert (
+        await snooze(outreach, suggestion, TODAY + timedelta(days=1))
+    ).state == pb.SUGGESTION_STATE_SNOOZED
 
 
 async def test_a_dismissal_is_said_once_and_can_be_taken_back(outreach, story, suggestion):
@@ -80,7 +95,9 @@ async def test_a_dismissal_is_said_once_and_can_be_taken_back(outreach, story, s
     assert len(await queue(outreach)) == 1
 
 
-async def test_a_dismissed_signal_does_not_come_back_with_the_next_visit(outreach, story, suggestion, as_associate):
+async def test_a_dismissed_signal_does_not_come_back_with_the_next_visit(
+    outreach, story, suggestion, as_associate
+):
     await dismiss(outreach, suggestion)
     await story.tell(visit("cli_1", days_ago(0)))
     assert await queue(outreach) == []
@@ -116,7 +133,11 @@ async def test_a_purchase_takes_the_suggestion_off_the_queue(outreach, story, su
     await story.tell(purchase("cli_1", TODAY))
     assert await queue(outreach) == []
     (expired,) = await queue(outreach, pb.SUGGESTION_STATE_EXPIRED)
-    for change in (snooze(outreach, expired, TODAY + timedelta(days=2)), dismiss(outreach, expired), reopen(outreach, expired)):
+    for change in (
+        snooze(outreach, expired, TODAY + timedelta(days=2)),
+        dismiss(outreach, expired),
+        reopen(outreach, expired),
+    ):
         with pytest.raises(ServiceError) as refused:
             await change
         assert (refused.value.kind, refused.value.reason) == (Kind.PRECONDITION, "SUGGESTION_CLOSED")
@@ -130,7 +151,9 @@ async def test_a_suggestion_vanishes_when_its_time_is_up(outreach, story, sugges
     outreach.clock.set(NOON + timedelta(days=29))
     as_associate()
     assert await queue(outreach) == []
-    assert [s.suggestion_id for s in await queue(outreach, pb.SUGGESTION_STATE_EXPIRED)] == [suggestion.suggestion_id]
+    assert [s.suggestion_id for s in await queue(outreach, pb.SUGGESTION_STATE_EXPIRED)] == [
+        suggestion.suggestion_id
+    ]
 
 
 async def test_a_raised_suggestion_is_said_once(outreach, story, suggestion):
@@ -150,19 +173,25 @@ async def test_a_suggestion_moves_with_its_client_to_another_book(outreach, stor
 
 async def test_a_client_in_nobody_s_book_is_on_no_queue(outreach, story, as_associate):
     await story.open()
-    await story.tell(client_created("cli_1", associate_id=""), visit("cli_1", days_ago(2)), visit("cli_1", days_ago(1)))
+    await story.tell(
+        client_created("cli_1", associate_id=""), visit("cli_1", days_ago(2)), visit("cli_1", days_ago(1))
+    )
     as_associate()
     summary = await outreach.stub.GetFactsSummary(pb.GetFactsSummaryRequest())
     assert (summary.clients, summary.open_suggestions) == (1, 0)
 
 
-async def test_whom_the_house_wrote_to_this_week_is_left_in_peace_until_an_answer(outreach, story, as_associate):
+async def test_whom_the_house_wrote_to_this_week_is_left_in_peace_until_an_answer(
+    outreach, story, as_associate
+):
     await story.open()
     occasion = {"occasions": [(1, 0, 3, 20)]}
     await story.tell(message_sent("cli_1", NOON - timedelta(days=6)), client_created("cli_1", **occasion))
     as_associate()
     assert await queue(outreach) == []
-    await story.tell(message_received("cli_1", NOON - timedelta(days=5)), client_changed("cli_1", version=2, **occasion))
+    await story.tell(
+        message_received("cli_1", NOON - timedelta(days=5)), client_changed("cli_1", version=2, **occasion)
+    )
     assert len(await queue(outreach)) == 1
     await story.tell(message_sent("cli_2", NOON - timedelta(days=7)), client_created("cli_2", **occasion))
     assert len(await queue(outreach)) == 2
@@ -192,7 +221,9 @@ async def test_pages_are_stable_and_complete(outreach, story, as_associate):
 async def test_an_event_does_not_grow_a_full_queue_by_a_lesser_suggestion(outreach, story, as_associate):
     await story.open()
     for number in range(10):  # the queue of these tests holds ten
-        await story.tell(client_created(f"cli_{number}"), visit(f"cli_{number}", TODAY), visit(f"cli_{number}", TODAY))
+        await story.tell(
+            client_created(f"cli_{number}"), visit(f"cli_{number}", TODAY), visit(f"cli_{number}", TODAY)
+        )
     await story.tell(client_created("cli_lesser", occasions=[(1, 0, 3, 12)]))
     await story.tell(client_created("cli_equal"), visit("cli_equal", TODAY), visit("cli_equal", TODAY))
     as_associate()
@@ -201,7 +232,9 @@ async def test_an_event_does_not_grow_a_full_queue_by_a_lesser_suggestion(outrea
     assert "cli_equal" in clients
 
 
-async def test_associates_see_their_own_queue_and_those_of_their_stores(outreach, story, suggestion, as_associate):
+async def test_associates_see_their_own_queue_and_those_of_their_stores(
+    outreach, story, suggestion, as_associate
+):
     await story.tell(profiles_events.AssociateCreated(associate_id="asc_1", store_id="sto_1"))
     as_associate(associate_id="asc_1", stores=frozenset({"sto_9"}))
     assert len(await queue(outreach)) == 1

@@ -57,7 +57,9 @@ async def test_a_ranking_says_so_once_and_raises_no_single_events(outreach, stor
 
 async def test_an_earlier_day_knows_nothing_that_came_later(outreach, story, as_associate):
     await story.open()
-    await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100)))
+    await story.tell(
+        client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100))
+    )
     as_associate()
     assert (await rank(outreach)).suggestions_raised == 0
     scored = await rank(outreach, days_ago(200))
@@ -84,12 +86,16 @@ async def test_a_ranking_keeps_the_best_and_expires_the_others(outreach, story, 
         profiles_events.ImportBatchLanded(
             import_id="imp_1",
             clients=[client_created(client_id).client for client_id in clients],
-            purchases=[purchase(client_id, days_ago(183 + n)).purchase for n, client_id in enumerate(clients)],
+            purchases=[
+                purchase(client_id, days_ago(183 + n)).purchase for n, client_id in enumerate(clients)
+            ],
         )
     )
     as_associate()
     await rank(outreach)
-    assert [s.client_id for s in await queue(outreach)] == clients[:10]  # ten a queue; the latest silence is most urgent
+    assert [s.client_id for s in await queue(outreach)] == clients[
+        :10
+    ]  # ten a queue; the latest silence is most urgent
     await story.tell(visit("cli_00", TODAY))
     await rank(outreach)
     assert [s.client_id for s in await queue(outreach)] == clients[1:11]
@@ -149,7 +155,9 @@ async def test_a_ranking_that_crashed_lets_go_after_a_minute(outreach, story, as
     as_associate()
     await rank(outreach)
     async with outreach.database.transaction(story.chain_id) as tx:
-        assert not await chains.release_lease(tx, token="run_dead")  # it would write nothing when it came back
+        assert not await chains.release_lease(
+            tx, token="run_dead"
+        )  # it would write nothing when it came back
 
 
 async def test_an_import_is_followed_by_a_ranking(outreach, story, as_associate):
@@ -163,7 +171,9 @@ async def test_an_import_is_followed_by_a_ranking(outreach, story, as_associate)
     )
     as_associate()
     assert await queue(outreach) == []
-    await story.tell(profiles_events.ImportCompleted(import_id="imp_1", clients_created=1, purchases_created=1))
+    await story.tell(
+        profiles_events.ImportCompleted(import_id="imp_1", clients_created=1, purchases_created=1)
+    )
     assert await in_the_background(outreach) == 1
     assert await in_the_background(outreach) == 0
     assert len(await queue(outreach)) == 1
@@ -181,7 +191,9 @@ async def test_a_replay_is_left_alone_by_the_background_even_when_the_import_end
     outreach, story, as_associate
 ):
     await story.open()
-    await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100)))
+    await story.tell(
+        client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100))
+    )
     as_associate()
     await rank(outreach, days_ago(200))
     await story.tell(profiles_events.ImportCompleted(import_id="imp_1"))
@@ -199,7 +211,9 @@ async def test_a_replay_is_left_alone_by_the_background_even_when_the_import_end
 
 async def test_a_ranking_for_today_ends_a_replay(outreach, story, as_associate):
     await story.open()
-    await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100)))
+    await story.tell(
+        client_created("cli_1"), purchase("cli_1", days_ago(500)), purchase("cli_1", days_ago(100))
+    )
     as_associate()
     await rank(outreach, days_ago(200))
     assert len(await queue(outreach)) == 1

@@ -38,7 +38,9 @@ def test_segments_are_counted_as_the_network_does(text, segments):
     assert count_segments(text) == segments
 
 
-@pytest.mark.parametrize(("text", "gsm"), [("Hello Ñandú", False), ("Grüße, à bientôt", False), ("Grüße à 5 €", True)])
+@pytest.mark.parametrize(
+    ("text", "gsm"), [("Hello Ñandú", False), ("Grüße, à bientôt", False), ("Grüße à 5 €", True)]
+)
 def test_which_texts_are_gsm_7(text, gsm):
     assert is_gsm(text) is gsm
 

@@ -27,8 +27,12 @@ async def suggestion(outreach, story, as_associate) -> pb.Suggestion:
     return (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions[0]
 
 
-async def send(outreach, suggestion, body: str = "Hello Ana", request_id: str = "") -> pb.SendSuggestionResponse:
-    request = pb.SendSuggestionRequest(request_id=request_id, suggestion_id=suggestion.suggestion_id, body=body)
+async def send(
+    outreach, suggestion, body: str = "Hello Ana", request_id: str = ""
+) -> pb.SendSuggestionResponse:
+    request = pb.SendSuggestionRequest(
+        request_id=request_id, suggestion_id=suggestion.suggestion_id, body=body
+    )
     return await outreach.stub.SendSuggestion(request)
 
 
@@ -45,7 +49,11 @@ async def state(outreach, suggestion) -> int:
 
 @pytest.mark.parametrize(
     "message_state",
-    [messaging_pb2.MESSAGE_STATE_QUEUED, messaging_pb2.MESSAGE_STATE_SENT, messaging_pb2.MESSAGE_STATE_DEFERRED],
+    [
+        messaging_pb2.MESSAGE_STATE_QUEUED,
+        messaging_pb2.MESSAGE_STATE_SENT,
+        messaging_pb2.MESSAGE_STATE_DEFERRED,
+    ],
 )
 async def test_a_text_that_was_taken_closes_the_suggestion(outreach, story, suggestion, message_state):
     outreach.messaging.state = message_state
@@ -125,7 +133,9 @@ async def test_a_lost_answer_does_not_send_twice(outreach, suggestion):
     assert sent.message_id == message.message_id
 
 
-async def test_an_edited_text_after_a_lost_answer_is_not_sent_when_the_first_one_was(outreach, story, suggestion):
+async def test_an_edited_text_after_a_lost_answer_is_not_sent_when_the_first_one_was(
+    outreach, story, suggestion
+):
     outreach.messaging.loses_answers = True
     await refusal(send(outreach, suggestion, "First wording"))
     outreach.messaging.loses_answers = False
@@ -152,13 +162,17 @@ async def test_an_edited_text_is_sent_when_the_first_one_turns_out_denied(outrea
     assert outreach.messaging.bodies == ["Second wording"]
 
 
-async def test_a_crash_between_the_text_and_the_commit_gives_the_same_message_again(outreach, story, suggestion):
+async def test_a_crash_between_the_text_and_the_commit_gives_the_same_message_again(
+    outreach, story, suggestion
+):
     """The process is gone after messaging took the text: the work in it ends where it stands."""
     from chassis.grpc_client import open_channel
 
     outreach.messaging.may_answer.clear()
     channel = open_channel(outreach.service.foundation.settings.messaging_address)  # type: ignore[attr-defined]
-    request = pb.SendSuggestionRequest(request_id="req_1", suggestion_id=suggestion.suggestion_id, body="Hello Ana")
+    request = pb.SendSuggestionRequest(
+        request_id="req_1", suggestion_id=suggestion.suggestion_id, body="Hello Ana"
+    )
     work = asyncio.create_task(
         send_suggestion(
             database=outreach.database,
@@ -184,7 +198,9 @@ async def test_a_crash_between_the_text_and_the_commit_gives_the_same_message_ag
     assert len(await published(outreach.database, events_pb2.SuggestionSent, chain_id=story.chain_id)) == 1
 
 
-async def test_a_text_on_its_way_keeps_its_suggestion_through_events_and_rankings(outreach, story, suggestion):
+async def test_a_text_on_its_way_keeps_its_suggestion_through_events_and_rankings(
+    outreach, story, suggestion
+):
     outreach.messaging.loses_answers = True
     await refusal(send(outreach, suggestion))
     await story.tell(client_created("cli_2"), visit("cli_2", days_ago(1)), visit("cli_1", days_ago(1)))

@@ -28,7 +28,9 @@ def test_one_visit_is_not_enough_and_two_on_a_day_are():
     assert found(visits=[(0, days_ago(1)), (0, days_ago(1))]) == [0]
 
 
-@pytest.mark.parametrize(("bought_ago", "holds"), [(11, True), (10, False), (5, False), (2, False), (0, False)])
+@pytest.mark.parametrize(
+    ("bought_ago", "holds"), [(11, True), (10, False), (5, False), (2, False), (0, False)]
+)
 def test_a_purchase_since_the_first_visit_ends_it(bought_ago, holds):
     visits = [(0, days_ago(10)), (0, days_ago(2))]
     assert found(visits=visits, purchases=[(0, days_ago(bought_ago), 100)]) == ([0] if holds else [])

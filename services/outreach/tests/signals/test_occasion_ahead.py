@@ -64,7 +64,9 @@ def test_the_nearest_of_several_counts():
 )
 def test_the_next_return_is_the_first_such_day_from_today(as_of, month, day):
     ahead = occasion_ahead.days_until(np.array([0]), np.array([month]), np.array([day]), day_number(as_of))
-    expected = next(n for n in range(367) if ((on := as_of + timedelta(days=n)).month, on.day) == (month, day))
+    expected = next(
+        n for n in range(367) if ((on := as_of + timedelta(days=n)).month, on.day) == (month, day)
+    )
     assert ahead.tolist() == [expected]
 
 
@@ -81,5 +83,9 @@ def test_it_is_told_as_an_associate_would():
     sentence, facts = occasion_ahead.tell({"kind": 2, "days_ahead": 12, "day": day_number(date(2026, 6, 14))})
     assert sentence == "Anniversary on 14 June, in 12 days."
     assert facts == {"occasion": "anniversary", "occasion_date": "2026-06-14", "days_ahead": "12"}
-    assert occasion_ahead.tell({"kind": 6, "days_ahead": 0, "day": 0})[0] == "An occasion on 1 January, today."
-    assert occasion_ahead.tell({"kind": 1, "days_ahead": 1, "day": 0})[0] == "Birthday on 1 January, tomorrow."
+    assert (
+        occasion_ahead.tell({"kind": 6, "days_ahead": 0, "day": 0})[0] == "An occasion on 1 January, today."
+    )
+    assert (
+        occasion_ahead.tell({"kind": 1, "days_ahead": 1, "day": 0})[0] == "Birthday on 1 January, tomorrow."
+    )

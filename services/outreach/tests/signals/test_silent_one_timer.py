@@ -47,7 +47,8 @@ def test_a_purchase_to_come_is_not_known_yet():
 def test_urgency_falls_over_a_year_and_stops():
     ages = [182, 182 + 365, 3000]
     urgency = [
-        float(silent_one_timer.find(book_of(TODAY, purchases=[(0, days_ago(a), 1)]), NOW).urgency[0]) for a in ages
+        float(silent_one_timer.find(book_of(TODAY, purchases=[(0, days_ago(a), 1)]), NOW).urgency[0])
+        for a in ages
     ]
     assert urgency == pytest.approx([1.0, 0.2, 0.2])
 

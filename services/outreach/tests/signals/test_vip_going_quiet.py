@@ -13,7 +13,9 @@ from outreach.signals.finding import day_number
 NOW = day_number(TODAY)
 
 
-def found(days: list[date], *, minor: int = 1_000, vip_minor: int | None = 1_000, **facts: object) -> list[int]:
+def found(
+    days: list[date], *, minor: int = 1_000, vip_minor: int | None = 1_000, **facts: object
+) -> list[int]:
     book = book_of(TODAY, purchases=[(0, day, minor) for day in days], **facts)
     return vip_going_quiet.find(replace(book, vip_minor=vip_minor), NOW).client.tolist()
 
@@ -46,7 +48,9 @@ def test_a_visit_ends_the_silence():
 
 @pytest.mark.parametrize(("clients", "best"), [(9, None), (10, 1_000), (20, 1_900)])
 def test_the_best_are_the_top_tenth_of_ten_clients_or_more(clients, best):
-    book = book_of(TODAY, purchases=[(c, days_ago(9), (c + 1) * 100) for c in range(clients)], clients=clients)
+    book = book_of(
+        TODAY, purchases=[(c, days_ago(9), (c + 1) * 100) for c in range(clients)], clients=clients
+    )
     assert fit(book, TODAY, minor_per_unit=100).vip_minor == best
 
 
