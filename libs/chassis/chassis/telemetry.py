@@ -37,7 +37,8 @@ _SECRET_KEYS = re.compile(
 _OPEN_KEYS = frozenset({"logger_name", "event_name"})
 _ROW = re.compile(r"(DETAIL:\s*).*")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-_PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{7,}\d(?![\w.-])")
+# Ten digits with or without separators, or eight after a plus sign; dates and decimals have fewer.
+_PHONE = re.compile(r"(?<![\w.-])(?:\+(?:\d[ ()./-]{0,2}){7,}|\(?(?:\d[ ()./-]{0,2}){9,})\d(?![\w-])")
 
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -104,7 +104,13 @@ def test_the_last_page_has_no_token() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["call +12025550101 now", "Key (phone)=(+1 202-555-0101) exists", "ana.lopez+vip@example.com wrote"],
+    [
+        "call +12025550101 now",
+        "Key (phone)=(+1 202-555-0101) exists",
+        "(202) 555-0101",
+        "+44 20 7946 0101",
+        "ana.lopez+vip@example.com wrote",
+    ],
 )
 def test_what_looks_personal_does_not_reach_the_log(text: str) -> None:
     assert "[redacted]" in redacted(text)
