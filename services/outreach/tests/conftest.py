@@ -71,8 +71,8 @@ async def outreach(
         )
         service = build(settings, clock=clock)
         async with (
-            running(service, without=("consumer", "outbox", "scoring")) as address,
-            channel_to(address) as channel,
+            running(service, without=("consumer", "outbox", "scoring")) as own_address,
+            channel_to(own_address) as channel,
         ):
             yield Outreach(
                 service, outreach_pb2_grpc.OutreachServiceStub(channel), clock, profiles, messaging

@@ -41,7 +41,7 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
 
 
 class FakeMessaging(messaging_pb2_grpc.MessagingServiceServicer):
-    """Keeps messages by request id, as messaging promises; can deny, lose its answer, refuse, or keep callers waiting."""
+    """Keeps messages by request id, as messaging promises; can deny, lose its answer, refuse, or be slow."""
 
     def __init__(self) -> None:
         self.forget()

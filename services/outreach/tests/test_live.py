@@ -55,7 +55,7 @@ async def test_events_of_profiles_become_a_queue(
             scoring_poll_seconds=0.05,
         )
         service = build(own, clock=clock)
-        async with running(service) as address, channel_to(address) as channel:
+        async with running(service) as own_address, channel_to(own_address) as channel:
             stub = outreach_pb2_grpc.OutreachServiceStub(channel)
             sign_in(
                 "queue:read",

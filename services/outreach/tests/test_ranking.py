@@ -1,4 +1,4 @@
-"""What a contact is worth: contributions add up, the order is the same every time, and no figure comes without history."""
+"""What a contact is worth: contributions add up, the order is always the same, no figure comes without history."""
 
 from dataclasses import replace
 from datetime import timedelta

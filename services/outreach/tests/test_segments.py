@@ -1,4 +1,5 @@
 """What the network counts, at the edges where it counts differently."""
+# ruff: noqa: RUF001 - curly quotes are the point
 
 import pytest
 from hypothesis import given

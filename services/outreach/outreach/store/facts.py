@@ -73,34 +73,20 @@ async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: dat
 
 
 async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> set[str]:
-    """Hold clients until the commit, made up from their ids where they are not known yet; leaves out deleted ones."""
+    """Hold clients until the commit, made up from their ids where they are not known yet; leaves out deleted ones.
+
+    Notes that something about them changed: a ranking that began earlier says nothing about them any more.
+    """
     connection = await tx.driver()
-    wanted = sorted(set(client_ids))
-    await connection.execute(
+    rows = await connection.fetch(
         "insert into clients (chain_id, client_id, touched_at) select $1, u, $2 from unnest($3::text[]) as u"
-        " on conflict do nothing",
+        " on conflict (chain_id, client_id) do update set touched_at = excluded.touched_at where not clients.is_deleted"
+        " returning client_id",
         tx.chain_id,
         now,
-        wanted,
-    )
-    rows = await connection.fetch(
-        "select client_id from clients where chain_id = $1 and client_id = any($2::text[]) and not is_deleted"
-        " order by client_id for update",
-        tx.chain_id,
-        wanted,
+        sorted(set(client_ids)),
     )
     return {row[0] for row in rows}
-
-
-async def touch_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
-    """Note that something about a client changed: a ranking that began earlier says nothing about it any more."""
-    connection = await tx.driver()
-    await connection.execute(
-        "update clients set touched_at = $3 where chain_id = $1 and client_id = $2",
-        tx.chain_id,
-        client_id,
-        now,
-    )
 
 
 async def add_purchases(tx: Transaction, purchases: Sequence[PurchaseRow], *, now: datetime) -> None:

@@ -45,8 +45,8 @@ class KnownClient:
 async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: Rests) -> Histories:
     """Return what happened to every client of the chain up to `as_of`."""
     chain_id, zone = tx.chain_id, chain.zone.key
-    # The planner's statistics do not know a chain that was imported a moment ago: it expects one row and joins by nested
-    # loops, which takes minutes for 70,000 purchases. A whole chain is never read that way with profit.
+    # The planner's statistics do not know a chain that was imported a moment ago: it expects one row and joins by
+    # nested loops, which takes minutes for 70,000 purchases. A whole chain is never read that way with profit.
     await tx.execute("set local enable_nestloop = off")
     return Histories(
         clients=await _copy(

@@ -146,7 +146,7 @@ async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
         " dismiss_reason = :dismiss_reason, answered_at = :answered_at, message_id = :message_id,"
         " conversation_id = :conversation_id, sent_fingerprint = :sent_fingerprint, attempt = :attempt,"
         " tried_bodies = :tried_bodies,"
-        " tried_at = case when cardinality(cast(:tried_bodies as text[])) = 0 then null else cast(:updated_at as timestamptz) end"
+        " tried_at = case when cardinality(cast(:tried_bodies as text[])) > 0 then cast(:updated_at as timestamptz) end"
         " where chain_id = :chain_id and suggestion_id = :suggestion_id",
         {
             "chain_id": tx.chain_id,

@@ -54,7 +54,6 @@ async def drop_client(tx: Transaction, client_id: str, *, now: datetime, queue_s
 async def take_purchase(tx: Transaction, purchase: PurchaseRow, *, now: datetime, queue_size: int) -> None:
     """Take over a purchase and look at the client again."""
     await facts.add_purchases(tx, [purchase], now=now)
-    await facts.touch_client(tx, purchase.client_id, now=now)
     await evaluate_client(tx, purchase.client_id, now=now, queue_size=queue_size)
 
 
@@ -63,7 +62,6 @@ async def take_visit(
 ) -> None:
     """Take over a visit and look at the client again."""
     await facts.add_visit(tx, visit_id=visit_id, client_id=client_id, visited_at=visited_at, now=now)
-    await facts.touch_client(tx, client_id, now=now)
     await evaluate_client(tx, client_id, now=now, queue_size=queue_size)
 
 
