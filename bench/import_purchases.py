@@ -2,11 +2,12 @@
 
     .venv/bin/python bench/import_purchases.py [path of CDNOW_master.txt]
 
-Prints the time, lines a second, CPU by line of the service and its peak memory, for the first run and for a repeat, beside
-the time that Postgres takes for a bare COPY of the same lines in the same run. The file comes from the argument, from
+Prints the time, lines a second, CPU by line of the service and its peak memory, for the first run and for a repeat,
+beside the time that Postgres takes for a bare COPY of the same lines in the same run. The file comes from the argument, from
 CARNET_CDNOW_DIR, or from .carnet/data/cdnow.
 """
 
+import json
 import os
 import resource
 import sys
@@ -93,8 +94,6 @@ async def main() -> None:
                 servers.postgres_url, "profiles", owner_password="owner", runtime_password="runtime"
             )
             await upgrade(VERSIONS, database.owner_url)
-            import json
-
             settings = Settings.model_validate(
                 {
                     "database_url": database.runtime_url,

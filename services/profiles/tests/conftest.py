@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
 from carnet.profiles.v1 import profiles_pb2 as pb
@@ -11,6 +12,7 @@ from carnet.profiles.v1 import profiles_pb2_grpc
 
 from chassis.clock import FixedClock
 from chassis.database import Database
+from chassis.grpc_errors import error_of
 from chassis.ids import new_id
 from chassis.service import Service
 from chassis.testing import (
@@ -41,6 +43,7 @@ class Running:
     stub: Any
     address: str
     clock: FixedClock
+    owner_url: str
 
     @property
     def database(self) -> Database:
@@ -63,7 +66,9 @@ async def profiles(
         running(service, without=("consumer", "outbox", "operator")) as address,
         channel_to(address) as channel,
     ):
-        yield Running(service, profiles_pb2_grpc.ProfilesServiceStub(channel), address, clock)
+        yield Running(
+            service, profiles_pb2_grpc.ProfilesServiceStub(channel), address, clock, database.owner_url
+        )
 
 
 @dataclass
@@ -92,6 +97,13 @@ class House:
         """Add a client with one phone number."""
         contact = pb.ContactPoint(kind=pb.CONTACT_KIND_PHONE, value=number)
         return await self.client(contact_points=[contact], **fields)
+
+    async def upload(self, messages: AsyncIterator[Any]) -> pb.Import:
+        """Send the content of an import; what went wrong comes back typed, as the chassis asks callers to do."""
+        try:
+            return await self.stub.UploadImportContent(messages)
+        except grpc.aio.AioRpcError as failure:
+            raise error_of(failure) from failure
 
     async def timeline(self, client_id: str, **fields: Any) -> list[str]:
         """Return the summaries of a client's timeline, newest first."""

@@ -31,8 +31,8 @@ class Entry:
 
 
 def entry_id_of(subject_id: str) -> str:
-    """Return the id of the one line of an own record: the record's, with another prefix."""
-    return "tle_" + subject_id.partition("_")[2]
+    """Return the id of the one line of an own record."""
+    return f"tle_{subject_id}"
 
 
 def moment_of(day: date, time_zone: str, *, now: datetime) -> datetime:

@@ -1,5 +1,4 @@
 """Clients on the wire."""
-# ruff: noqa: N802 - methods are named by the contract
 
 import re
 from typing import Any

@@ -1,5 +1,4 @@
 """Chains, stores, associates and brands on the wire."""
-# ruff: noqa: N802 - methods are named by the contract
 
 from typing import Any, cast
 

@@ -1,5 +1,4 @@
 """Imports on the wire, their content as a stream in and their progress as a stream out."""
-# ruff: noqa: N802 - methods are named by the contract
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,5 +1,4 @@
 """Purchases, visits, captures, consents and timelines on the wire."""
-# ruff: noqa: N802 - methods are named by the contract
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -149,7 +148,7 @@ class RecordCalls:
         size = page_size_of(request.page_size)
         kinds = [TIMELINE_KINDS.word(kind, f"kinds[{index}]") for index, kind in enumerate(request.kinds)]
         async with self._database.transaction(current_caller().chain_id) as tx:
-            await client_store.keep_client(tx, request.client_id)
+            await client_store.require_client(tx, request.client_id)
             found = await timeline_store.list_entries(
                 tx, request.client_id, kinds=kinds, before=_before(request.page_token), limit=size + 1
             )

@@ -27,9 +27,9 @@ _COLUMNS = (
 _WHOLE = f"""
     select {_COLUMNS},
         (select jsonb_agg(jsonb_build_array(contact_point_id, kind, value, label, is_preferred, verified_at)
-                          order by contact_point_id) from contact_points p where p.client_id = c.client_id) contacts,
+                          order by position) from contact_points p where p.client_id = c.client_id) contacts,
         (select jsonb_agg(jsonb_build_array(occasion_id, kind, year, month, day, for_whom)
-                          order by occasion_id) from occasions o where o.client_id = c.client_id) occasions,
+                          order by position) from occasions o where o.client_id = c.client_id) occasions,
         (select jsonb_agg(jsonb_build_array(kind, value, source, noted_on)
                           order by position) from preferences f where f.client_id = c.client_id) preferences
     from clients c
@@ -50,6 +50,13 @@ async def lock_client(tx: Transaction, client_id: str) -> Client:
         "select 1 from clients where client_id = :client_id for update", {"client_id": client_id}
     )
     return await get_client(tx, client_id)
+
+
+async def require_client(tx: Transaction, client_id: str) -> None:
+    """Make sure that a client is there. Raises CLIENT_NOT_FOUND."""
+    found = await tx.execute("select 1 from clients where client_id = :client_id", {"client_id": client_id})
+    if found.one_or_none() is None:
+        raise not_found("client", client_id)
 
 
 async def keep_client(tx: Transaction, client_id: str) -> None:
@@ -316,7 +323,8 @@ async def refresh_search(tx: Transaction, client_ids: Sequence[str]) -> None:
         select c.client_id, c.chain_id, searchable(concat_ws(E'\\n', c.given_name || ' ' || c.family_name,
             (select string_agg(p.match_key, E'\\n') from contact_points p where p.client_id = c.client_id)))
         from clients c where c.client_id = any(:ids)
-        on conflict (chain_id, client_id) do update set terms = excluded.terms where client_search.terms <> excluded.terms
+        on conflict (chain_id, client_id) do update set terms = excluded.terms
+            where client_search.terms <> excluded.terms
         """,
         {"ids": list(client_ids)},
     )

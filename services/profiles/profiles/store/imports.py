@@ -253,7 +253,7 @@ async def land_clients(
     known = {row[0]: KnownClient(row[1], row[2], True) for row in added}
     if before := [external_id for external_id in external_ids if external_id not in known]:
         rows = await driver.fetch(
-            # LIMIT 1 keeps the planner at one look into the unique index for each, however little it knows of the chain.
+            # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
             "select wanted.external_id, c.client_id, c.associate_id from unnest($3::text[]) wanted (external_id),"
             " lateral (select client_id, associate_id from clients where chain_id = $1 and source = $2"
             " and external_id = wanted.external_id and external_id <> '' limit 1 for key share) c",

@@ -1,8 +1,8 @@
 """The directory of the house, its clients, what they bought, saw and agreed to, timelines and imports.
 
 Every index begins with chain_id. Row-level security adds that condition to each statement, and while a chain is new to
-the planner's statistics an index on chain_id alone looks better than one on the id asked for: each batch of an import then
-read the whole chain.
+the planner's statistics an index on chain_id alone looks better than one on the id asked for: each batch of an import
+then read the whole chain.
 """
 
 from chassis.migrations import append_only, create_mechanism_tables, run_sql, secure
@@ -112,6 +112,7 @@ def _create_clients() -> None:
         create table contact_points (
             chain_id text not null,
             contact_point_id text not null,
+            position bigint generated always as identity,
             client_id text not null,
             kind text not null check (kind in ('phone', 'email')),
             value text not null,
@@ -128,6 +129,7 @@ def _create_clients() -> None:
         create table occasions (
             chain_id text not null,
             occasion_id text not null,
+            position bigint generated always as identity,
             client_id text not null,
             kind text not null,
             year integer not null,

@@ -1,0 +1,180 @@
+"""Nothing of the contract is left out: RPCs, events, consumed events, settings, reasons, migrations."""
+
+import os
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from carnet.profiles.v1 import events_pb2 as ev
+from carnet.profiles.v1 import profiles_pb2_grpc
+from google.protobuf.message import Message
+
+from chassis.config import ServiceSettings
+from chassis.contracts import event_type_of, events_of, service_named
+from chassis.migrations import configuration
+from profiles import events
+from profiles.config import Settings
+from profiles.consumers import timeline_handlers
+from profiles.domain.clients import Client, ContactKind, ContactPoint, Occasion, OccasionKind
+from profiles.domain.consents import Channel, Consent, Purpose
+from profiles.domain.directory import Associate, Chain, Store
+from profiles.domain.imports import Import, ImportFormat, ImportState, Progress
+from profiles.domain.pieces import Piece, Purchase, PurchaseLine, Visit, VisitItem
+from profiles.grpc_api import ProfilesServicer
+from profiles.migrations import VERSIONS
+
+SERVICE = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+README = SERVICE / "README.md"
+MOMENT = datetime(2026, 3, 10, 18, 30, 5, tzinfo=UTC)
+
+CLIENT = Client(
+    client_id="cli_01kqh1m6q0",
+    given_name="not in events",
+    family_name="not in events",
+    language="en-US",
+    time_zone="America/New_York",
+    home_store_id="sto_01kqh1m6q1",
+    associate_id="asc_01kqh1m6q2",
+    source="not in events",
+    external_id="not in events",
+    version=7,
+    created_at=MOMENT,
+    updated_at=MOMENT,
+    contact_points=(ContactPoint("cpt_01kqh1m6q3", ContactKind.PHONE, "+12025550101"),),
+    occasions=(Occasion("occ_01kqh1m6q4", OccasionKind.BIRTHDAY, 1990, 2, 28, "not in events"),),
+)
+PIECE = Piece(
+    "brd_01kqh1m6q5", "126610LN", "serial: not in events", "watch", "not in events", "steel", "diamond"
+)
+PURCHASE = Purchase(
+    purchase_id="pur_01kqh1m6q6",
+    client_id=CLIENT.client_id,
+    store_id="sto_01kqh1m6q1",
+    associate_id="asc_01kqh1m6q2",
+    purchased_on=date(2026, 3, 9),
+    currency_code="USD",
+    lines=(PurchaseLine(PIECE, 2, 7700), PurchaseLine(PIECE, 1, 1177)),
+    occasion_kind=OccasionKind.ENGAGEMENT,
+    for_whom="not in events",
+    source="pos",
+    external_id="not in events",
+    created_at=MOMENT,
+)
+VISIT = Visit(
+    visit_id="vis_01kqh1m6q7",
+    client_id=CLIENT.client_id,
+    store_id="sto_01kqh1m6q1",
+    associate_id="asc_01kqh1m6q2",
+    visited_at=MOMENT,
+    items=(VisitItem(PIECE, True), VisitItem(PIECE, False)),
+    for_whom="not in events",
+    needed_by=date(2026, 5, 1),
+    note="not in events",
+    created_at=MOMENT,
+)
+CONSENT = Consent(
+    consent_id="con_01kqh1m6q8",
+    client_id=CLIENT.client_id,
+    contact_point_id="cpt_01kqh1m6q3",
+    contact_value="not in events",
+    channel=Channel.SMS,
+    purposes=(Purpose.CONVERSATIONAL, Purpose.MARKETING),
+    wording="not in events",
+    captured_by="asc_01kqh1m6q2",
+    captured_at=MOMENT,
+    source="not in events",
+)
+IMPORT = Import(
+    "imp_01kqh1m6q9", "pos", "a.csv", ImportFormat.DELIMITED, ",", {}, "sto_01kqh1m6q1", (), ImportState.COMPLETED,
+    Progress(clients_created=3, purchases_created=5), "", MOMENT, MOMENT,
+)  # fmt: skip
+SAID: list[Message] = [
+    events.chain_created(Chain("chn_01kqh1m6qa", "not in events", "US", "USD", "America/New_York", MOMENT)),
+    events.store_created(Store("sto_01kqh1m6q1", "not in events", "America/New_York", "US", MOMENT)),
+    events.associate_created(
+        Associate("asc_01kqh1m6q2", "sto_01kqh1m6q1", "not in events", "not in events", True, MOMENT)
+    ),
+    events.client_created(CLIENT),
+    events.client_changed(CLIENT),
+    events.client_assigned(CLIENT, "asc_01kqh1m6qb"),
+    events.client_deleted(CLIENT.client_id),
+    events.purchase_recorded(PURCHASE),
+    events.visit_recorded(VISIT),
+    events.consent_captured(CONSENT),
+    *events.batches_landed("imp_01kqh1m6q9", [events.client_fact(CLIENT)], [events.purchase_fact(PURCHASE)]),
+    events.import_completed(IMPORT),
+]
+
+
+def test_every_rpc_is_implemented() -> None:
+    for method in service_named("carnet.profiles.v1.ProfilesService").methods:
+        inherited = getattr(profiles_pb2_grpc.ProfilesServiceServicer, method.name)
+        assert getattr(ProfilesServicer, method.name) is not inherited, method.name
+
+
+def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
+    types = {event_type_of(kind) for kind in events_of("carnet.profiles.v1")}
+    assert {event_type_of(type(event)) for event in SAID} == types
+    assert {path.stem for path in GOLDEN.glob("*.binpb")} == types
+
+
+@pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
+def test_an_event_is_written_as_it_always_was_and_read_back(event: Message) -> None:
+    path = GOLDEN / f"{event_type_of(type(event))}.binpb"
+    if os.environ.get("CARNET_UPDATE_GOLDEN") == "1":
+        path.write_bytes(event.SerializeToString(deterministic=True))
+    assert event.SerializeToString(deterministic=True) == path.read_bytes()
+    assert type(event).FromString(path.read_bytes()) == event
+
+
+@pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
+def test_a_golden_event_has_every_field_filled_and_no_words(event: Message) -> None:
+    assert {field.name for field, _ in event.ListFields()} == set(event.DESCRIPTOR.fields_by_name)
+    written = event.SerializeToString()
+    assert b"not in events" not in written
+    assert b"+12025550101" not in written
+
+
+def test_a_batch_event_holds_at_most_500_clients_and_500_purchases() -> None:
+    landed = events.batches_landed("imp_1", [ev.ClientFact()] * 700, [ev.PurchaseFact()] * 1001)
+    assert [(len(event.clients), len(event.purchases)) for event in landed] == [
+        (500, 500),
+        (200, 500),
+        (0, 1),
+    ]
+
+
+def test_the_timeline_hears_of_messages_appointments_and_the_waitlist() -> None:
+    assert {event_type_of(message).split(".")[1] for message in timeline_handlers()} == {
+        "messaging", "appointments", "waitlist",
+    }  # fmt: skip
+
+
+def test_there_is_one_newest_migration() -> None:
+    assert len(ScriptDirectory.from_config(configuration(VERSIONS, "")).get_heads()) == 1
+
+
+def test_every_setting_is_described_and_stands_in_the_readme() -> None:
+    for name in set(Settings.model_fields) - set(ServiceSettings.model_fields):
+        assert Settings.model_fields[name].description
+        assert f"CARNET_{name.upper()}" in README.read_text(encoding="utf-8")
+
+
+def test_every_reason_stands_in_the_readme() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (SERVICE / "profiles").rglob("*.py"))
+    reasons = set(re.findall(r"Kind\.[A-Z_]+,\s*\"([A-Z_]+)\"", code))
+    reasons |= set(re.findall(r"reason=\"([A-Z_]+)\"", code))
+    reasons |= {f"{entity.upper()}_NOT_FOUND" for entity in re.findall(r"not_found\(\s*\"(\w+)\"", code)}
+    faults = "".join(
+        (SERVICE / "profiles" / name).read_text(encoding="utf-8")
+        for name in ("domain/import_rows.py", "domain/import_lines.py", "use_cases/landing.py")
+    )
+    reasons |= {
+        word for word in re.findall(r"\"([A-Z]+(?:_[A-Z]+)+)\"", faults) if not word.startswith("PURPOSE_")
+    }
+    assert reasons >= {"CLIENT_AMBIGUOUS", "CONSENT_NOT_FOUND", "LINE_TOO_LONG", "FIELD_UNKNOWN"}
+    readme = README.read_text(encoding="utf-8")
+    assert [reason for reason in sorted(reasons) if reason not in readme] == []
