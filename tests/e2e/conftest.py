@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
 
@@ -44,15 +43,15 @@ class Carnet:
         """Return the port on which each service says whether it is ready."""
         return {service: self.ports[f"{service}_metrics"] for service in SERVICES}
 
-    def process(self, service: str) -> psutil.Process:
-        """Return a service's process as it is now."""
+    def pid(self, service: str) -> int:
+        """Return the id of a service's latest process, which need not live any more."""
         record = ProcessRecord.read(self.directory / "run" / f"{service}.json")
-        assert record is not None, f"{service} does not run"
-        return psutil.Process(record.pid)
+        assert record is not None, f"{service} was never started"
+        return record.pid
 
-    def processes(self) -> dict[str, psutil.Process]:
-        """Return the process of every service."""
-        return {service: self.process(service) for service in SERVICES}
+    def pids(self) -> dict[str, int]:
+        """Return the process id of every service."""
+        return {service: self.pid(service) for service in SERVICES}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -107,7 +108,10 @@ async def test_an_expired_token_is_refused(
 ) -> None:
     signed_in = await new_sign_in()
     # Nobody can wait twelve hours here; everything else goes through the API.
-    await gateway_tables("update sessions set expire_time = now() - interval '1 minute'")
+    token_hash = hashlib.sha256(signed_in.token.encode()).hexdigest()
+    await gateway_tables(
+        f"update sessions set expire_time = now() - interval '1 minute' where token_hash = '{token_hash}'"
+    )
     no = await refused(signed_in.get("/v1/me"))
     assert (no.status, no.reason) == (401, "TOKEN_INVALID")
 

@@ -61,7 +61,7 @@ async def test_no_service_needed_more_than_600_megabytes(
     carnet: Any, seconds: float, record_property: Any
 ) -> None:
     del seconds
-    peaks = {service: peak_bytes(process.pid) for service, process in carnet.processes().items()}
+    peaks = {service: peak_bytes(pid) for service, pid in carnet.pids().items()}
     record_property("peak_megabytes", {service: peak >> 20 for service, peak in peaks.items()})
     assert max(peaks.values()) < MOST_BYTES, peaks
 
