@@ -3,8 +3,8 @@
     .venv/bin/python bench/import_purchases.py [path of CDNOW_master.txt]
 
 Prints the time, lines a second, CPU by line of the service and its peak memory, for the first run and for a repeat,
-beside the time that Postgres takes for a bare COPY of the same lines in the same run. The file comes from the argument, from
-CARNET_CDNOW_DIR, or from .carnet/data/cdnow.
+beside the time that Postgres takes for a bare COPY of the same lines in the same run. The file comes from the argument,
+from CARNET_CDNOW_DIR, or from .carnet/data/cdnow.
 """
 
 import json

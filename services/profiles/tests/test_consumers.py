@@ -8,14 +8,30 @@ import pytest
 from carnet.appointments.v1 import events_pb2 as appointments
 from carnet.messaging.v1 import events_pb2 as messaging
 from carnet.messaging.v1 import messaging_pb2
+from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1 import profiles_pb2_grpc
 from carnet.waitlist.v1 import events_pb2 as waitlist
 from google.protobuf.message import Message
 
+from chassis.broker import Broker
 from chassis.contracts import event_type_of, stream_of
 from chassis.events import Envelope, wrap
-from chassis.testing import NOON
+from chassis.testing import (
+    NOON,
+    Keys,
+    MakeDatabase,
+    ServersUnderTest,
+    SignIn,
+    channel_to,
+    eventually,
+    running,
+    settings_for,
+)
 from chassis.values import timestamp_of
+from profiles.bootstrap import build
+from profiles.config import Settings
 from profiles.consumers import timeline_handlers
+from profiles.migrations import VERSIONS
 
 
 async def deliver(
@@ -97,6 +113,37 @@ async def test_an_event_about_nobody_known_is_handled_and_leaves_nothing(house: 
     )
     async with house.database.transaction(house.chain_id) as tx:
         assert (await tx.execute("select count(*) from timeline_entries")).scalar_one() == 0
+
+
+async def test_an_event_from_the_broker_arrives_on_the_timeline(
+    make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys, sign_in: SignIn
+) -> None:
+    """The whole service with everything on: outbox, relay, streams, consumers."""
+    database = await make_database("profiles", VERSIONS)
+    settings = settings_for(Settings, "profiles", database=database, servers=servers, keys=keys)
+    messaging_side = Broker(servers.nats_url("messaging"), client_name="messaging")
+    await messaging_side.start()
+    await messaging_side.declare_stream("MESSAGING")
+    sign_in("directory:write", "clients:write", "clients:read", chain_id="chn_live")
+    async with running(build(settings)) as address, channel_to(address) as channel:
+        stub = profiles_pb2_grpc.ProfilesServiceStub(channel)
+        store = await stub.CreateStore(
+            pb.CreateStoreRequest(display_name="Live", time_zone="Europe/Paris", country="FR")
+        )
+        client = await stub.CreateClient(
+            pb.CreateClientRequest(home_store_id=store.store_id, given_name="Eve")
+        )
+        event = messaging.MessageReceived(message_id="msg_1", client_id=client.client_id)
+        envelope = wrap(event, source="messaging", chain_id="chn_live", entity_id="msg_1", now=NOON)
+        jetstream = await messaging_side.jetstream()
+        await jetstream.publish(envelope.subject, envelope.body, headers=dict(envelope.headers))
+
+        async def line_is_there() -> bool:
+            found = await stub.ListTimeline(pb.ListTimelineRequest(client_id=client.client_id))
+            return any(entry.summary == "Wrote to the store" for entry in found.entries)
+
+        await eventually(line_is_there)
+    await messaging_side.stop()
 
 
 async def test_another_chains_client_gets_no_line(house: Any) -> None:
