@@ -81,7 +81,7 @@ async def up(directory: Path, terminal: Terminal) -> int:
 
 def announce(state: State, terminal: Terminal) -> None:
     """Say where to go and who can sign in."""
-    terminal.say(f"\n  Carnet      {state.api_url}\n  API         {state.api_url}/docs")
+    terminal.say(f"\n  API         {state.api_url}\n  described   {state.api_url}/docs")
     for name, role, email, password in state.sign_ins:
         terminal.say(f"  sign in     {email}  {password}   ({name}, {role})")
     terminal.say("")

@@ -22,7 +22,7 @@ from gateway.rest.transcoding import MOST_BYTES
 
 Json = dict[str, Any]
 
-_DESCRIPTION = f"""\
+_PROSE = f"""\
 Everything here is derived from Carnet's contracts. JSON has the names of the contracts (snake_case); empty lists and
 default values are printed; 64-bit integers are strings; times are RFC 3339; a day in a query is YYYY-MM-DD.
 
@@ -31,6 +31,7 @@ is part of the contract. Changes take an `Idempotency-Key`: for 24 hours a repea
 header `Idempotency-Replayed: true`. Limits are told in `RateLimit-*` headers; 429 and 503 say in `Retry-After` when to
 come again. Bodies have at most {MOST_BYTES} bytes, except uploads.
 """
+_DESCRIPTION = "\n\n".join(" ".join(paragraph.split()) for paragraph in _PROSE.split("\n\n"))
 
 _SIMPLE: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
