@@ -21,7 +21,6 @@ _LEAP_YEAR = 2000
 
 def handlers(clock: Clock, settings: Settings) -> Handlers:
     """Return the table of events and what is done with each."""
-    size = settings.queue_size
 
     async def on_chain_created(delivery: Delivery[profiles_events.ChainCreated]) -> None:
         event = delivery.event
@@ -46,20 +45,18 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         ],
     ) -> None:
         async with delivery.transaction() as tx:
-            await use_cases.take_client(
-                tx, client_row(delivery.event.client), now=clock.now(), queue_size=size
-            )
+            await use_cases.take_client(tx, client_row(delivery.event.client), now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_client_deleted(delivery: Delivery[profiles_events.ClientDeleted]) -> None:
         async with delivery.transaction() as tx:
-            await use_cases.drop_client(tx, delivery.event.client_id, now=clock.now(), queue_size=size)
+            await use_cases.drop_client(tx, delivery.event.client_id, now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_purchase_recorded(delivery: Delivery[profiles_events.PurchaseRecorded]) -> None:
         async with delivery.transaction() as tx:
             row = purchase_row(delivery.event.purchase)
-            await use_cases.take_purchase(tx, row, now=clock.now(), queue_size=size)
+            await use_cases.take_purchase(tx, row, now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_visit_recorded(delivery: Delivery[profiles_events.VisitRecorded]) -> None:
@@ -71,7 +68,6 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 client_id=event.client_id,
                 visited_at=datetime_of(event.visit_time),
                 now=clock.now(),
-                queue_size=size,
             )
             await facts.note_event(tx, delivery.envelope.time)
 

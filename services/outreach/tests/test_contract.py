@@ -75,7 +75,7 @@ def test_every_rpc_is_implemented():
 
 
 def test_every_consumed_event_has_a_handler_and_stands_in_the_readme():
-    table = handlers(SystemClock(), Settings.model_construct(queue_size=1, nightly_hour=4))
+    table = handlers(SystemClock(), Settings.model_construct(nightly_hour=4))
     unheard = {
         profiles_events.StoreCreated,  # a client's day is the chain's
         profiles_events.ConsentCaptured,  # messaging's matter

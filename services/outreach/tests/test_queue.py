@@ -218,18 +218,28 @@ async def test_pages_are_stable_and_complete(outreach, story, as_associate):
     assert refused.value.kind is Kind.INVALID
 
 
-async def test_an_event_does_not_grow_a_full_queue_by_a_lesser_suggestion(outreach, story, as_associate):
+async def test_a_full_queue_still_takes_what_happened_just_now_and_the_night_cuts_it(
+    outreach, story, as_associate
+):
     await story.open()
     for number in range(10):  # the queue of these tests holds ten
         await story.tell(
             client_created(f"cli_{number}"), visit(f"cli_{number}", TODAY), visit(f"cli_{number}", TODAY)
         )
     await story.tell(client_created("cli_lesser", occasions=[(1, 0, 3, 12)]))
-    await story.tell(client_created("cli_equal"), visit("cli_equal", TODAY), visit("cli_equal", TODAY))
     as_associate()
-    clients = {s.client_id for s in await queue(outreach)}
-    assert "cli_lesser" not in clients
-    assert "cli_equal" in clients
+    assert [s.client_id for s in await queue(outreach)][10:] == ["cli_lesser"]
+    await outreach.stub.RunScoring(pb.RunScoringRequest())
+    assert "cli_lesser" not in {s.client_id for s in await queue(outreach)}
+
+
+async def test_a_replay_does_not_keep_a_walk_in_of_today_off_the_queue(outreach, story, as_associate):
+    await story.open()
+    as_associate()
+    await outreach.stub.RunScoring(pb.RunScoringRequest(as_of_date=proto_date_of(days_ago(400))))
+    await story.tell(client_created("cli_1"), visit("cli_1", days_ago(6)), visit("cli_1", TODAY))
+    (raised,) = await queue(outreach)
+    assert raised.as_of_date == proto_date_of(TODAY)
 
 
 async def test_associates_see_their_own_queue_and_those_of_their_stores(

@@ -95,25 +95,6 @@ async def list_queue(
     return [_suggestion(row) for row in found]
 
 
-async def count_better(
-    tx: Transaction, associate_id: str, *, score: float, today: date, queue_day: date
-) -> int:
-    """Count an associate's open suggestions with a higher score."""
-    found = await tx.execute(
-        f"select count(*) from (select score, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
-        "  where chain_id = :chain_id and associate_id = :associate_id and state in ('open', 'snoozed')) as seen"
-        " where state = 'open' and score > :score",
-        {
-            "chain_id": tx.chain_id,
-            "associate_id": associate_id,
-            "score": score,
-            "today": today,
-            "queue_day": queue_day,
-        },
-    )
-    return int(found.scalar_one())
-
-
 async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
     """Add a suggestion; False when its client has a live one already."""
     added = await tx.execute(

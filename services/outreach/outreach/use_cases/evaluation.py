@@ -28,10 +28,10 @@ def rests_at(now: datetime) -> Rests:
     return Rests(sent_since=now - REST_AFTER_SENT, dismissed_since=now - REST_AFTER_DISMISSAL)
 
 
-async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime, queue_size: int) -> None:
+async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
     """Raise, refresh or expire the suggestion of one client as of today; says SuggestionRaised for a new one.
 
-    A new one that would come after `queue_size` better ones of its associate waits for the night.
+    However full the queue: what happened just now is worth a look today. The night cuts the queue to its best again.
     """
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
@@ -65,10 +65,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime, que
     if live is not None:
         await _refresh(tx, live, suggestion)
         return
-    better = await suggestions.count_better(
-        tx, suggestion.associate_id, score=suggestion.score, today=today, queue_day=queue_day
-    )
-    if better < queue_size and await suggestions.add_suggestion(tx, suggestion):
+    if await suggestions.add_suggestion(tx, suggestion):
         tx.publish(events.suggestion_raised(suggestion), entity_id=suggestion.suggestion_id)
 
 

@@ -39,30 +39,30 @@ async def open_chain(
     )
 
 
-async def take_client(tx: Transaction, client: ClientRow, *, now: datetime, queue_size: int) -> None:
+async def take_client(tx: Transaction, client: ClientRow, *, now: datetime) -> None:
     """Take over a client's record, if it is newer, and look at the client again."""
     await facts.put_clients(tx, [client], now=now)
-    await evaluate_client(tx, client.client_id, now=now, queue_size=queue_size)
+    await evaluate_client(tx, client.client_id, now=now)
 
 
-async def drop_client(tx: Transaction, client_id: str, *, now: datetime, queue_size: int) -> None:
+async def drop_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
     """Forget a client and take the suggestion off the queue."""
     await facts.delete_client(tx, client_id, now=now)
-    await evaluate_client(tx, client_id, now=now, queue_size=queue_size)
+    await evaluate_client(tx, client_id, now=now)
 
 
-async def take_purchase(tx: Transaction, purchase: PurchaseRow, *, now: datetime, queue_size: int) -> None:
+async def take_purchase(tx: Transaction, purchase: PurchaseRow, *, now: datetime) -> None:
     """Take over a purchase and look at the client again."""
     await facts.add_purchases(tx, [purchase], now=now)
-    await evaluate_client(tx, purchase.client_id, now=now, queue_size=queue_size)
+    await evaluate_client(tx, purchase.client_id, now=now)
 
 
 async def take_visit(
-    tx: Transaction, *, visit_id: str, client_id: str, visited_at: datetime, now: datetime, queue_size: int
+    tx: Transaction, *, visit_id: str, client_id: str, visited_at: datetime, now: datetime
 ) -> None:
     """Take over a visit and look at the client again."""
     await facts.add_visit(tx, visit_id=visit_id, client_id=client_id, visited_at=visited_at, now=now)
-    await evaluate_client(tx, client_id, now=now, queue_size=queue_size)
+    await evaluate_client(tx, client_id, now=now)
 
 
 async def take_batch(
