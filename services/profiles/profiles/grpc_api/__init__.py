@@ -5,13 +5,23 @@ from carnet.profiles.v1 import profiles_pb2_grpc
 from chassis.clock import Clock
 from chassis.database import Database
 from profiles.grpc_api.clients import ClientCalls
+from profiles.grpc_api.consents import ConsentCalls
 from profiles.grpc_api.directory import DirectoryCalls
 from profiles.grpc_api.imports import ImportCalls
-from profiles.grpc_api.records import RecordCalls
+from profiles.grpc_api.purchases import PurchaseCalls
+from profiles.grpc_api.timeline import TimelineCalls
+from profiles.grpc_api.visits import VisitCalls
 
 
 class ProfilesServicer(
-    DirectoryCalls, ClientCalls, RecordCalls, ImportCalls, profiles_pb2_grpc.ProfilesServiceServicer
+    DirectoryCalls,
+    ClientCalls,
+    PurchaseCalls,
+    VisitCalls,
+    ConsentCalls,
+    TimelineCalls,
+    ImportCalls,
+    profiles_pb2_grpc.ProfilesServiceServicer,
 ):
     """Answers every RPC of the contract."""
 

@@ -1,4 +1,4 @@
-"""Record what clients did: purchases, visits, walk-ins, consents."""
+"""Record visits of known clients, and capture walk-ins: the client, the visit and the consent in one call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,102 +7,25 @@ from datetime import date, datetime, timedelta
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import invalid, not_found
+from chassis.errors import invalid
 from chassis.ids import new_id
 from profiles import events
-from profiles.currencies import digits_of
 from profiles.domain import captures
-from profiles.domain.clients import (
-    Client,
-    ContactKind,
-    ContactPoint,
-    OccasionKind,
-    require_email,
-    require_source,
-)
-from profiles.domain.consents import CONTACT_OF, Channel, Consent, Purpose, consent_summary, require_fitting
+from profiles.domain.clients import Client, ContactKind, ContactPoint, require_email
+from profiles.domain.consents import CONTACT_OF, Consent
 from profiles.domain.directory import require_time_zone
-from profiles.domain.pieces import Purchase, PurchaseLine, Visit, VisitItem, purchase_summary, visit_summary
-from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
+from profiles.domain.pieces import Visit, VisitItem, visit_summary
+from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
 from profiles.phones import require_e164
 from profiles.store import clients as client_store
+from profiles.store import consents as consent_store
 from profiles.store import directory as directory_store
-from profiles.store import records as store
 from profiles.store import timeline as timeline_store
+from profiles.store import visits as store
 from profiles.use_cases.clients import ClientFields, add_client, new_client, save_change
+from profiles.use_cases.consents import ConsentFields, add_consent
 
 _CLOCKS_APART = timedelta(minutes=10)  # by which a phone on the floor may be ahead of us
-
-
-async def record_purchase(
-    *,
-    database: Database,
-    clock: Clock,
-    caller: Caller,
-    key: RequestKey,
-    client_id: str,
-    store_id: str,
-    associate_id: str,
-    purchased_on: date,
-    currency_code: str,
-    lines: Sequence[PurchaseLine],
-    occasion_kind: OccasionKind | None,
-    for_whom: str,
-    source: str,
-    external_id: str,
-) -> Purchase:
-    """Record what a client bought; a repeat by `key`, or by source and external id, returns the first one.
-
-    Raises CLIENT_NOT_FOUND, STORE_NOT_FOUND, ASSOCIATE_NOT_FOUND and SOURCE_MISSING.
-    """
-    caller.require_store(store_id)
-    require_source(source, external_id)
-    async with database.transaction(caller.chain_id) as tx:
-        purchase_id, is_repeat = await tx.once(key, new_id("pur"))
-        if is_repeat:
-            # Under that id nothing was written when the source's own id had named an older purchase.
-            if external_id and (known := await store.find_purchase(tx, source, external_id)):
-                return known
-            return await store.get_purchase(tx, purchase_id)
-        await client_store.keep_client(tx, client_id)
-        place = await directory_store.get_store(tx, store_id)
-        if associate_id:
-            await directory_store.get_associate(tx, associate_id)
-        now = clock.now()
-        purchase = Purchase(
-            purchase_id=purchase_id,
-            client_id=client_id,
-            store_id=store_id,
-            associate_id=associate_id or caller.associate_id,
-            purchased_on=purchased_on,
-            currency_code=currency_code,
-            lines=tuple(lines),
-            occasion_kind=occasion_kind,
-            for_whom=for_whom,
-            source=source,
-            external_id=external_id,
-            created_at=now,
-        )
-        if (written := await store.add_purchase(tx, purchase)) != purchase_id:
-            return await store.get_purchase(tx, written)
-        summary = purchase_summary(
-            purchase.quantity, purchase.total_minor, currency_code, digits_of(currency_code) or 0
-        )
-        await timeline_store.add_entries(
-            tx,
-            [
-                Entry(
-                    entry_id_of(purchase_id),
-                    client_id,
-                    TimelineKind.PURCHASE,
-                    moment_of(purchased_on, place.time_zone, now=now),
-                    summary,
-                    purchase_id,
-                )
-            ],
-        )
-        tx.publish(events.purchase_recorded(purchase), entity_id=client_id)
-        return purchase
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,80 +106,6 @@ async def _add_visit(
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentFields:
-    """What was agreed to and the words that were shown."""
-
-    channel: Channel
-    purposes: Sequence[Purpose]
-    wording: str
-    source: str
-
-
-async def record_consent(
-    *,
-    database: Database,
-    clock: Clock,
-    caller: Caller,
-    key: RequestKey,
-    client_id: str,
-    contact_point_id: str,
-    fields: ConsentFields,
-) -> Consent:
-    """Record what a client agreed to. Raises CLIENT_NOT_FOUND, CONTACT_POINT_NOT_FOUND and CHANNEL_MISMATCH."""
-    async with database.transaction(caller.chain_id) as tx:
-        consent_id, is_repeat = await tx.once(key, new_id("con"))
-        if is_repeat:
-            return await store.get_consent(tx, consent_id)
-        await client_store.keep_client(tx, client_id)
-        client = await client_store.get_client(tx, client_id)
-        contact = next((c for c in client.contact_points if c.contact_point_id == contact_point_id), None)
-        if contact is None:
-            raise not_found("contact_point", contact_point_id)
-        return await _add_consent(tx, caller, consent_id, client_id, contact, fields, clock=clock)
-
-
-async def _add_consent(
-    tx: Transaction,
-    caller: Caller,
-    consent_id: str,
-    client_id: str,
-    contact: ContactPoint,
-    fields: ConsentFields,
-    *,
-    clock: Clock,
-) -> Consent:
-    require_fitting(fields.channel, contact.kind)
-    consent = Consent(
-        consent_id=consent_id,
-        client_id=client_id,
-        contact_point_id=contact.contact_point_id,
-        contact_value=contact.value,
-        channel=fields.channel,
-        purposes=tuple(dict.fromkeys(fields.purposes)),
-        wording=fields.wording,
-        captured_by=caller.associate_id or caller.actor_id,
-        captured_at=clock.now(),
-        source=fields.source,
-    )
-    await store.add_consent(tx, consent)
-    await timeline_store.add_entries(
-        tx,
-        [
-            Entry(
-                entry_id_of(consent_id),
-                client_id,
-                TimelineKind.CONSENT,
-                consent.captured_at,
-                consent_summary(consent),
-                consent_id,
-            )
-        ],
-    )
-    tx.publish(events.consent_captured(consent), entity_id=client_id)
-    return consent
-
-
-@dataclass(frozen=True, slots=True)
 class Capture:
     """What capturing a walk-in led to."""
 
@@ -331,7 +180,7 @@ async def capture_visit(
             kind = CONTACT_OF[consent.channel]
             contact = client.contact(kind, phone if kind is ContactKind.PHONE else email)
             assert contact is not None  # the captured contact was put on the client just now, or was there
-            agreed = await _add_consent(
+            agreed = await add_consent(
                 tx, caller, _id_beside(visit_id, "con"), client.client_id, contact, consent, clock=clock
             )
         return Capture(
@@ -347,7 +196,7 @@ def _id_beside(visit_id: str, prefix: str) -> str:
 async def _captured_before(tx: Transaction, visit_id: str) -> Capture:
     visit = await store.get_visit(tx, visit_id)
     client = await client_store.get_client(tx, visit.client_id)
-    consent = await store.find_consent(tx, _id_beside(visit_id, "con"))
+    consent = await consent_store.find_consent(tx, _id_beside(visit_id, "con"))
     return Capture(client, visit, consent, is_new_client=client.client_id == _id_beside(visit_id, "cli"))
 
 

@@ -1,0 +1,56 @@
+"""Timelines on the wire."""
+
+from datetime import datetime
+from typing import Any
+
+from carnet.profiles.v1 import profiles_pb2 as pb
+
+from chassis.caller import current_caller
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.errors import invalid
+from chassis.paging import cut_page, decode_page_token, page_size_of
+from chassis.values import timestamp_of
+from profiles.domain.timeline import Entry
+from profiles.store import clients as client_store
+from profiles.store import timeline as timeline_store
+from profiles.vocabulary import TIMELINE_KINDS
+
+
+class TimelineCalls:
+    """The RPC on timelines."""
+
+    _database: Database
+    _clock: Clock
+
+    async def ListTimeline(self, request: pb.ListTimelineRequest, context: Any) -> pb.ListTimelineResponse:
+        """Read a client's timeline, newest first."""
+        size = page_size_of(request.page_size)
+        kinds = [TIMELINE_KINDS.word(kind, f"kinds[{index}]") for index, kind in enumerate(request.kinds)]
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            await client_store.require_client(tx, request.client_id)
+            found = await timeline_store.list_entries(
+                tx, request.client_id, kinds=kinds, before=_before(request.page_token), limit=size + 1
+            )
+        page, token = cut_page(found, size, lambda entry: (entry.occurred_at.isoformat(), entry.entry_id))
+        return pb.ListTimelineResponse(entries=map(_entry_message, page), next_page_token=token)
+
+
+def _before(token: str) -> tuple[datetime, str] | None:
+    if (key := decode_page_token(token, str, str)) is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(key[0])), str(key[1])
+    except ValueError as error:
+        raise invalid("page_token", "is not a token that a previous page of this list returned") from error
+
+
+def _entry_message(entry: Entry) -> pb.TimelineEntry:
+    return pb.TimelineEntry(
+        entry_id=entry.entry_id,
+        client_id=entry.client_id,
+        kind=TIMELINE_KINDS.number(entry.kind),
+        occur_time=timestamp_of(entry.occurred_at),
+        summary=entry.summary,
+        subject_id=entry.subject_id,
+    )
