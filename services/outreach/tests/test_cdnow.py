@@ -1,8 +1,7 @@
-"""69,659 real purchases arrive as an import's batches, and the chain is ranked: right, fast, small."""
+"""69,659 real purchases arrive as an import's batches, and the chain is ranked: right, and in little memory."""
 
 import os
 import resource
-import time
 from datetime import date
 from pathlib import Path
 
@@ -48,9 +47,7 @@ async def test_the_import_is_taken_over_and_ranked(outreach, story, as_associate
     await story.open()
     events = batches()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
     await story.tell(*events)
-    assert time.perf_counter() - started < 20
     as_associate()
     summary = await outreach.stub.GetFactsSummary(pb.GetFactsSummaryRequest())
     assert (summary.clients, summary.purchases) == (23_570, 69_659)
@@ -73,7 +70,6 @@ async def test_the_import_is_taken_over_and_ranked(outreach, story, as_associate
     assert found == pytest.approx((rhythm.r, rhythm.alpha, rhythm.a, rhythm.b))
     assert scored.clients_scored == 23_570
     assert scored.suggestions_raised == 60  # ten for each of six associates
-    assert scored.duration_seconds < 5
 
     def told(queue: pb.ListQueueResponse) -> list[tuple[str, float, list[str]]]:
         return [(s.client_id, s.score, [reason.sentence for reason in s.reasons]) for s in queue.suggestions]

@@ -3,7 +3,6 @@
 Must not know gRPC kinds or reasons: the service translates these where it calls the model.
 """
 
-
 from collections.abc import Mapping
 
 
