@@ -106,7 +106,9 @@ class Api:
             if response.is_success:
                 return dict(response.json()) if response.content else {}
             pause = response.headers.get("Retry-After")
-            is_repeatable = method == "GET" or bool(key) or response.status_code == 429
+            # A request id in the body protects as the header does.
+            is_safe = method == "GET" or bool(key) or "request_id" in (body or ())
+            is_repeatable = is_safe or response.status_code == 429
             if not is_repeatable or pause is None or time.monotonic() + float(pause) > deadline:
                 raise Refused(response.request, response)
             await asyncio.sleep(float(pause))

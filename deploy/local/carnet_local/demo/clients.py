@@ -101,7 +101,8 @@ async def welcome_walk_in(teller: Teller, house: House) -> None:
     expect(captured["is_new_client"], "the walk-in was taken for somebody who is known")
     here = datetime.now(ZoneInfo(zone))
     teller.tell(
-        f"{house.associates[house.seller_id]} enters it in one call: Inés Ibáñez, {house.phone}, looked at two rings and liked one, needs it in 40 days, and agreed to"
+        f"{house.associates[house.seller_id]} enters it in one call: Inés Ibáñez, {house.phone}, looked at two rings"
+        " and liked one, needs it in 40 days, and agreed to"
         f" texts. Her zone is {zone}, where it is {here:%H:%M}: the demo chooses one where it is daytime now."
     )
     await house.associate.post(

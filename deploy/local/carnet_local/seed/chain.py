@@ -1,6 +1,6 @@
 """The demo chain, step by step: the house, its people, its clients and what they did, its watches, its calendar.
 
-Every write carries a key that is the same in every run, and every day counts from the day on which the chain was
+Every write carries a request id that is the same in every run, and every day counts from the day on which the chain was
 opened, so that a repeat says word for word what the first run said. Passwords follow from the operator's key: every
 installation has its own, and they need not be stored to be repeated.
 """
@@ -39,8 +39,8 @@ _PIECE_WORDS = (
     "category", "description", "reference", "serial", "metal", "stone", "cut", "style", "size",
 )  # fmt: skip
 
-# Enough to keep two cores busy; more would only queue.
-_AT_ONCE = 12
+# Enough, with two stores side by side, to keep two cores busy; more would only queue.
+_AT_ONCE = 6
 _SETTLED_WITHIN_SECONDS = 60.0
 # After a crash a key is held for a minute before it may be used again.
 _PATIENCE_SECONDS = 90.0
@@ -106,12 +106,12 @@ class SeedResult:
 
 @dataclass
 class Store:
-    """One store that is there, with what came into being in it."""
+    """One store that is there, with its signed-in manager and what came into being in it."""
 
     house: House
     store_id: str
+    manager: Api
     associates: list[str] = field(default_factory=list)
-    callers: list[Api] = field(default_factory=list)
     clients: list[tuple[Life, str]] = field(default_factory=list)
 
 
@@ -123,7 +123,8 @@ async def seed(gateway_url: str, operator_key: str) -> SeedResult:
             staff.email: _password(operator_key, staff.email)
             for staff in (ADMIN, *(staff for house in HOUSES for staff in house.staff))
         }
-        chain = await operator.post(
+        chain = await _write(
+            operator,
             "/v1/chains",
             {
                 "display_name": CHAIN,
@@ -131,13 +132,12 @@ async def seed(gateway_url: str, operator_key: str) -> SeedResult:
                 "currency_code": CURRENCY,
                 "time_zone": "America/New_York",
             },
-            key="seed/chain",
+            once="seed/chain",
         )
         today = datetime.fromisoformat(chain["create_time"]).astimezone(ZoneInfo(chain["time_zone"])).date()
         admin = await _first_admin(operator, chain["chain_id"], passwords[ADMIN.email])
         stores, brands = await asyncio.gather(_stores(admin, anybody, passwords), _brands(admin))
-        for store in stores:
-            await _clients(store, today, brands)
+        await asyncio.gather(*(_clients(store, today, brands) for store in stores))
         await asyncio.gather(
             *(_purchases(admin, store, brands) for store in stores),
             *(_calendar(admin, store, today) for store in stores),
@@ -158,6 +158,11 @@ def _password(operator_key: str, email: str) -> str:
     digest = hmac.digest(operator_key.encode(), email.encode(), "sha256")
     letters = base64.b32encode(digest).decode().lower()[:15]
     return "-".join(letters[at : at + 5] for at in range(0, 15, 5))
+
+
+async def _write(caller: Api, path: str, body: Json, *, once: str) -> Json:
+    """Create something under a request id, which the service itself remembers for good."""
+    return await caller.post(path, {**body, "request_id": once})
 
 
 async def _at_once(steps: Iterable[Callable[[], Awaitable[None]]]) -> None:
@@ -189,7 +194,7 @@ async def _first_admin(operator: Api, chain_id: str, password: str) -> Api:
 async def _brands(admin: Api) -> dict[str, str]:
     made = await asyncio.gather(
         *(
-            admin.post("/v1/brands", {"display_name": name}, key=f"seed/brand/{number}")
+            _write(admin, "/v1/brands", {"display_name": name}, once=f"seed/brand/{number}")
             for number, name in enumerate(BRANDS)
         )
     )
@@ -201,20 +206,23 @@ async def _stores(admin: Api, anybody: Api, passwords: Mapping[str, str]) -> lis
 
 
 async def _store(admin: Api, anybody: Api, house: House, passwords: Mapping[str, str]) -> Store:
-    made = await admin.post(
+    made = await _write(
+        admin,
         "/v1/stores",
         {"display_name": house.name, "time_zone": house.time_zone, "country": "US"},
-        key=f"seed/store/{house.city}",
+        once=f"seed/store/{house.city}",
     )
-    store = Store(house, made["store_id"])
+    store = Store(house, made["store_id"], admin)
 
-    async def join(staff: Staff) -> tuple[str, Api]:
-        associate = await admin.post(
+    async def join(staff: Staff) -> str:
+        associate = await _write(
+            admin,
             "/v1/associates",
             {"store_id": store.store_id, "display_name": staff.name, "email": staff.email},
-            key=f"seed/associate/{staff.email}",
+            once=f"seed/associate/{staff.email}",
         )
-        await admin.post(
+        await _write(
+            admin,
             "/v1/users",
             {
                 "email": staff.email,
@@ -224,30 +232,31 @@ async def _store(admin: Api, anybody: Api, house: House, passwords: Mapping[str,
                 "associate_id": associate["associate_id"],
                 "store_ids": [store.store_id],
             },
-            key=f"seed/user/{staff.email}",
+            once=f"seed/user/{staff.email}",
         )
-        return associate["associate_id"], await anybody.sign_in(staff.email, passwords[staff.email])
+        return str(associate["associate_id"])
 
-    joined = await asyncio.gather(*(join(staff) for staff in house.staff))
-    store.associates = [associate_id for associate_id, _ in joined]
-    store.callers = [caller for _, caller in joined]
-    await admin.post(
+    store.associates = list(await asyncio.gather(*(join(staff) for staff in house.staff)))
+    manager = house.staff[0]
+    store.manager = await anybody.sign_in(manager.email, passwords[manager.email])
+    await _write(
+        admin,
         "/v1/senders",
         {"store_id": store.store_id, "phone": store_number(house.city), "display_name": CHAIN},
-        key=f"seed/sender/{house.city}",
+        once=f"seed/sender/{house.city}",
     )
     return store
 
 
 async def _clients(store: Store, today: date, brands: Mapping[str, str]) -> None:
-    """Enter the clients of a store, each by the associate whose book it is going to be in."""
+    """Enter the clients of a store, spread over its associates' books."""
     told = lives(store.house.city, store.house.time_zone, today)
     found: list[str] = [""] * len(told)
 
     async def enter(number: int, life: Life) -> None:
-        caller, associate_id = _owner(store, number)
-        person = life.person
-        made = await caller.post(
+        caller, person = store.manager, life.person
+        made = await _write(
+            caller,
             "/v1/clients",
             {
                 "given_name": person.given_name,
@@ -255,7 +264,7 @@ async def _clients(store: Store, today: date, brands: Mapping[str, str]) -> None
                 "language": person.language,
                 "time_zone": person.time_zone,
                 "home_store_id": store.store_id,
-                "associate_id": associate_id,
+                "associate_id": store.associates[number % len(store.associates)],
                 "contact_points": [
                     {
                         "kind": "CONTACT_KIND_PHONE",
@@ -277,24 +286,21 @@ async def _clients(store: Store, today: date, brands: Mapping[str, str]) -> None
                 "source": SOURCE,
                 "external_id": _external_id(store, number),
             },
-            key=f"seed/client/{_external_id(store, number)}",
+            once=f"seed/client/{_external_id(store, number)}",
         )
         found[number] = made["client_id"]
         if life.agrees:
             await _agree(caller, made, life)
         for visit_number, looked in enumerate(life.looked):
-            await caller.post(
+            await _write(
+                caller,
                 "/v1/visits",
                 _visit(store, made["client_id"], looked, today, brands),
-                key=f"seed/visit/{_external_id(store, number)}/{visit_number}",
+                once=f"seed/visit/{_external_id(store, number)}/{visit_number}",
             )
 
     await _at_once(partial(enter, number, life) for number, life in enumerate(told))
     store.clients = list(zip(told, found, strict=True))
-
-
-def _owner(store: Store, number: int) -> tuple[Api, str]:
-    return store.callers[number % len(store.callers)], store.associates[number % len(store.associates)]
 
 
 def _external_id(store: Store, number: int) -> str:
@@ -306,7 +312,8 @@ async def _agree(caller: Api, client: Json, life: Life) -> None:
     if life.wants_offers:
         purposes.append("PURPOSE_MARKETING")
     phone = next(point for point in client["contact_points"] if point["kind"] == "CONTACT_KIND_PHONE")
-    await caller.post(
+    await _write(
+        caller,
         f"/v1/clients/{client['client_id']}/consents",
         {
             "contact_point_id": phone["contact_point_id"],
@@ -315,7 +322,7 @@ async def _agree(caller: Api, client: Json, life: Life) -> None:
             "wording": CONSENT_WORDING,
             "source": "in_store_tablet",
         },
-        key=f"seed/consent/{client['client_id']}",
+        once=f"seed/consent/{client['client_id']}",
     )
 
 
@@ -358,7 +365,8 @@ async def _purchases(admin: Api, store: Store, brands: Mapping[str, str]) -> Non
     columns = (
         "client_external_id", "purchase_external_id", "purchase_date", "amount", "quantity", "brand_id", *_PIECE_WORDS
     )  # fmt: skip
-    announced = await admin.post(
+    announced = await _write(
+        admin,
         "/v1/imports",
         {
             "source": SOURCE,
@@ -368,7 +376,7 @@ async def _purchases(admin: Api, store: Store, brands: Mapping[str, str]) -> Non
             "store_id": store.store_id,
             "associate_ids": store.associates,
         },
-        key=f"seed/import/{store.house.city}",
+        once=f"seed/import/{store.house.city}",
     )
 
     async def lines() -> AsyncIterator[bytes]:
@@ -404,7 +412,8 @@ async def _calendar(admin: Api, store: Store, today: date) -> None:
     await admin.put(path, {"time_zone": store.house.time_zone, "spans": spans})
 
     async def resource(kind: str, name: str, associate_id: str = "") -> str:
-        made = await admin.post(
+        made = await _write(
+            admin,
             "/v1/resources",
             {
                 "store_id": store.store_id,
@@ -412,7 +421,7 @@ async def _calendar(admin: Api, store: Store, today: date) -> None:
                 "display_name": name,
                 "associate_id": associate_id,
             },
-            key=f"seed/resource/{associate_id or name}",
+            once=f"seed/resource/{associate_id or name}",
         )
         return str(made["resource_id"])
 
@@ -429,7 +438,8 @@ async def _calendar(admin: Api, store: Store, today: date) -> None:
         start = start.replace(hour=13 if number % 2 else 15)
         # After a crash and a long pause a time may have passed; then there is nothing left to book.
         with suppress(Refused):
-            await admin.post(
+            await _write(
+                admin,
                 "/v1/appointments",
                 {
                     "store_id": store.store_id,
@@ -440,7 +450,7 @@ async def _calendar(admin: Api, store: Store, today: date) -> None:
                     "room_resource_id": rooms[number % len(rooms)],
                     "note": "Private viewing",
                 },
-                key=f"seed/appointment/{store.house.city}/{number}",
+                once=f"seed/appointment/{store.house.city}/{number}",
             )
 
 
@@ -459,7 +469,8 @@ async def _waitlist(admin: Api, stores: Sequence[Store], brands: Mapping[str, st
     """Enter the watches that people wait for, who waits, and one allocation."""
     references: dict[str, str] = {}
     for watch in WATCHES:
-        made = await admin.post(
+        made = await _write(
+            admin,
             "/v1/references",
             {
                 "brand_id": brands[watch.brand],
@@ -467,13 +478,14 @@ async def _waitlist(admin: Api, stores: Sequence[Store], brands: Mapping[str, st
                 "display_name": watch.name,
                 "price": money(watch.price, CURRENCY),
             },
-            key=f"seed/reference/{watch.code}",
+            once=f"seed/reference/{watch.code}",
         )
         references[watch.code] = made["reference_id"]
 
     async def register(store: Store, number: int, life: Life, client_id: str) -> None:
         watch = WATCHES[(number + (life.taste.band < 3)) % len(WATCHES)]
-        await admin.post(
+        await _write(
+            admin,
             "/v1/interests",
             {
                 "reference_id": references[watch.code],
@@ -482,7 +494,7 @@ async def _waitlist(admin: Api, stores: Sequence[Store], brands: Mapping[str, st
                 "wording": INTEREST_WORDING,
                 "purpose": ("personal", "gift", "collection")[number % 3],
             },
-            key=f"seed/interest/{store.house.city}/{number}",
+            once=f"seed/interest/{store.house.city}/{number}",
         )
 
     waiting = [
@@ -493,14 +505,15 @@ async def _waitlist(admin: Api, stores: Sequence[Store], brands: Mapping[str, st
         )
     ]
     await _at_once(partial(register, *each) for each in waiting)
-    await admin.post(
+    await _write(
+        admin,
         "/v1/allocations",
         {
             "reference_id": references[WATCHES[0].code],
             "store_id": stores[0].store_id,
             "serials": ["HV7310442", "HV7310443"],
         },
-        key="seed/allocation",
+        once="seed/allocation",
     )
 
 

@@ -83,7 +83,7 @@ def lives(city: str, time_zone: str, today: date) -> list[Life]:
             life = Life(next(crowd), Taste.of(chance, _band(chance, story)), story)
             _STORIES[story](chance, life, today, number)
             _remember_days(chance, life, today)
-            life.agrees = chance.random() < 0.85
+            life.agrees = chance.random() < 0.7
             life.wants_offers = chance.random() < 0.8
             told.append(life)
     _put_days_ahead(told, today)
