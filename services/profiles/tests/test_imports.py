@@ -250,7 +250,7 @@ async def test_a_file_that_cannot_be_read_fails_and_may_be_sent_again(
 
 
 async def cut_upload(house: Any, upload_of: Upload, import_id: str, content: bytes) -> None:
-    """Send `content`, wait until two batches are in, and drop the connection without an end."""
+    """Send `content`, wait until three batches are in, and drop the connection without an end."""
     in_time = asyncio.Event()
 
     async def messages() -> AsyncIterator[Any]:
@@ -265,10 +265,10 @@ async def cut_upload(house: Any, upload_of: Upload, import_id: str, content: byt
     )
     read = pb.GetImportRequest(import_id=import_id)
 
-    async def two_batches() -> bool:
-        return bool((await house.stub.GetImport(read)).lines_read >= 100)
+    async def three_batches() -> bool:
+        return bool((await house.stub.GetImport(read)).lines_read >= 150)
 
-    await eventually(two_batches)
+    await eventually(three_batches)
     call.cancel()
     await channel.close()
 
@@ -278,19 +278,19 @@ async def test_a_cut_upload_stays_running_and_is_sent_again_from_the_start(
 ) -> None:
     announced = await announce(house)
     await cut_upload(house, upload_of, announced.import_id, many(160))
+
+    async def is_let_go() -> bool:
+        async with house.database.transaction(house.chain_id) as tx:
+            return bool((await tx.execute("select upload_id = '' from imports")).scalar_one())
+
+    await eventually(is_let_go)
     cut = await house.stub.GetImport(pb.GetImportRequest(import_id=announced.import_id))
     assert cut.state == pb.IMPORT_STATE_RUNNING
-
-    async def sent_again() -> Any:
-        try:
-            return await house.upload(upload_of(announced.import_id, many(160)))
-        except ServiceError as error:  # the server has not noticed the cut yet
-            assert error.reason == "IMPORT_BUSY"
-            return None
-
-    done = await eventually(sent_again)
+    # Three whole batches and nothing of the fourth, whose last line may be half a line.
+    assert (cut.lines_read, await count(house, "purchases")) == (150, 150)
+    done = await house.upload(upload_of(announced.import_id, many(160)))
     assert done.state == pb.IMPORT_STATE_COMPLETED
-    assert (done.lines_read, done.purchases_created + done.purchases_unchanged) == (160, 160)
+    assert counts(done) == (160, 0, 4, 10, 150)
     assert await count(house, "purchases") == 160
     assert len(await published(house.database, ev.ImportCompleted, chain_id=house.chain_id)) == 1
 

@@ -56,6 +56,9 @@ class ImportCalls:
             yield first.content
             async for request in request_iterator:
                 yield request.content
+            # For grpc.aio a broken connection ends the requests just as the sender's last word does; the cancellation
+            # follows a moment later. Answering something makes sure that it has come: half a file must not pass.
+            await context.send_initial_metadata(())
 
         return _import_message(
             await use_cases.receive_content(
