@@ -88,6 +88,12 @@ async def _typed(call: AsyncIterable[Any]) -> AsyncIterator[Any]:
 def open_channel(address: str) -> grpc.aio.Channel:
     """Return a channel to a service at `host:port`; it connects by itself and again after a break."""
     ours: Sequence[grpc.aio.ClientInterceptor] = (_UnaryUnary(), _UnaryStream(), _StreamUnary())
+    tracing = [
+        interceptor
+        for interceptor in aio_client_interceptors()  # type: ignore[no-untyped-call]
+        # This one waits for the call's code inside the call, so that a cancelled upload would never be told.
+        if not isinstance(interceptor, grpc.aio.StreamUnaryClientInterceptor)
+    ]
     return grpc.aio.insecure_channel(
         address,
         options=[
@@ -97,5 +103,5 @@ def open_channel(address: str) -> grpc.aio.Channel:
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.enable_http_proxy", 0),
         ],
-        interceptors=[*ours, *aio_client_interceptors()],  # type: ignore[no-untyped-call]
+        interceptors=[*ours, *tracing],
     )
