@@ -120,7 +120,7 @@ def no_secrets_of_others(output: str, carnet: Carnet) -> bool:
 async def test_up_down_and_a_second_up_find_the_state_again(carnet: Carnet) -> None:
     code, said = await carnet("up", "--detach")
     assert code == 0, said
-    assert re.search(r"Carnet +http://127\.0\.0\.1:\d+", said)
+    assert re.search(r"API +http://127\.0\.0\.1:\d+", said)
     assert no_secrets_of_others(said, carnet)
     before = read_state(carnet.directory)
     assert before is not None
