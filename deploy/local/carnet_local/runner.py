@@ -209,6 +209,7 @@ async def _seed(directory: Path, state: State, terminal: Terminal) -> State:
     result = json.loads(log.read_text().splitlines()[-1])
     state = replace(state, seeded=True, sign_ins=tuple(tuple(entry) for entry in result["sign_ins"]))
     save_state(directory, state)
+    log.unlink()  # it holds the passwords that the state keeps
     terminal.step("the demo chain is seeded")
     return state
 
