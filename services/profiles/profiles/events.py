@@ -38,6 +38,16 @@ def associate_created(associate: Associate) -> ev.AssociateCreated:
     return ev.AssociateCreated(associate_id=associate.associate_id, store_id=associate.store_id)
 
 
+def associate_changed(associate: Associate) -> ev.AssociateChanged:
+    """Say that an associate left or came back."""
+    return ev.AssociateChanged(
+        associate_id=associate.associate_id,
+        store_id=associate.store_id,
+        is_active=associate.is_active,
+        version=associate.version,
+    )
+
+
 def client_fact(client: Client) -> ev.ClientFact:
     """Return what consumers may know of a client."""
     return ev.ClientFact(

@@ -97,6 +97,9 @@ SAID: list[Message] = [
     events.associate_created(
         Associate("asc_01kqh1m6q2", "sto_01kqh1m6q1", "not in events", "not in events", True, MOMENT)
     ),
+    events.associate_changed(
+        Associate("asc_01kqh1m6q2", "sto_01kqh1m6q1", "not in events", "not in events", True, MOMENT, 3)
+    ),
     events.client_created(CLIENT),
     events.client_changed(CLIENT),
     events.client_assigned(CLIENT, "asc_01kqh1m6qb"),

@@ -109,6 +109,37 @@ async def test_associates_are_listed_by_store(house: Any) -> None:
     assert (await house.stub.GetAssociate(pb.GetAssociateRequest(associate_id=house.ana))).is_active
 
 
+async def test_who_left_gets_no_new_client_until_she_is_back(house: Any) -> None:
+    client = await house.stub.CreateClient(pb.CreateClientRequest(home_store_id=house.store_id))
+    assign = pb.AssignClientRequest(client_id=client.client_id, associate_id=house.ben)
+    left = pb.SetAssociateActiveRequest(associate_id=house.ben, is_active=False)
+    assert not (await house.stub.SetAssociateActive(left)).is_active
+    with pytest.raises(ServiceError) as refused:
+        await house.stub.AssignClient(assign)
+    assert refused.value.reason == "ASSOCIATE_NOT_FOUND"
+    await house.stub.SetAssociateActive(pb.SetAssociateActiveRequest(associate_id=house.ben, is_active=True))
+    assert (await house.stub.AssignClient(assign)).associate_id == house.ben
+
+
+async def test_saying_twice_that_somebody_left_is_one_event_with_one_version(house: Any) -> None:
+    before = len(await published(house.database, ev.AssociateChanged, chain_id=house.chain_id))
+    left = pb.SetAssociateActiveRequest(associate_id=house.ana, is_active=False)
+    await asyncio.gather(*(house.stub.SetAssociateActive(left) for _ in range(10)))
+    await house.stub.SetAssociateActive(pb.SetAssociateActiveRequest(associate_id=house.ana, is_active=True))
+    said = (await published(house.database, ev.AssociateChanged, chain_id=house.chain_id))[before:]
+    assert [(event.associate_id, event.is_active) for event in said] == [
+        (house.ana, False),
+        (house.ana, True),
+    ]
+    assert said[1].version == said[0].version + 1
+
+
+async def test_nobody_unknown_can_leave(house: Any) -> None:
+    with pytest.raises(ServiceError) as refused:
+        await house.stub.SetAssociateActive(pb.SetAssociateActiveRequest(associate_id="asc_none"))
+    assert refused.value.reason == "ASSOCIATE_NOT_FOUND"
+
+
 async def test_brands_are_listed_by_name(house: Any) -> None:
     for name in ("Vesper", "Aurel"):
         await house.stub.CreateBrand(pb.CreateBrandRequest(request_id=name, display_name=name))

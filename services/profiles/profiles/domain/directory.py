@@ -41,6 +41,7 @@ class Associate:
     email: str
     is_active: bool
     created_at: datetime
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,17 @@ class DirectoryCalls:
         page, token = cut_page(found, size, lambda one: (one.display_name, one.associate_id))
         return pb.ListAssociatesResponse(associates=map(_associate, page), next_page_token=token)
 
+    async def SetAssociateActive(self, request: pb.SetAssociateActiveRequest, context: Any) -> pb.Associate:
+        """Say that an associate left or is back."""
+        return _associate(
+            await use_cases.set_associate_active(
+                database=self._database,
+                caller=current_caller(),
+                associate_id=request.associate_id,
+                is_active=request.is_active,
+            )
+        )
+
     async def CreateBrand(self, request: pb.CreateBrandRequest, context: Any) -> pb.Brand:
         """Add a brand."""
         return _brand(

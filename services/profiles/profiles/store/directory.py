@@ -105,7 +105,7 @@ async def add_associate(tx: Transaction, associate: Associate) -> None:
         raise AssociateEmailTaken
 
 
-_ASSOCIATE = "associate_id, store_id, display_name, email, is_active, created_at"
+_ASSOCIATE = "associate_id, store_id, display_name, email, is_active, created_at, version"
 
 
 async def get_associate(tx: Transaction, associate_id: str) -> Associate:
@@ -117,6 +117,16 @@ async def get_associate(tx: Transaction, associate_id: str) -> Associate:
     if (row := found.one_or_none()) is None:
         raise not_found("associate", associate_id)
     return Associate(**row._mapping)
+
+
+async def set_associate_active(tx: Transaction, associate_id: str, *, is_active: bool) -> bool:
+    """Change whether an associate is there; False when that is so already, or there is no such associate."""
+    changed = await tx.execute(
+        "update associates set is_active = :is_active, version = version + 1"
+        " where associate_id = :associate_id and is_active <> :is_active",
+        {"associate_id": associate_id, "is_active": is_active},
+    )
+    return bool(changed.rowcount)
 
 
 async def require_active_associates(tx: Transaction, associate_ids: Sequence[str]) -> list[Associate]:

@@ -1,5 +1,6 @@
 """Open chains and stores, add associates and brands."""
 
+from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.ids import new_id
@@ -81,6 +82,19 @@ async def create_associate(
         await store.add_associate(tx, joined)
         tx.publish(events.associate_created(joined), entity_id=associate_id)
         return joined
+
+
+async def set_associate_active(
+    *, database: Database, caller: Caller, associate_id: str, is_active: bool
+) -> Associate:
+    """Say that an associate left or is back. Raises ASSOCIATE_NOT_FOUND, and STORE_NOT_YOURS for another store's."""
+    async with database.transaction(caller.chain_id) as tx:
+        caller.require_store((await store.get_associate(tx, associate_id)).store_id)
+        is_news = await store.set_associate_active(tx, associate_id, is_active=is_active)
+        associate = await store.get_associate(tx, associate_id)
+        if is_news:
+            tx.publish(events.associate_changed(associate), entity_id=associate_id)
+        return associate
 
 
 async def create_brand(

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/profiles/v1/events.proto\x12\x12\x63\x61rnet.profiles.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a!carnet/profiles/v1/profiles.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\x81\x01\n\x0c\x43hainCreated\x12\x10\n\x08\x63hain_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x02 \x01(\t\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t:$\x9a\xb5\x18 carnet.profiles.chain.created.v1\"j\n\x0cStoreCreated\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t:$\x9a\xb5\x18 carnet.profiles.store.created.v1\"d\n\x10\x41ssociateCreated\x12\x14\n\x0c\x61ssociate_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t:(\x9a\xb5\x18$carnet.profiles.associate.created.v1\"t\n\x0cOccasionFact\x12\x13\n\x0boccasion_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .carnet.profiles.v1.OccasionKind\x12\x1f\n\x04\x64\x61te\x18\x03 \x01(\x0b\x32\x11.google.type.Date\"\xe8\x01\n\nClientFact\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x15\n\rhome_store_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x33\n\toccasions\x18\x06 \x03(\x0b\x32 .carnet.profiles.v1.OccasionFact\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\rClientCreated\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact:%\x9a\xb5\x18!carnet.profiles.client.created.v1\"f\n\rClientChanged\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact:%\x9a\xb5\x18!carnet.profiles.client.changed.v1\"\x87\x01\n\x0e\x43lientAssigned\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact\x12\x1d\n\x15previous_associate_id\x18\x02 \x01(\t:&\x9a\xb5\x18\"carnet.profiles.client.assigned.v1\"I\n\rClientDeleted\x12\x11\n\tclient_id\x18\x01 \x01(\t:%\x9a\xb5\x18!carnet.profiles.client.deleted.v1\"\x8f\x01\n\x10PurchaseLineFact\x12\x10\n\x08\x62rand_id\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05metal\x18\x04 \x01(\t\x12\r\n\x05stone\x18\x05 \x01(\t\x12\x10\n\x08quantity\x18\x06 \x01(\x05\x12\x14\n\x0c\x61mount_minor\x18\x07 \x01(\x03\"\xa2\x02\n\x0cPurchaseFact\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x04 \x01(\t\x12(\n\rpurchase_date\x18\x05 \x01(\x0b\x32\x11.google.type.Date\x12\x13\n\x0btotal_minor\x18\x06 \x01(\x03\x12\x15\n\rcurrency_code\x18\x07 \x01(\t\x12\x33\n\x05lines\x18\x08 \x03(\x0b\x32$.carnet.profiles.v1.PurchaseLineFact\x12\x37\n\roccasion_kind\x18\t \x01(\x0e\x32 .carnet.profiles.v1.OccasionKind\"p\n\x10PurchaseRecorded\x12\x32\n\x08purchase\x18\x01 \x01(\x0b\x32 .carnet.profiles.v1.PurchaseFact:(\x9a\xb5\x18$carnet.profiles.purchase.recorded.v1\"\x8a\x02\n\rVisitRecorded\x12\x10\n\x08visit_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x04 \x01(\t\x12.\n\nvisit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0flooked_at_count\x18\x06 \x01(\x05\x12\x13\n\x0bliked_count\x18\x07 \x01(\x05\x12\'\n\x0cneed_by_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date:%\x9a\xb5\x18!carnet.profiles.visit.recorded.v1\"\x8a\x02\n\x0f\x43onsentCaptured\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x03 \x01(\t\x12,\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1b.carnet.profiles.v1.Channel\x12-\n\x08purposes\x18\x05 \x03(\x0e\x32\x1b.carnet.profiles.v1.Purpose\x12\x30\n\x0c\x63\x61pture_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\'\x9a\xb5\x18#carnet.profiles.consent.captured.v1\"\xb8\x01\n\x11ImportBatchLanded\x12\x11\n\timport_id\x18\x01 \x01(\t\x12/\n\x07\x63lients\x18\x02 \x03(\x0b\x32\x1e.carnet.profiles.v1.ClientFact\x12\x33\n\tpurchases\x18\x03 \x03(\x0b\x32 .carnet.profiles.v1.PurchaseFact:*\x9a\xb5\x18&carnet.profiles.import_batch.landed.v1\"\x81\x01\n\x0fImportCompleted\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63lients_created\x18\x02 \x01(\x03\x12\x19\n\x11purchases_created\x18\x03 \x01(\x03:\'\x9a\xb5\x18#carnet.profiles.import.completed.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/profiles/v1/events.proto\x12\x12\x63\x61rnet.profiles.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a!carnet/profiles/v1/profiles.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\"\x81\x01\n\x0c\x43hainCreated\x12\x10\n\x08\x63hain_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x02 \x01(\t\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t:$\x9a\xb5\x18 carnet.profiles.chain.created.v1\"j\n\x0cStoreCreated\x12\x10\n\x08store_id\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t:$\x9a\xb5\x18 carnet.profiles.store.created.v1\"d\n\x10\x41ssociateCreated\x12\x14\n\x0c\x61ssociate_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t:(\x9a\xb5\x18$carnet.profiles.associate.created.v1\"\x88\x01\n\x10\x41ssociateChanged\x12\x14\n\x0c\x61ssociate_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\x12\x0f\n\x07version\x18\x04 \x01(\x03:(\x9a\xb5\x18$carnet.profiles.associate.changed.v1\"t\n\x0cOccasionFact\x12\x13\n\x0boccasion_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .carnet.profiles.v1.OccasionKind\x12\x1f\n\x04\x64\x61te\x18\x03 \x01(\x0b\x32\x11.google.type.Date\"\xe8\x01\n\nClientFact\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x15\n\rhome_store_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x33\n\toccasions\x18\x06 \x03(\x0b\x32 .carnet.profiles.v1.OccasionFact\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\rClientCreated\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact:%\x9a\xb5\x18!carnet.profiles.client.created.v1\"f\n\rClientChanged\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact:%\x9a\xb5\x18!carnet.profiles.client.changed.v1\"\x87\x01\n\x0e\x43lientAssigned\x12.\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x1e.carnet.profiles.v1.ClientFact\x12\x1d\n\x15previous_associate_id\x18\x02 \x01(\t:&\x9a\xb5\x18\"carnet.profiles.client.assigned.v1\"I\n\rClientDeleted\x12\x11\n\tclient_id\x18\x01 \x01(\t:%\x9a\xb5\x18!carnet.profiles.client.deleted.v1\"\x8f\x01\n\x10PurchaseLineFact\x12\x10\n\x08\x62rand_id\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05metal\x18\x04 \x01(\t\x12\r\n\x05stone\x18\x05 \x01(\t\x12\x10\n\x08quantity\x18\x06 \x01(\x05\x12\x14\n\x0c\x61mount_minor\x18\x07 \x01(\x03\"\xa2\x02\n\x0cPurchaseFact\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x04 \x01(\t\x12(\n\rpurchase_date\x18\x05 \x01(\x0b\x32\x11.google.type.Date\x12\x13\n\x0btotal_minor\x18\x06 \x01(\x03\x12\x15\n\rcurrency_code\x18\x07 \x01(\t\x12\x33\n\x05lines\x18\x08 \x03(\x0b\x32$.carnet.profiles.v1.PurchaseLineFact\x12\x37\n\roccasion_kind\x18\t \x01(\x0e\x32 .carnet.profiles.v1.OccasionKind\"p\n\x10PurchaseRecorded\x12\x32\n\x08purchase\x18\x01 \x01(\x0b\x32 .carnet.profiles.v1.PurchaseFact:(\x9a\xb5\x18$carnet.profiles.purchase.recorded.v1\"\x8a\x02\n\rVisitRecorded\x12\x10\n\x08visit_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x04 \x01(\t\x12.\n\nvisit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0flooked_at_count\x18\x06 \x01(\x05\x12\x13\n\x0bliked_count\x18\x07 \x01(\x05\x12\'\n\x0cneed_by_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date:%\x9a\xb5\x18!carnet.profiles.visit.recorded.v1\"\x8a\x02\n\x0f\x43onsentCaptured\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x18\n\x10\x63ontact_point_id\x18\x03 \x01(\t\x12,\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1b.carnet.profiles.v1.Channel\x12-\n\x08purposes\x18\x05 \x03(\x0e\x32\x1b.carnet.profiles.v1.Purpose\x12\x30\n\x0c\x63\x61pture_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:\'\x9a\xb5\x18#carnet.profiles.consent.captured.v1\"\xb8\x01\n\x11ImportBatchLanded\x12\x11\n\timport_id\x18\x01 \x01(\t\x12/\n\x07\x63lients\x18\x02 \x03(\x0b\x32\x1e.carnet.profiles.v1.ClientFact\x12\x33\n\tpurchases\x18\x03 \x03(\x0b\x32 .carnet.profiles.v1.PurchaseFact:*\x9a\xb5\x18&carnet.profiles.import_batch.landed.v1\"\x81\x01\n\x0fImportCompleted\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63lients_created\x18\x02 \x01(\x03\x12\x19\n\x11purchases_created\x18\x03 \x01(\x03:\'\x9a\xb5\x18#carnet.profiles.import.completed.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORECREATED']._serialized_options = b'\232\265\030 carnet.profiles.store.created.v1'
   _globals['_ASSOCIATECREATED']._loaded_options = None
   _globals['_ASSOCIATECREATED']._serialized_options = b'\232\265\030$carnet.profiles.associate.created.v1'
+  _globals['_ASSOCIATECHANGED']._loaded_options = None
+  _globals['_ASSOCIATECHANGED']._serialized_options = b'\232\265\030$carnet.profiles.associate.changed.v1'
   _globals['_CLIENTCREATED']._loaded_options = None
   _globals['_CLIENTCREATED']._serialized_options = b'\232\265\030!carnet.profiles.client.created.v1'
   _globals['_CLIENTCHANGED']._loaded_options = None
@@ -65,30 +67,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORECREATED']._serialized_end=418
   _globals['_ASSOCIATECREATED']._serialized_start=420
   _globals['_ASSOCIATECREATED']._serialized_end=520
-  _globals['_OCCASIONFACT']._serialized_start=522
-  _globals['_OCCASIONFACT']._serialized_end=638
-  _globals['_CLIENTFACT']._serialized_start=641
-  _globals['_CLIENTFACT']._serialized_end=873
-  _globals['_CLIENTCREATED']._serialized_start=875
-  _globals['_CLIENTCREATED']._serialized_end=977
-  _globals['_CLIENTCHANGED']._serialized_start=979
-  _globals['_CLIENTCHANGED']._serialized_end=1081
-  _globals['_CLIENTASSIGNED']._serialized_start=1084
-  _globals['_CLIENTASSIGNED']._serialized_end=1219
-  _globals['_CLIENTDELETED']._serialized_start=1221
-  _globals['_CLIENTDELETED']._serialized_end=1294
-  _globals['_PURCHASELINEFACT']._serialized_start=1297
-  _globals['_PURCHASELINEFACT']._serialized_end=1440
-  _globals['_PURCHASEFACT']._serialized_start=1443
-  _globals['_PURCHASEFACT']._serialized_end=1733
-  _globals['_PURCHASERECORDED']._serialized_start=1735
-  _globals['_PURCHASERECORDED']._serialized_end=1847
-  _globals['_VISITRECORDED']._serialized_start=1850
-  _globals['_VISITRECORDED']._serialized_end=2116
-  _globals['_CONSENTCAPTURED']._serialized_start=2119
-  _globals['_CONSENTCAPTURED']._serialized_end=2385
-  _globals['_IMPORTBATCHLANDED']._serialized_start=2388
-  _globals['_IMPORTBATCHLANDED']._serialized_end=2572
-  _globals['_IMPORTCOMPLETED']._serialized_start=2575
-  _globals['_IMPORTCOMPLETED']._serialized_end=2704
+  _globals['_ASSOCIATECHANGED']._serialized_start=523
+  _globals['_ASSOCIATECHANGED']._serialized_end=659
+  _globals['_OCCASIONFACT']._serialized_start=661
+  _globals['_OCCASIONFACT']._serialized_end=777
+  _globals['_CLIENTFACT']._serialized_start=780
+  _globals['_CLIENTFACT']._serialized_end=1012
+  _globals['_CLIENTCREATED']._serialized_start=1014
+  _globals['_CLIENTCREATED']._serialized_end=1116
+  _globals['_CLIENTCHANGED']._serialized_start=1118
+  _globals['_CLIENTCHANGED']._serialized_end=1220
+  _globals['_CLIENTASSIGNED']._serialized_start=1223
+  _globals['_CLIENTASSIGNED']._serialized_end=1358
+  _globals['_CLIENTDELETED']._serialized_start=1360
+  _globals['_CLIENTDELETED']._serialized_end=1433
+  _globals['_PURCHASELINEFACT']._serialized_start=1436
+  _globals['_PURCHASELINEFACT']._serialized_end=1579
+  _globals['_PURCHASEFACT']._serialized_start=1582
+  _globals['_PURCHASEFACT']._serialized_end=1872
+  _globals['_PURCHASERECORDED']._serialized_start=1874
+  _globals['_PURCHASERECORDED']._serialized_end=1986
+  _globals['_VISITRECORDED']._serialized_start=1989
+  _globals['_VISITRECORDED']._serialized_end=2255
+  _globals['_CONSENTCAPTURED']._serialized_start=2258
+  _globals['_CONSENTCAPTURED']._serialized_end=2524
+  _globals['_IMPORTBATCHLANDED']._serialized_start=2527
+  _globals['_IMPORTBATCHLANDED']._serialized_end=2711
+  _globals['_IMPORTCOMPLETED']._serialized_start=2714
+  _globals['_IMPORTCOMPLETED']._serialized_end=2843
 # @@protoc_insertion_point(module_scope)

@@ -103,6 +103,37 @@ class AssociateCreated(_message.Message):
 Global___AssociateCreated: _TypeAlias = AssociateCreated  # noqa: Y015
 
 @_typing.final
+class AssociateChanged(_message.Message):
+    """An associate left, or came back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    store_id: _builtins.str
+    is_active: _builtins.bool
+    version: _builtins.int
+    """Counts up with every change of this associate; an event with a lower one than seen is late and is ignored."""
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        is_active: _builtins.bool = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "is_active", b"is_active", "store_id", b"store_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssociateChanged: _TypeAlias = AssociateChanged  # noqa: Y015
+
+@_typing.final
 class OccasionFact(_message.Message):
     """The days that matter to a client, without words."""
 

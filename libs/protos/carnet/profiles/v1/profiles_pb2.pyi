@@ -1197,6 +1197,28 @@ class ListAssociatesResponse(_message.Message):
 Global___ListAssociatesResponse: _TypeAlias = ListAssociatesResponse  # noqa: Y015
 
 @_typing.final
+class SetAssociateActiveRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    IS_ACTIVE_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    is_active: _builtins.bool
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        is_active: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "is_active", b"is_active"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAssociateActiveRequest: _TypeAlias = SetAssociateActiveRequest  # noqa: Y015
+
+@_typing.final
 class CreateBrandRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

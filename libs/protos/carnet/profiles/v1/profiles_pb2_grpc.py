@@ -76,6 +76,11 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesResponse.FromString,
                 _registered_method=True)
+        self.SetAssociateActive = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/SetAssociateActive',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetAssociateActiveRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Associate.FromString,
+                _registered_method=True)
         self.CreateBrand = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/CreateBrand',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.CreateBrandRequest.SerializeToString,
@@ -263,6 +268,14 @@ class ProfilesServiceServicer:
 
     def ListAssociates(self, request, context):
         """List associates by name, of one store or of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAssociateActive(self, request, context):
+        """Say that an associate has left, or is back. Who left keeps the book until it is reassigned, but gets no new client.
+        Saying what is so already changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -496,6 +509,11 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     servicer.ListAssociates,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesResponse.SerializeToString,
+            ),
+            'SetAssociateActive': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAssociateActive,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetAssociateActiveRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Associate.SerializeToString,
             ),
             'CreateBrand': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateBrand,
@@ -845,6 +863,33 @@ class ProfilesService:
             '/carnet.profiles.v1.ProfilesService/ListAssociates',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssociatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAssociateActive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/SetAssociateActive',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetAssociateActiveRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Associate.FromString,
             options,
             channel_credentials,
             insecure,

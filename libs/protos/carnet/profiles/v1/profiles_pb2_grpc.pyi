@@ -50,6 +50,10 @@ class ProfilesServiceStub:
     """Read one associate."""
     ListAssociates: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListAssociatesRequest, _profiles_pb2.ListAssociatesResponse]
     """List associates by name, of one store or of all."""
+    SetAssociateActive: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetAssociateActiveRequest, _profiles_pb2.Associate]
+    """Say that an associate has left, or is back. Who left keeps the book until it is reassigned, but gets no new client.
+    Saying what is so already changes nothing.
+    """
     CreateBrand: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CreateBrandRequest, _profiles_pb2.Brand]
     """Add a brand that the chain sells."""
     ListBrands: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListBrandsRequest, _profiles_pb2.ListBrandsResponse]
@@ -132,6 +136,10 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """Read one associate."""
     ListAssociates: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListAssociatesRequest, _profiles_pb2.ListAssociatesResponse]  # type: ignore[assignment]
     """List associates by name, of one store or of all."""
+    SetAssociateActive: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetAssociateActiveRequest, _profiles_pb2.Associate]  # type: ignore[assignment]
+    """Say that an associate has left, or is back. Who left keeps the book until it is reassigned, but gets no new client.
+    Saying what is so already changes nothing.
+    """
     CreateBrand: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CreateBrandRequest, _profiles_pb2.Brand]  # type: ignore[assignment]
     """Add a brand that the chain sells."""
     ListBrands: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListBrandsRequest, _profiles_pb2.ListBrandsResponse]  # type: ignore[assignment]
@@ -259,6 +267,16 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.ListAssociatesResponse, _abc.Awaitable[_profiles_pb2.ListAssociatesResponse]]:
         """List associates by name, of one store or of all."""
+
+    @_abc_1.abstractmethod
+    def SetAssociateActive(
+        self,
+        request: _profiles_pb2.SetAssociateActiveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Associate, _abc.Awaitable[_profiles_pb2.Associate]]:
+        """Say that an associate has left, or is back. Who left keeps the book until it is reassigned, but gets no new client.
+        Saying what is so already changes nothing.
+        """
 
     @_abc_1.abstractmethod
     def CreateBrand(
