@@ -6,6 +6,7 @@ from pathlib import Path
 from carnet.appointments.v1 import appointments_pb2_grpc
 
 from appointments.config import Settings
+from appointments.consumers import subscriptions
 from appointments.grpc_api import AppointmentsServicer
 from chassis.clock import Clock
 from chassis.service import Foundation, Service
@@ -27,4 +28,5 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         register=lambda server: appointments_pb2_grpc.add_AppointmentsServiceServicer_to_server(
             servicer, server
         ),
+        subscriptions=subscriptions(),
     )

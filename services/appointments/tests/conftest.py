@@ -14,6 +14,7 @@ from carnet.appointments.v1 import appointments_pb2_grpc
 from appointments.bootstrap import VERSIONS, build
 from appointments.config import Settings
 from chassis.clock import FixedClock
+from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.errors import ServiceError
 from chassis.testing import (
@@ -49,6 +50,7 @@ class House:
     database: Database
     clock: FixedClock
     numbers: Any
+    consumer: Consumer
     all_scopes: tuple[str, ...] = ALL_SCOPES
 
     async def store(
@@ -103,8 +105,8 @@ class House:
 
 @pytest.fixture
 def two() -> datetime:
-    """Return two in the afternoon in New York, an hour after the clock's start."""
-    return NOON + timedelta(hours=1)
+    """Return two in the afternoon in New York, two hours after the clock's start."""
+    return NOON + timedelta(hours=2)
 
 
 @pytest.fixture
@@ -126,7 +128,8 @@ async def running_house(
     service = build(settings, clock=clock)
     async with running(service) as address, channel_to(address) as channel:
         stub = appointments_pb2_grpc.AppointmentsServiceStub(channel)
-        yield House(stub, service.foundation.database, clock, count(1))
+        [consumer] = service.consumers
+        yield House(stub, service.foundation.database, clock, count(1), consumer)
 
 
 @pytest.fixture

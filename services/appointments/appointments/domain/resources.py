@@ -17,7 +17,10 @@ class ResourceKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Resource:
-    """Somebody or something that a viewing takes; `associate_id` is empty for a room."""
+    """Somebody or something that a viewing takes; `associate_id` is empty for a room.
+
+    `is_active` is False for an associate who left.
+    """
 
     resource_id: str
     store_id: str
@@ -25,6 +28,7 @@ class Resource:
     display_name: str
     associate_id: str
     created_at: datetime
+    is_active: bool = True
 
 
 def require_fitting(kind: ResourceKind, associate_id: str) -> None:
@@ -39,7 +43,7 @@ def require_fitting(kind: ResourceKind, associate_id: str) -> None:
 def require_bookable(
     known: Mapping[str, Resource], *, store_id: str, associate_resource_id: str, room_resource_id: str
 ) -> None:
-    """Refuse resources that are unknown, another store's, or not of the kind their field says."""
+    """Refuse resources that are unknown, another store's, not of the kind their field says, or gone."""
     for field, resource_id, kind in (
         ("associate_resource_id", associate_resource_id, ResourceKind.ASSOCIATE),
         ("room_resource_id", room_resource_id, ResourceKind.ROOM),
@@ -53,6 +57,20 @@ def require_bookable(
                 field,
                 f"is not {'an associate' if kind is ResourceKind.ASSOCIATE else 'a room'} of this store",
             )
+        if not resource.is_active:
+            raise AssociateLeft(resource.associate_id)
+
+
+class AssociateLeft(ServiceError):
+    """Nobody can be received by an associate who is no longer with the house."""
+
+    def __init__(self, associate_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "ASSOCIATE_LEFT",
+            "This associate has left. Choose another one.",
+            metadata={"associate_id": associate_id},
+        )
 
 
 class ResourceExists(ServiceError):

@@ -9,7 +9,10 @@ from appointments.domain.resources import Resource, ResourceExists, ResourceKind
 from chassis.database import Transaction
 from chassis.errors import not_found
 
-_SELECT = "select resource_id, store_id, kind, display_name, associate_id, created_at from resources"
+_SELECT = (
+    "select resource_id, store_id, kind, display_name, associate_id, created_at,"
+    " coalesce(is_active, true) as is_active from resources r left join associates using (chain_id, associate_id)"
+)
 
 
 def _resource(row: Row[Any]) -> Resource:
@@ -22,10 +25,30 @@ async def add(tx: Transaction, resource: Resource) -> None:
         "insert into resources (resource_id, chain_id, store_id, kind, display_name, associate_id, created_at)"
         " values (:resource_id, :chain_id, :store_id, :kind, :display_name, :associate_id, :created_at)"
         " on conflict (chain_id, associate_id) where kind = 'ASSOCIATE' do nothing",
-        {"chain_id": tx.chain_id, **vars(resource)},
+        {
+            "chain_id": tx.chain_id,
+            "resource_id": resource.resource_id,
+            "store_id": resource.store_id,
+            "kind": resource.kind,
+            "display_name": resource.display_name,
+            "associate_id": resource.associate_id,
+            "created_at": resource.created_at,
+        },
     )
     if not added.rowcount:
         raise ResourceExists(resource.associate_id)
+
+
+async def note_associate(tx: Transaction, associate_id: str, *, is_active: bool, version: int) -> None:
+    """Note whether an associate is there, unless newer news was noted before."""
+    await tx.execute(
+        "insert into associates (chain_id, associate_id, is_active, version)"
+        " values (:chain_id, :associate_id, :is_active, :version)"
+        " on conflict (chain_id, associate_id) do update"
+        " set is_active = excluded.is_active, version = excluded.version"
+        " where associates.version < excluded.version",
+        {"chain_id": tx.chain_id, "associate_id": associate_id, "is_active": is_active, "version": version},
+    )
 
 
 async def get(tx: Transaction, resource_id: str) -> Resource:
@@ -42,7 +65,7 @@ async def lock(tx: Transaction, resource_ids: Sequence[str]) -> dict[str, Resour
     In one order for all: without it, two viewings that are moved into each other's place wait for one another.
     """
     found = await tx.execute(
-        f"{_SELECT} where resource_id = any(:resource_ids) order by resource_id for no key update",
+        f"{_SELECT} where resource_id = any(:resource_ids) order by resource_id for no key update of r",
         {"resource_ids": list(resource_ids)},
     )
     return {row.resource_id: _resource(row) for row in found}

@@ -72,7 +72,7 @@ async def list_free_slots(
     """
     async with database.transaction(caller.chain_id) as tx:
         store_hours = await hours.get(tx, store_id)
-        resources = await rows.find_of_store(tx, store_id)
+        resources = [resource for resource in await rows.find_of_store(tx, store_id) if resource.is_active]
         if associate_resource_id:
             asked = await rows.get(tx, associate_resource_id)
             require_bookable(
