@@ -11,15 +11,16 @@ import tempfile
 import time
 from pathlib import Path
 
-import waitlist
+import nats
 from carnet.waitlist.v1 import events_pb2, waitlist_pb2_grpc
-from carnet_local.databases import ensure_service_database
-from carnet_local.servers import Servers, running_servers
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 
+import waitlist
+from carnet_local.databases import ensure_service_database
+from carnet_local.servers import Servers, running_servers
 from chassis.config import ServiceSettings
 from chassis.consumer import Delivery, Subscription
 from chassis.migrations import upgrade
@@ -126,8 +127,6 @@ async def main() -> None:
             service = await build(servers, handled)
             await start_all(service.components)
             try:
-                import nats
-
                 client = await nats.connect(servers.nats_url("admin"))
                 jetstream = client.jetstream()
                 await jetstream.add_stream(StreamConfig(name="WAITLIST_BARE", subjects=["bare.waitlist"]))
