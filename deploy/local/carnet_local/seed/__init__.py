@@ -4,6 +4,7 @@ Run by the runner as `python -m carnet_local.seed`, with CARNET_API and CARNET_O
 result as one line of JSON. Safe to repeat: after a crash in the middle a second run goes on where the first one ended.
 """
 
-from carnet_local.seed.chain import NotAsWritten, SeedResult, seed
+from carnet_local.seed.chain import SeedResult, seed
+from carnet_local.seed.house import NotAsWritten
 
 __all__ = ["NotAsWritten", "SeedResult", "seed"]
