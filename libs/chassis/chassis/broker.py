@@ -26,6 +26,7 @@ class Broker:
         self._client: Client | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Begin to connect; does not wait."""
@@ -33,7 +34,8 @@ class Broker:
 
     async def _connect(self) -> None:
         async def lost() -> None:
-            _log.warning("broker is away; events wait in the outbox")
+            if not self._stopping:
+                _log.warning("broker is away; events wait in the outbox")
 
         async def back() -> None:
             _log.warning("broker is back")
@@ -65,6 +67,7 @@ class Broker:
 
     async def stop(self) -> None:
         """Leave; what was not acknowledged will be delivered again."""
+        self._stopping = True
         if self._task is not None:
             self._task.cancel()
         if self._client is not None and not self._client.is_closed:

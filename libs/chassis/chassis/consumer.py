@@ -39,7 +39,8 @@ from chassis.telemetry import CONSUMED, CONSUMER_LAG_SECONDS, DEAD_LETTERS
 
 _ATTEMPTS = 8
 _BACKOFF = (0.1, 0.3, 1, 3, 10, 30)  # seconds before a message comes again, the last one from then on
-_ACK_WAIT_SECONDS = 60
+# What a killed process had in hand comes again after this; a slower handler is repeated, and its repeat dropped.
+_ACK_WAIT_SECONDS = 20
 _FETCH_SECONDS = 5
 _TRANSIENT = (Kind.UNAVAILABLE, Kind.CONFLICT, Kind.EXHAUSTED)
 

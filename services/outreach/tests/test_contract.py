@@ -79,6 +79,7 @@ def test_every_consumed_event_has_a_handler_and_stands_in_the_readme():
     unheard = {
         profiles_events.StoreCreated,  # a client's day is the chain's
         profiles_events.ConsentCaptured,  # messaging's matter
+        profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
     }
     assert set(events_of("carnet.profiles.v1")) - set(table) == unheard
     assert {messaging_events.MessageSent, messaging_events.MessageReceived} <= set(table)

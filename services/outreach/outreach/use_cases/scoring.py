@@ -153,7 +153,7 @@ async def score_waiting_chains(
         except ServiceError as error:
             if error.kind not in (Kind.CONFLICT, Kind.UNAVAILABLE):
                 raise
-            _log.warning("chain will be ranked later", chain_id=chain_id, reason=error.reason)
+            _log.info("chain will be ranked later", chain_id=chain_id, reason=error.reason)
 
 
 async def _take_lease(
