@@ -1,6 +1,6 @@
-"""Time of one decision of the send gate, the pure function alone: python services/messaging/bench/gate.py.
+"""Time of one decision of the send gate, the pure function alone: python bench/send_gate.py.
 
-The aim is under 100 microseconds a decision (issue 5). Prints the median and the slowest hundredth; needs no server.
+The aim is under 100 microseconds a decision. Prints the median and the slowest hundredth; needs no server.
 """
 
 import statistics
