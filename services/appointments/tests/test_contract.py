@@ -1,13 +1,11 @@
 """Nothing of the contract is left out: RPCs, events, settings, reasons, migrations."""
 
-import os
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
-from carnet.appointments.v1 import appointments_pb2_grpc, events_pb2
+from carnet.appointments.v1 import appointments_pb2_grpc
+from google.protobuf.message import Message
 
 from appointments import events
 from appointments.bootstrap import VERSIONS
@@ -15,13 +13,20 @@ from appointments.config import Settings
 from appointments.domain.appointments import Appointment, AppointmentState
 from appointments.domain.hours import Interval
 from appointments.grpc_api import AppointmentsServicer
-from chassis.config import ServiceSettings
-from chassis.contracts import event_type_of, events_of, service_named
-from chassis.migrations import configuration
+from chassis.testing_contract import (
+    assert_events_said,
+    assert_filled,
+    assert_one_migration_head,
+    assert_reasons_documented,
+    assert_rpcs_implemented,
+    assert_settings_documented,
+    assert_written_as_ever,
+    reasons_in,
+)
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-README = SERVICE / "README.md"
+README = (SERVICE / "README.md").read_text(encoding="utf-8")
 
 APPOINTMENT = Appointment(
     appointment_id="apt_01kqh1m6qf3v1e5g6h7j8k9m0n",
@@ -48,46 +53,34 @@ SAID = [
 
 
 def test_every_rpc_is_implemented() -> None:
-    for method in service_named("carnet.appointments.v1.AppointmentsService").methods:
-        inherited = getattr(appointments_pb2_grpc.AppointmentsServiceServicer, method.name)
-        assert getattr(AppointmentsServicer, method.name) is not inherited
+    generated = appointments_pb2_grpc.AppointmentsServiceServicer
+    assert_rpcs_implemented("carnet.appointments.v1.AppointmentsService", AppointmentsServicer, generated)
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
-    types = {event_type_of(kind) for kind in events_of("carnet.appointments.v1")}
-    assert {event_type_of(type(event)) for event in SAID} == types
-    assert {path.stem for path in GOLDEN.glob("*.binpb")} == types
+    assert_events_said("carnet.appointments.v1", SAID, GOLDEN)
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
-def test_an_event_is_written_as_it_always_was_and_read_back(event) -> None:
-    path = GOLDEN / f"{event_type_of(type(event))}.binpb"
-    if os.environ.get("CARNET_UPDATE_GOLDEN") == "1":
-        path.write_bytes(event.SerializeToString(deterministic=True))
-    assert event.SerializeToString(deterministic=True) == path.read_bytes()
-    assert type(event).FromString(path.read_bytes()) == event
+def test_an_event_is_written_as_it_always_was_and_read_back(event: Message) -> None:
+    assert_written_as_ever(event, GOLDEN)
 
 
-def test_a_golden_event_has_every_field_filled() -> None:
-    for event in SAID:
-        filled = {descriptor.name for descriptor, _ in event.appointment.ListFields()}
-        assert filled == set(events_pb2.AppointmentFact.DESCRIPTOR.fields_by_name)
+@pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
+def test_a_golden_event_has_every_field_filled(event: Message) -> None:
+    assert_filled(event)
+    assert_filled(event.appointment)
 
 
 def test_there_is_one_newest_migration() -> None:
-    assert len(ScriptDirectory.from_config(configuration(VERSIONS, "")).get_heads()) == 1
+    assert_one_migration_head(VERSIONS)
 
 
 def test_every_setting_is_described_and_stands_in_the_readme() -> None:
-    for name in set(Settings.model_fields) - set(ServiceSettings.model_fields):
-        assert Settings.model_fields[name].description
-        assert f"CARNET_{name.upper()}" in README.read_text(encoding="utf-8")
+    assert_settings_documented(Settings, README)
 
 
 def test_every_reason_stands_in_the_readme() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (SERVICE / "appointments").rglob("*.py"))
-    reasons = set(re.findall(r"Kind\.[A-Z_]+,\s*\"([A-Z_]+)\"", code))
-    reasons |= {f"{entity.upper()}_NOT_FOUND" for entity in re.findall(r"not_found\(\"(\w+)\"", code)}
+    reasons = reasons_in(SERVICE / "appointments")
     assert reasons >= {"SLOT_TAKEN", "RESOURCE_NOT_FOUND"}
-    readme = README.read_text(encoding="utf-8")
-    assert [reason for reason in sorted(reasons) if reason not in readme] == []
+    assert_reasons_documented(reasons, README)

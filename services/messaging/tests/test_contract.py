@@ -1,20 +1,25 @@
 """Nothing of the contract is left out: RPCs, events, settings, reasons, migrations, error codes."""
 
-import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.script import ScriptDirectory
 from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import messaging_pb2_grpc
 from google.protobuf.message import Message as ProtoMessage
 
-from chassis.config import ServiceSettings
-from chassis.contracts import event_type_of, events_of, service_named
-from chassis.migrations import configuration
+from chassis.contracts import service_named
+from chassis.testing_contract import (
+    assert_events_said,
+    assert_filled,
+    assert_one_migration_head,
+    assert_reasons_documented,
+    assert_rpcs_implemented,
+    assert_settings_documented,
+    assert_written_as_ever,
+    reasons_in,
+)
 from messaging import events
 from messaging.bootstrap import VERSIONS
 from messaging.config import Settings
@@ -26,7 +31,6 @@ from messaging.providers.sandbox import MAGIC
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 README = (SERVICE / "README.md").read_text(encoding="utf-8")
-CODE = "".join(path.read_text(encoding="utf-8") for path in sorted((SERVICE / "messaging").rglob("*.py")))
 MOMENT = datetime(2026, 3, 10, 18, tzinfo=UTC)
 
 MESSAGE = Message(
@@ -72,30 +76,27 @@ SAID = [
 
 
 def test_every_rpc_is_implemented() -> None:
-    for method in service_named("carnet.messaging.v1.MessagingService").methods:
-        inherited = getattr(messaging_pb2_grpc.MessagingServiceServicer, method.name)
-        assert getattr(MessagingServicer, method.name) is not inherited
-        assert method.name in README
+    generated = messaging_pb2_grpc.MessagingServiceServicer
+    assert_rpcs_implemented("carnet.messaging.v1.MessagingService", MessagingServicer, generated)
+
+
+def test_every_rpc_stands_in_the_readme() -> None:
+    methods = service_named("carnet.messaging.v1.MessagingService").methods
+    assert [method.name for method in methods if method.name not in README] == []
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
-    types = {event_type_of(kind) for kind in events_of("carnet.messaging.v1")}
-    assert {event_type_of(type(event)) for event in SAID} == types
-    assert {path.stem for path in GOLDEN.glob("*.binpb")} == types
+    assert_events_said("carnet.messaging.v1", SAID, GOLDEN)
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
 def test_an_event_is_written_as_it_always_was_and_read_back(event: ProtoMessage) -> None:
-    path = GOLDEN / f"{event_type_of(type(event))}.binpb"
-    if os.environ.get("CARNET_UPDATE_GOLDEN") == "1":
-        path.write_bytes(event.SerializeToString(deterministic=True))
-    assert event.SerializeToString(deterministic=True) == path.read_bytes()
-    assert type(event).FromString(path.read_bytes()) == event
+    assert_written_as_ever(event, GOLDEN)
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
 def test_a_golden_event_has_every_field_filled_and_no_words(event: ProtoMessage) -> None:
-    assert {descriptor.name for descriptor, _ in event.ListFields()} == set(event.DESCRIPTOR.fields_by_name)
+    assert_filled(event)
     assert b"not in events" not in event.SerializeToString()
 
 
@@ -114,22 +115,17 @@ def test_our_words_are_those_of_the_contract(ours: Any, theirs: Any, prefix: str
 
 
 def test_there_is_one_newest_migration() -> None:
-    assert len(ScriptDirectory.from_config(configuration(VERSIONS, "")).get_heads()) == 1
+    assert_one_migration_head(VERSIONS)
 
 
 def test_every_setting_is_described_and_stands_in_the_readme() -> None:
-    for name in set(Settings.model_fields) - set(ServiceSettings.model_fields):
-        assert Settings.model_fields[name].description
-        assert f"CARNET_{name.upper()}" in README
+    assert_settings_documented(Settings, README)
 
 
 def test_every_reason_stands_in_the_readme() -> None:
-    reasons = set(re.findall(r"Kind\.[A-Z_]+,\s*\"([A-Z_]+)\"", CODE))
-    reasons |= set(re.findall(r"Reason\(\s*\"([A-Z_]+)\"", CODE))
-    reasons |= set(re.findall(r"reason=\"([A-Z_]+)\"", CODE))
-    reasons |= {f"{entity.upper()}_NOT_FOUND" for entity in re.findall(r"not_found\(\"(\w+)\"", CODE)}
+    reasons = reasons_in(SERVICE / "messaging")
     assert reasons >= {"PHONE_INVALID", "SENDER_MISSING", "QUIET_HOURS", "MESSAGE_NOT_FOUND"}
-    assert [reason for reason in sorted(reasons) if f"`{reason}`" not in README] == []
+    assert_reasons_documented(reasons, README)
 
 
 def test_every_magic_number_and_error_code_stands_in_the_readme() -> None:

@@ -1,17 +1,22 @@
 """Nothing of the contract is left out: RPCs, events, settings, reasons, migrations."""
 
-import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 from carnet.waitlist.v1 import waitlist_pb2_grpc
+from google.protobuf.message import Message
 
-from chassis.config import ServiceSettings
-from chassis.contracts import event_type_of, events_of, service_named
-from chassis.migrations import configuration
+from chassis.testing_contract import (
+    assert_events_said,
+    assert_filled,
+    assert_one_migration_head,
+    assert_reasons_documented,
+    assert_rpcs_implemented,
+    assert_settings_documented,
+    assert_written_as_ever,
+    reasons_in,
+)
 from waitlist import events
 from waitlist.bootstrap import VERSIONS
 from waitlist.config import Settings
@@ -22,7 +27,7 @@ from waitlist.grpc_api import WaitlistServicer
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-README = SERVICE / "README.md"
+README = (SERVICE / "README.md").read_text(encoding="utf-8")
 MOMENT = datetime(2026, 3, 10, 18, tzinfo=UTC)
 
 PIECE = Piece("pce_01kqh1m6q0", "alc_01kqh1m6q1", "7X3K9021", PieceState.HELD, "off_01kqh1m6q2", version=4)
@@ -71,47 +76,36 @@ SAID = [
 
 
 def test_every_rpc_is_implemented() -> None:
-    for method in service_named("carnet.waitlist.v1.WaitlistService").methods:
-        inherited = getattr(waitlist_pb2_grpc.WaitlistServiceServicer, method.name)
-        assert getattr(WaitlistServicer, method.name) is not inherited
+    generated = waitlist_pb2_grpc.WaitlistServiceServicer
+    assert_rpcs_implemented("carnet.waitlist.v1.WaitlistService", WaitlistServicer, generated)
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
-    types = {event_type_of(kind) for kind in events_of("carnet.waitlist.v1")}
-    assert {event_type_of(type(event)) for event in SAID} == types
-    assert {path.stem for path in GOLDEN.glob("*.binpb")} == types
+    assert_events_said("carnet.waitlist.v1", SAID, GOLDEN)
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
-def test_an_event_is_written_as_it_always_was_and_read_back(event) -> None:
-    path = GOLDEN / f"{event_type_of(type(event))}.binpb"
-    if os.environ.get("CARNET_UPDATE_GOLDEN") == "1":
-        path.write_bytes(event.SerializeToString(deterministic=True))
-    assert event.SerializeToString(deterministic=True) == path.read_bytes()
-    assert type(event).FromString(path.read_bytes()) == event
+def test_an_event_is_written_as_it_always_was_and_read_back(event: Message) -> None:
+    assert_written_as_ever(event, GOLDEN)
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
-def test_a_golden_event_has_every_field_filled_and_says_the_brand(event) -> None:
+def test_a_golden_event_has_every_field_filled_and_says_the_brand(event: Message) -> None:
     body = getattr(event, "offer", event)
-    assert {descriptor.name for descriptor, _ in body.ListFields()} == set(body.DESCRIPTOR.fields_by_name)
+    assert_filled(event)
+    assert_filled(body)
     assert body.brand_id == "brd_01kqh1m6q4"
 
 
 def test_there_is_one_newest_migration() -> None:
-    assert len(ScriptDirectory.from_config(configuration(VERSIONS, "")).get_heads()) == 1
+    assert_one_migration_head(VERSIONS)
 
 
 def test_every_setting_is_described_and_stands_in_the_readme() -> None:
-    for name in set(Settings.model_fields) - set(ServiceSettings.model_fields):
-        assert Settings.model_fields[name].description
-        assert f"CARNET_{name.upper()}" in README.read_text(encoding="utf-8")
+    assert_settings_documented(Settings, README)
 
 
 def test_every_reason_stands_in_the_readme() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (SERVICE / "waitlist").rglob("*.py"))
-    reasons = set(re.findall(r"Kind\.[A-Z_]+,\s*\"([A-Z_]+)\"", code))
-    reasons |= {f"{entity.upper()}_NOT_FOUND" for entity in re.findall(r"not_found\(\"(\w+)\"", code)}
+    reasons = reasons_in(SERVICE / "waitlist")
     assert reasons >= {"OFFER_EXPIRED", "REFERENCE_NOT_FOUND"}
-    readme = README.read_text(encoding="utf-8")
-    assert [reason for reason in sorted(reasons) if reason not in readme] == []
+    assert_reasons_documented(reasons, README)
