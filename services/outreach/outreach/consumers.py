@@ -48,6 +48,12 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             await use_cases.take_client(tx, client_row(delivery.event.client), now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
+    async def on_book_reassigned(delivery: Delivery[profiles_events.BookReassigned]) -> None:
+        clients = [client_row(client) for client in delivery.event.clients]
+        async with delivery.transaction() as tx:
+            await use_cases.take_book(tx, clients, now=clock.now())
+            await facts.note_event(tx, delivery.envelope.time)
+
     async def on_client_deleted(delivery: Delivery[profiles_events.ClientDeleted]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.drop_client(tx, delivery.event.client_id, now=clock.now())
@@ -116,6 +122,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         profiles_events.ClientCreated: on_client,
         profiles_events.ClientChanged: on_client,
         profiles_events.ClientAssigned: on_client,
+        profiles_events.BookReassigned: on_book_reassigned,
         profiles_events.ClientDeleted: on_client_deleted,
         profiles_events.PurchaseRecorded: on_purchase_recorded,
         profiles_events.VisitRecorded: on_visit_recorded,

@@ -7,6 +7,7 @@ from carnet.profiles.v1 import events_pb2 as ev
 from google.type.date_pb2 import Date
 
 from chassis.values import proto_date_of, timestamp_of
+from profiles.domain.books import Reassignment
 from profiles.domain.clients import Client
 from profiles.domain.consents import Consent
 from profiles.domain.directory import Associate, Chain, Store
@@ -15,7 +16,8 @@ from profiles.domain.pieces import Purchase, Visit
 from profiles.vocabulary import CHANNELS, OCCASION_KINDS, PURPOSES
 
 _PIECE_IN_FACT = frozenset({"brand_id", "reference", "category", "metal", "stone"})  # the others are words
-BATCH_EVENT_SIZE = 500  # clients and purchases in one ImportBatchLanded, each
+BATCH_EVENT_SIZE = 500  # clients and purchases in one ImportBatchLanded, each; clients in one BookReassigned
+_BATCH_EVENT_BYTES = 512 * 1024  # the broker takes 1 MiB, and a client may have many occasions
 
 
 def chain_created(chain: Chain) -> ev.ChainCreated:
@@ -82,6 +84,25 @@ def client_changed(client: Client) -> ev.ClientChanged:
 def client_assigned(client: Client, previous_associate_id: str) -> ev.ClientAssigned:
     """Say that a client moved to another book."""
     return ev.ClientAssigned(client=client_fact(client), previous_associate_id=previous_associate_id)
+
+
+def book_reassigned(reassignment: Reassignment, clients: Sequence[Client]) -> list[ev.BookReassigned]:
+    """Say who went to others, in as many events as the number of clients and their occasions need."""
+    said: list[ev.BookReassigned] = []
+    room = 0
+    for fact in map(client_fact, clients):
+        size = fact.ByteSize()
+        if not said or len(said[-1].clients) == BATCH_EVENT_SIZE or size > room:
+            said.append(
+                ev.BookReassigned(
+                    reassignment_id=reassignment.reassignment_id,
+                    previous_associate_id=reassignment.spreading.associate_id,
+                )
+            )
+            room = _BATCH_EVENT_BYTES
+        said[-1].clients.append(fact)
+        room -= size
+    return said
 
 
 def client_deleted(client_id: str) -> ev.ClientDeleted:

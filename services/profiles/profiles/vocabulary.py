@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from carnet.profiles.v1 import profiles_pb2 as pb
 
 from chassis.errors import invalid
+from profiles.domain.books import AssignmentReason
 from profiles.domain.clients import ContactKind, OccasionKind, PreferenceKind
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
@@ -37,6 +38,7 @@ class Words(Generic[Word]):
         return self._words.get(number)
 
 
+ASSIGNMENT_REASONS = Words(AssignmentReason, pb.AssignmentReason.Value, "ASSIGNMENT_REASON")
 CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
 OCCASION_KINDS = Words(OccasionKind, pb.OccasionKind.Value, "OCCASION_KIND")
 PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KIND")

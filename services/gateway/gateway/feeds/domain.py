@@ -19,7 +19,10 @@ SCOPE_OF_PRODUCER: Mapping[str, str] = MappingProxyType(
 
 # Events that would be too long for a live stream: they come without these lists, with their lengths instead.
 LISTS_LEFT_OUT: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"carnet.profiles.import_batch.landed.v1": ("clients", "purchases")}
+    {
+        "carnet.profiles.import_batch.landed.v1": ("clients", "purchases"),
+        "carnet.profiles.book.reassigned.v1": ("clients",),
+    }
 )
 
 

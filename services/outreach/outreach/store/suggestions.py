@@ -108,6 +108,23 @@ async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
     return bool(added.rowcount)
 
 
+async def hand_over(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> None:
+    """Put the live suggestions of clients into the queues of those whose the clients are now."""
+    connection = await tx.driver()
+    # In one order for all, as in every other place that holds several suggestions.
+    await connection.execute(
+        "with held as (select suggestion_id, client_id from suggestions where chain_id = $1 and client_id = any($2)"
+        "  and state in ('open', 'snoozed') order by client_id for update)"
+        " update suggestions s set associate_id = c.associate_id, store_id = c.store_id, version = s.version + 1,"
+        " updated_at = $3 from held, clients c where s.chain_id = $1 and s.suggestion_id = held.suggestion_id"
+        " and c.chain_id = $1 and c.client_id = held.client_id and c.associate_id <> ''"
+        " and (s.associate_id, s.store_id) is distinct from (c.associate_id, c.store_id)",
+        tx.chain_id,
+        sorted(set(client_ids)),
+        now,
+    )
+
+
 async def revive_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
     """Write a suggestion that is live again; False when a ranking gave its client another one at this moment."""
     try:

@@ -11,7 +11,7 @@ from chassis.errors import not_found
 from outreach.scoring.model import ChainModel, estimate
 from outreach.signals.book import Book
 from outreach.signals.finding import day_number
-from outreach.store import chains, facts, histories, models
+from outreach.store import chains, facts, histories, models, suggestions
 from outreach.store.facts import ClientRow, FactsSummary, PurchaseRow
 from outreach.store.histories import ClientFigures
 from outreach.use_cases.evaluation import evaluate_client, rests_at
@@ -43,6 +43,15 @@ async def take_client(tx: Transaction, client: ClientRow, *, now: datetime) -> N
     """Take over a client's record, if it is newer, and look at the client again."""
     await facts.put_clients(tx, [client], now=now)
     await evaluate_client(tx, client.client_id, now=now)
+
+
+async def take_book(tx: Transaction, clients: Sequence[ClientRow], *, now: datetime) -> None:
+    """Take over clients who changed hands as a set; what stands in a queue follows its client.
+
+    Nobody is looked at again: who serves a client is no reason to write to the client.
+    """
+    await facts.put_clients(tx, clients, now=now)
+    await suggestions.hand_over(tx, [client.client_id for client in clients], now=now)
 
 
 async def drop_client(tx: Transaction, client_id: str, *, now: datetime) -> None:

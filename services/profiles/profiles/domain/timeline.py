@@ -35,6 +35,20 @@ def entry_id_of(subject_id: str) -> str:
     return f"tle_{subject_id}"
 
 
+def came_into_book(
+    entry_id: str, client_id: str, associate_id: str, display_name: str, *, moment: datetime
+) -> Entry:
+    """Return the line about a client who was given to another associate."""
+    return Entry(
+        entry_id,
+        client_id,
+        TimelineKind.PROFILE,
+        moment,
+        f"Came into the book of {display_name}",
+        associate_id,
+    )
+
+
 def moment_of(day: date, time_zone: str, *, now: datetime) -> datetime:
     """Return when a record of which only the day is known stands on the timeline: noon there, but never after now."""
     noon = datetime.combine(day, time(12), ZoneInfo(time_zone))

@@ -4,6 +4,7 @@ from carnet.profiles.v1 import profiles_pb2_grpc
 
 from chassis.clock import Clock
 from chassis.database import Database
+from profiles.grpc_api.books import BookCalls
 from profiles.grpc_api.clients import ClientCalls
 from profiles.grpc_api.consents import ConsentCalls
 from profiles.grpc_api.directory import DirectoryCalls
@@ -16,6 +17,7 @@ from profiles.grpc_api.visits import VisitCalls
 class ProfilesServicer(
     DirectoryCalls,
     ClientCalls,
+    BookCalls,
     PurchaseCalls,
     VisitCalls,
     ConsentCalls,

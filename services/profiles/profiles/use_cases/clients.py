@@ -8,6 +8,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
 from chassis.ids import new_id
 from profiles import events
+from profiles.domain.books import Assignment, AssignmentReason, first_assignment_id
 from profiles.domain.clients import (
     Client,
     ContactKind,
@@ -22,8 +23,9 @@ from profiles.domain.clients import (
     require_updatable,
 )
 from profiles.domain.directory import require_time_zone
-from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
+from profiles.domain.timeline import Entry, TimelineKind, came_into_book, entry_id_of
 from profiles.phones import require_e164
+from profiles.store import books as book_store
 from profiles.store import clients as store
 from profiles.store import directory as directory_store
 from profiles.store import timeline as timeline_store
@@ -83,7 +85,7 @@ async def create_client(
             ),
             clock=clock,
         )
-        await add_client(tx, client)
+        await add_client(tx, client, reason=AssignmentReason.CREATED, actor=caller.actor_id)
         return await store.get_client(tx, client_id)
 
 
@@ -109,9 +111,24 @@ def new_client(client_id: str, fields: ClientFields, *, clock: Clock) -> Client:
     )
 
 
-async def add_client(tx: Transaction, client: Client) -> None:
-    """Put a new client in, with the first line of the timeline, and say so."""
+async def add_client(tx: Transaction, client: Client, *, reason: AssignmentReason, actor: str) -> None:
+    """Put a new client in, with the first lines of timeline and history, and say so."""
     await store.add_client(tx, client)
+    if client.associate_id:
+        await book_store.add_assignments(
+            tx,
+            [
+                Assignment(
+                    first_assignment_id(client.client_id),
+                    client.client_id,
+                    "",
+                    client.associate_id,
+                    reason,
+                    actor,
+                    client.created_at,
+                )
+            ],
+        )
     await timeline_store.add_entries(
         tx,
         [
@@ -178,14 +195,19 @@ async def assign_client(
         await store.save_client(tx, assigned)
         await timeline_store.add_entries(
             tx,
+            [came_into_book(new_id("tle"), client_id, associate_id, associate.display_name, moment=now)],
+        )
+        await book_store.add_assignments(
+            tx,
             [
-                Entry(
-                    new_id("tle"),
+                Assignment(
+                    new_id("asg"),
                     client_id,
-                    TimelineKind.PROFILE,
-                    now,
-                    f"Came into the book of {associate.display_name}",
+                    client.associate_id,
                     associate_id,
+                    AssignmentReason.ASSIGNED,
+                    caller.actor_id,
+                    now,
                 )
             ],
         )

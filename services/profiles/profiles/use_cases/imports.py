@@ -235,6 +235,7 @@ class _Upload:
     database: Database
     clock: Clock
     chain_id: str
+    actor: str
     upload_id: str
     imported: Import
     place: Place
@@ -253,6 +254,7 @@ class _Upload:
             database=database,
             clock=clock,
             chain_id=caller.chain_id,
+            actor=caller.actor_id,
             upload_id=upload_id,
             imported=imported,
             place=Place(home.store_id, home.country, home.time_zone, chain.currency_code),
@@ -282,6 +284,7 @@ class _Upload:
             self.place,
             batch.rows,
             piece_fields=reading.piece_fields,
+            actor=self.actor,
             now=self.clock.now(),
         )
         faults = [*batch.faults, *landed.faults]

@@ -11,10 +11,12 @@ from chassis.database import Transaction
 from chassis.ids import new_id
 from profiles import events
 from profiles.currencies import digits_of
+from profiles.domain.books import Assignment, AssignmentReason, first_assignment_id
 from profiles.domain.import_rows import Row, hash_of
 from profiles.domain.imports import Fault, Import, spread
 from profiles.domain.pieces import purchase_summary
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
+from profiles.store import books as book_store
 from profiles.store import clients as client_store
 from profiles.store import imports as store
 from profiles.store import timeline as timeline_store
@@ -47,6 +49,7 @@ async def land_batch(
     rows: Sequence[Row],
     *,
     piece_fields: Sequence[str],
+    actor: str,
     now: datetime,
 ) -> Landed:
     """Write the clients and purchases of `rows` that are not known yet, and say so. Safe to repeat with other rows."""
@@ -67,6 +70,22 @@ async def land_batch(
         )
         for client in new_clients
     ]
+    if assigned := [client for client in new_clients if client.associate_id]:
+        await book_store.add_assignments(
+            tx,
+            [
+                Assignment(
+                    first_assignment_id(client.client_id),
+                    client.client_id,
+                    "",
+                    client.associate_id,
+                    AssignmentReason.IMPORTED,
+                    actor,
+                    now,
+                )
+                for client in assigned
+            ],
+        )
     facts: list[ev.PurchaseFact] = []
     if imported.has_purchases:
         purchases = await _purchases_of(tx, imported, rows, landed)

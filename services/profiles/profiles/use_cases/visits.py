@@ -11,6 +11,7 @@ from chassis.errors import invalid
 from chassis.ids import new_id
 from profiles import events
 from profiles.domain import captures
+from profiles.domain.books import AssignmentReason
 from profiles.domain.clients import Client, ContactKind, ContactPoint, require_email
 from profiles.domain.consents import CONTACT_OF, Consent
 from profiles.domain.directory import require_time_zone
@@ -169,7 +170,7 @@ async def capture_visit(
         known = await _find_client(tx, client_id, fields)
         if known is None:
             client = new_client(_id_beside(visit_id, "cli"), fields, clock=clock)
-            await add_client(tx, client)
+            await add_client(tx, client, reason=AssignmentReason.CAPTURED, actor=caller.actor_id)
         else:
             client = await _complete(tx, known, fields, clock=clock)
         recorded = await _add_visit(

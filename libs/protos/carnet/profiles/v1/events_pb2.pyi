@@ -276,6 +276,36 @@ class ClientAssigned(_message.Message):
 Global___ClientAssigned: _TypeAlias = ClientAssigned  # noqa: Y015
 
 @_typing.final
+class BookReassigned(_message.Message):
+    """Clients of one associate went to others as a set: at most 500, each as ClientAssigned would say it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASSIGNMENT_ID_FIELD_NUMBER: _builtins.int
+    PREVIOUS_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    CLIENTS_FIELD_NUMBER: _builtins.int
+    reassignment_id: _builtins.str
+    previous_associate_id: _builtins.str
+    @_builtins.property
+    def clients(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClientFact]:
+        """associate_id is the new one."""
+
+    def __init__(
+        self,
+        *,
+        reassignment_id: _builtins.str = ...,
+        previous_associate_id: _builtins.str = ...,
+        clients: _abc.Iterable[Global___ClientFact] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clients", b"clients", "previous_associate_id", b"previous_associate_id", "reassignment_id", b"reassignment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookReassigned: _TypeAlias = BookReassigned  # noqa: Y015
+
+@_typing.final
 class ClientDeleted(_message.Message):
     """A client who was created by mistake was removed."""
 

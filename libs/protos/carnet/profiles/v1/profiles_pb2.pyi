@@ -207,6 +207,37 @@ IMPORT_STATE_FAILED: ImportState.ValueType  # 4
 """The file as a whole could not be read; failure says why. Content may be sent again."""
 Global___ImportState: _TypeAlias = ImportState  # noqa: Y015
 
+class _AssignmentReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssignmentReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssignmentReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSIGNMENT_REASON_UNSPECIFIED: _AssignmentReason.ValueType  # 0
+    ASSIGNMENT_REASON_CREATED: _AssignmentReason.ValueType  # 1
+    """The client was added with an associate."""
+    ASSIGNMENT_REASON_CAPTURED: _AssignmentReason.ValueType  # 2
+    """Who captured the walk-in got the client."""
+    ASSIGNMENT_REASON_IMPORTED: _AssignmentReason.ValueType  # 3
+    ASSIGNMENT_REASON_ASSIGNED: _AssignmentReason.ValueType  # 4
+    """Somebody gave this one client to another associate."""
+    ASSIGNMENT_REASON_REASSIGNED: _AssignmentReason.ValueType  # 5
+    """The whole book was reassigned."""
+
+class AssignmentReason(_AssignmentReason, metaclass=_AssignmentReasonEnumTypeWrapper): ...
+
+ASSIGNMENT_REASON_UNSPECIFIED: AssignmentReason.ValueType  # 0
+ASSIGNMENT_REASON_CREATED: AssignmentReason.ValueType  # 1
+"""The client was added with an associate."""
+ASSIGNMENT_REASON_CAPTURED: AssignmentReason.ValueType  # 2
+"""Who captured the walk-in got the client."""
+ASSIGNMENT_REASON_IMPORTED: AssignmentReason.ValueType  # 3
+ASSIGNMENT_REASON_ASSIGNED: AssignmentReason.ValueType  # 4
+"""Somebody gave this one client to another associate."""
+ASSIGNMENT_REASON_REASSIGNED: AssignmentReason.ValueType  # 5
+"""The whole book was reassigned."""
+Global___AssignmentReason: _TypeAlias = AssignmentReason  # noqa: Y015
+
 @_typing.final
 class Chain(_message.Message):
     """The tenant: one retailer with its stores."""
@@ -1510,6 +1541,292 @@ class AssignClientRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssignClientRequest: _TypeAlias = AssignClientRequest  # noqa: Y015
+
+@_typing.final
+class Assignment(_message.Message):
+    """One change of a client's associate. Never changed afterwards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    FROM_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    TO_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ASSIGN_TIME_FIELD_NUMBER: _builtins.int
+    assignment_id: _builtins.str
+    client_id: _builtins.str
+    from_associate_id: _builtins.str
+    """Whose book the client left; empty for the first."""
+    to_associate_id: _builtins.str
+    reason: Global___AssignmentReason.ValueType
+    actor: _builtins.str
+    """Who did it: a user, a key or a service."""
+    @_builtins.property
+    def assign_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        from_associate_id: _builtins.str = ...,
+        to_associate_id: _builtins.str = ...,
+        reason: Global___AssignmentReason.ValueType = ...,
+        actor: _builtins.str = ...,
+        assign_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assign_time", b"assign_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "assign_time", b"assign_time", "assignment_id", b"assignment_id", "client_id", b"client_id", "from_associate_id", b"from_associate_id", "reason", b"reason", "to_associate_id", b"to_associate_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
+
+@_typing.final
+class ListAssignmentsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssignmentsRequest: _TypeAlias = ListAssignmentsRequest  # noqa: Y015
+
+@_typing.final
+class ListAssignmentsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def assignments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assignment]: ...
+    def __init__(
+        self,
+        *,
+        assignments: _abc.Iterable[Global___Assignment] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignments", b"assignments", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssignmentsResponse: _TypeAlias = ListAssignmentsResponse  # noqa: Y015
+
+@_typing.final
+class ReassignmentShare(_message.Message):
+    """How many clients of a book one associate gets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_COUNT_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    client_count: _builtins.int
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        client_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_count", b"client_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReassignmentShare: _TypeAlias = ReassignmentShare  # noqa: Y015
+
+@_typing.final
+class ReassignmentMove(_message.Message):
+    """Where one client of a book would go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    GIVEN_NAME_FIELD_NUMBER: _builtins.int
+    FAMILY_NAME_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    given_name: _builtins.str
+    family_name: _builtins.str
+    associate_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        given_name: _builtins.str = ...,
+        family_name: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "family_name", b"family_name", "given_name", b"given_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReassignmentMove: _TypeAlias = ReassignmentMove  # noqa: Y015
+
+@_typing.final
+class PreviewReassignmentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    TARGET_ASSOCIATE_IDS_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    """Whose book it is; may have left."""
+    store_id: _builtins.str
+    """Only clients of this home store; empty for the whole book."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    @_builtins.property
+    def target_associate_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who gets the clients: by age of their records, in turn, in this order."""
+
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        target_associate_ids: _abc.Iterable[_builtins.str] | None = ...,
+        store_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "page_size", b"page_size", "page_token", b"page_token", "store_id", b"store_id", "target_associate_ids", b"target_associate_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewReassignmentRequest: _TypeAlias = PreviewReassignmentRequest  # noqa: Y015
+
+@_typing.final
+class PreviewReassignmentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_COUNT_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PREVIEW_ETAG_FIELD_NUMBER: _builtins.int
+    client_count: _builtins.int
+    next_page_token: _builtins.str
+    preview_etag: _builtins.str
+    """Names the previewed set of clients with its targets, for ReassignBook."""
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReassignmentShare]: ...
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReassignmentMove]: ...
+    def __init__(
+        self,
+        *,
+        client_count: _builtins.int = ...,
+        shares: _abc.Iterable[Global___ReassignmentShare] | None = ...,
+        moves: _abc.Iterable[Global___ReassignmentMove] | None = ...,
+        next_page_token: _builtins.str = ...,
+        preview_etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_count", b"client_count", "moves", b"moves", "next_page_token", b"next_page_token", "preview_etag", b"preview_etag", "shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewReassignmentResponse: _TypeAlias = PreviewReassignmentResponse  # noqa: Y015
+
+@_typing.final
+class ReassignBookRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    TARGET_ASSOCIATE_IDS_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PREVIEW_ETAG_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    associate_id: _builtins.str
+    store_id: _builtins.str
+    preview_etag: _builtins.str
+    """What the preview gave; a book that has changed since is refused."""
+    @_builtins.property
+    def target_associate_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        target_associate_ids: _abc.Iterable[_builtins.str] | None = ...,
+        store_id: _builtins.str = ...,
+        preview_etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "preview_etag", b"preview_etag", "request_id", b"request_id", "store_id", b"store_id", "target_associate_ids", b"target_associate_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReassignBookRequest: _TypeAlias = ReassignBookRequest  # noqa: Y015
+
+@_typing.final
+class Reassignment(_message.Message):
+    """A reassignment that is through."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASSIGNMENT_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_COUNT_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    reassignment_id: _builtins.str
+    associate_id: _builtins.str
+    store_id: _builtins.str
+    client_count: _builtins.int
+    """What was moved; a client who left the book by another way meanwhile is not counted."""
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReassignmentShare]: ...
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        reassignment_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        client_count: _builtins.int = ...,
+        shares: _abc.Iterable[Global___ReassignmentShare] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_count", b"client_count", "create_time", b"create_time", "reassignment_id", b"reassignment_id", "shares", b"shares", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reassignment: _TypeAlias = Reassignment  # noqa: Y015
 
 @_typing.final
 class AddContactPointRequest(_message.Message):

@@ -121,6 +121,21 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
                 _registered_method=True)
+        self.ListAssignments = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/ListAssignments',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsResponse.FromString,
+                _registered_method=True)
+        self.PreviewReassignment = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/PreviewReassignment',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentResponse.FromString,
+                _registered_method=True)
+        self.ReassignBook = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/ReassignBook',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ReassignBookRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Reassignment.FromString,
+                _registered_method=True)
         self.AddContactPoint = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/AddContactPoint',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddContactPointRequest.SerializeToString,
@@ -332,6 +347,30 @@ class ProfilesServiceServicer:
 
     def AssignClient(self, request, context):
         """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAssignments(self, request, context):
+        """List who had a client in the book, newest first. What was before this history began is the first line's from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewReassignment(self, request, context):
+        """Say what ReassignBook would do: how many clients each target gets, and page by page which. Changes nothing.
+        Refuses what ReassignBook refuses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReassignBook(self, request, context):
+        """Spread an associate's book evenly over others, as somebody leaves. Refuses an unknown or departed target
+        (ASSOCIATE_NOT_FOUND), the associate as a target (REASSIGNMENT_TARGET_IS_SOURCE), and a book that is not the
+        previewed one any more (BOOK_CHANGED). Committed in batches: after a cut call the same request_id goes on with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -554,6 +593,21 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     servicer.AssignClient,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'ListAssignments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAssignments,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsResponse.SerializeToString,
+            ),
+            'PreviewReassignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewReassignment,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentResponse.SerializeToString,
+            ),
+            'ReassignBook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReassignBook,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ReassignBookRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Reassignment.SerializeToString,
             ),
             'AddContactPoint': grpc.unary_unary_rpc_method_handler(
                     servicer.AddContactPoint,
@@ -1106,6 +1160,87 @@ class ProfilesService:
             '/carnet.profiles.v1.ProfilesService/AssignClient',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAssignments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/ListAssignments',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewReassignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/PreviewReassignment',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.PreviewReassignmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReassignBook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/ReassignBook',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ReassignBookRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Reassignment.FromString,
             options,
             channel_credentials,
             insecure,

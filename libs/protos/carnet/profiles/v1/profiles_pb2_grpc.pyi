@@ -70,6 +70,17 @@ class ProfilesServiceStub:
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
     AssignClient: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+    ListAssignments: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListAssignmentsRequest, _profiles_pb2.ListAssignmentsResponse]
+    """List who had a client in the book, newest first. What was before this history began is the first line's from."""
+    PreviewReassignment: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PreviewReassignmentRequest, _profiles_pb2.PreviewReassignmentResponse]
+    """Say what ReassignBook would do: how many clients each target gets, and page by page which. Changes nothing.
+    Refuses what ReassignBook refuses.
+    """
+    ReassignBook: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ReassignBookRequest, _profiles_pb2.Reassignment]
+    """Spread an associate's book evenly over others, as somebody leaves. Refuses an unknown or departed target
+    (ASSOCIATE_NOT_FOUND), the associate as a target (REASSIGNMENT_TARGET_IS_SOURCE), and a book that is not the
+    previewed one any more (BOOK_CHANGED). Committed in batches: after a cut call the same request_id goes on with it.
+    """
     AddContactPoint: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AddContactPointRequest, _profiles_pb2.Client]
     """Add a phone number or an e-mail to a client. Refuses a number that is none (PHONE_INVALID)."""
     RemoveContactPoint: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RemoveContactPointRequest, _profiles_pb2.Client]
@@ -156,6 +167,17 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
     AssignClient: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+    ListAssignments: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListAssignmentsRequest, _profiles_pb2.ListAssignmentsResponse]  # type: ignore[assignment]
+    """List who had a client in the book, newest first. What was before this history began is the first line's from."""
+    PreviewReassignment: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PreviewReassignmentRequest, _profiles_pb2.PreviewReassignmentResponse]  # type: ignore[assignment]
+    """Say what ReassignBook would do: how many clients each target gets, and page by page which. Changes nothing.
+    Refuses what ReassignBook refuses.
+    """
+    ReassignBook: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ReassignBookRequest, _profiles_pb2.Reassignment]  # type: ignore[assignment]
+    """Spread an associate's book evenly over others, as somebody leaves. Refuses an unknown or departed target
+    (ASSOCIATE_NOT_FOUND), the associate as a target (REASSIGNMENT_TARGET_IS_SOURCE), and a book that is not the
+    previewed one any more (BOOK_CHANGED). Committed in batches: after a cut call the same request_id goes on with it.
+    """
     AddContactPoint: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AddContactPointRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Add a phone number or an e-mail to a client. Refuses a number that is none (PHONE_INVALID)."""
     RemoveContactPoint: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RemoveContactPointRequest, _profiles_pb2.Client]  # type: ignore[assignment]
@@ -341,6 +363,35 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
         """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListAssignments(
+        self,
+        request: _profiles_pb2.ListAssignmentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ListAssignmentsResponse, _abc.Awaitable[_profiles_pb2.ListAssignmentsResponse]]:
+        """List who had a client in the book, newest first. What was before this history began is the first line's from."""
+
+    @_abc_1.abstractmethod
+    def PreviewReassignment(
+        self,
+        request: _profiles_pb2.PreviewReassignmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.PreviewReassignmentResponse, _abc.Awaitable[_profiles_pb2.PreviewReassignmentResponse]]:
+        """Say what ReassignBook would do: how many clients each target gets, and page by page which. Changes nothing.
+        Refuses what ReassignBook refuses.
+        """
+
+    @_abc_1.abstractmethod
+    def ReassignBook(
+        self,
+        request: _profiles_pb2.ReassignBookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Reassignment, _abc.Awaitable[_profiles_pb2.Reassignment]]:
+        """Spread an associate's book evenly over others, as somebody leaves. Refuses an unknown or departed target
+        (ASSOCIATE_NOT_FOUND), the associate as a target (REASSIGNMENT_TARGET_IS_SOURCE), and a book that is not the
+        previewed one any more (BOOK_CHANGED). Committed in batches: after a cut call the same request_id goes on with it.
+        """
 
     @_abc_1.abstractmethod
     def AddContactPoint(
