@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from gateway.rest.codec import parse_body, render
 from gateway.rest.contracts import Operation, operations
-from gateway.rest.openapi import openapi, openapi_json
+from gateway.rest.openapi.document import openapi, openapi_json
 
 GOLDEN = Path(__file__).parent / "golden" / "openapi.json"
 PUBLIC_URL = "https://api.carnet.example"

@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 from gateway.rest.contracts import operations
-from gateway.rest.openapi import comments
+from gateway.rest.openapi.comments import comments
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }

@@ -10,7 +10,7 @@ from gateway.rest import docs, upload
 from gateway.rest.admission import Admission
 from gateway.rest.contracts import operations
 from gateway.rest.idempotency import IdempotencyMemory
-from gateway.rest.openapi import openapi_json
+from gateway.rest.openapi.document import openapi_json
 from gateway.rest.router import Endpoint, Router
 from gateway.rest.transcoding import Transcoder
 
