@@ -12,12 +12,11 @@ from carnet.profiles.v1 import events_pb2 as profiles
 from carnet.waitlist.v1 import events_pb2 as waitlist
 
 from chassis.clock import FixedClock
-from chassis.contracts import event_type_of, events_of
+from chassis.contracts import event_type_of
 from chassis.testing import NOON, eventually
 from gateway.consumers import EVENTS
-from gateway.feeds.domain import LISTS_LEFT_OUT, SCOPE_OF_PRODUCER, live_data
+from gateway.feeds.domain import LISTS_LEFT_OUT, live_data
 from gateway.feeds.live import GAP, drop_old_events
-from gateway.rest.contracts import FILES
 
 Anything = Any  # the fixtures are described in conftest.py
 
@@ -76,12 +75,6 @@ async def following(api: Anything, token: str, query: str = "", **headers: str) 
 async def in_feed(api: Anything, chain_id: str) -> int:
     async with api.database.transaction(chain_id) as tx:
         return int((await tx.execute("select count(*) from feed")).scalar_one())
-
-
-def test_every_event_of_every_service_has_a_handler_and_a_scope() -> None:
-    packages = {file.package for file in FILES} - {"carnet.gateway.v1"}
-    assert set(EVENTS) == {event for package in packages for event in events_of(package)}
-    assert {event_type_of(event).split(".")[1] for event in EVENTS} == set(SCOPE_OF_PRODUCER)
 
 
 async def test_events_come_as_they_happen_in_order(api: Anything, say: Anything) -> None:
