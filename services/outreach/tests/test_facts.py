@@ -33,6 +33,11 @@ EVENTS = [
     profiles_events.ClientAssigned(
         client=client_fact("cli_1", version=3, associate_id="asc_3", store_id="sto_2")
     ),
+    profiles_events.BookReassigned(
+        reassignment_id="rea_1",
+        previous_associate_id="asc_3",
+        clients=[client_fact("cli_1", version=4, associate_id="asc_1", store_id="sto_2")],
+    ),
     purchase("cli_1", days_ago(300), minor=1_000, purchase_id="pur_1"),
     purchase("cli_1", days_ago(300), minor=2_000, purchase_id="pur_2"),
     purchase("cli_1", days_ago(20), minor=-500, purchase_id="pur_3"),
@@ -125,6 +130,37 @@ async def test_a_deleted_client_leaves_the_queue_and_does_not_come_back(outreach
     assert (refused.value.kind, refused.value.reason) == (Kind.NOT_FOUND, "CLIENT_NOT_FOUND")
     summary = await outreach.stub.GetFactsSummary(pb.GetFactsSummaryRequest())
     assert (summary.clients, summary.visits, summary.open_suggestions) == (0, 0, 0)
+
+
+async def test_a_reassigned_book_takes_its_queue_along_and_raises_nothing(outreach, story, as_associate):
+    await story.open()
+    ids = [f"cli_{number}" for number in range(3)]
+    for client_id in ids[:2]:
+        await story.tell(
+            client_created(client_id), visit(client_id, days_ago(3)), visit(client_id, days_ago(1))
+        )
+    await story.tell(client_created(ids[2]))
+
+    def said(version, *associates):
+        return profiles_events.BookReassigned(
+            reassignment_id="rea_1",
+            previous_associate_id="asc_1",
+            clients=[
+                client_fact(client_id, version=version, associate_id=associate_id)
+                for client_id, associate_id in zip(ids, associates, strict=True)
+            ],
+        )
+
+    async def queue(associate_id):
+        found = await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id=associate_id))
+        return {suggestion.client_id for suggestion in found.suggestions}
+
+    as_associate()
+    assert await queue("asc_1") == {"cli_0", "cli_1"}
+    await story.tell(said(3, "asc_2", "asc_3", "asc_2"))
+    assert [await queue(f"asc_{number}") for number in (1, 2, 3)] == [set(), {"cli_0"}, {"cli_1"}]
+    await story.tell(said(2, "asc_1", "asc_1", "asc_1"))
+    assert await queue("asc_1") == set()
 
 
 async def test_a_visit_late_in_the_evening_belongs_to_the_chain_s_day(outreach, story, as_associate):
