@@ -74,6 +74,18 @@ class Reassignment:
         return self.done_client_id >= self.last_client_id
 
 
+class SecondaryIsPrimary(ServiceError):
+    """The second associate must be somebody else than the first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.INVALID,
+            "SECONDARY_IS_PRIMARY",
+            "The client is in this associate's book already.",
+            violations=[Violation("associate_id", "is the client's own associate")],
+        )
+
+
 class TargetIsSource(ServiceError):
     """A book cannot be spread over the associate whose it is."""
 

@@ -105,6 +105,7 @@ class Client:
     contact_points: tuple[ContactPoint, ...] = ()
     occasions: tuple[Occasion, ...] = ()
     preferences: tuple[Preference, ...] = ()
+    secondary_associate_id: str = ""
 
     @property
     def etag(self) -> str:

@@ -7,6 +7,7 @@ from chassis.database import Database
 from profiles.grpc_api.books import BookCalls
 from profiles.grpc_api.clients import ClientCalls
 from profiles.grpc_api.consents import ConsentCalls
+from profiles.grpc_api.covers import CoverCalls
 from profiles.grpc_api.directory import DirectoryCalls
 from profiles.grpc_api.imports import ImportCalls
 from profiles.grpc_api.purchases import PurchaseCalls
@@ -18,6 +19,7 @@ class ProfilesServicer(
     DirectoryCalls,
     ClientCalls,
     BookCalls,
+    CoverCalls,
     PurchaseCalls,
     VisitCalls,
     ConsentCalls,

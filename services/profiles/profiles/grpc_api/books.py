@@ -12,6 +12,7 @@ from chassis.errors import invalid
 from chassis.paging import cut_page, decode_page_token, encode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.books import Assignment, Spreading, shares_of
+from profiles.grpc_api.clients import client_message
 from profiles.store import books as store
 from profiles.store import clients as client_store
 from profiles.use_cases import books as use_cases
@@ -35,6 +36,20 @@ class BookCalls:
             found = await store.list_assignments(tx, request.client_id, before=before, limit=size + 1)
         page, token = cut_page(found, size, lambda one: (one.assigned_at.isoformat(), one.assignment_id))
         return pb.ListAssignmentsResponse(assignments=map(_assignment, page), next_page_token=token)
+
+    async def SetSecondaryAssociate(
+        self, request: pb.SetSecondaryAssociateRequest, context: Any
+    ) -> pb.Client:
+        """Name who stands in for a client's associate."""
+        return client_message(
+            await use_cases.set_secondary_associate(
+                database=self._database,
+                clock=self._clock,
+                caller=current_caller(),
+                client_id=request.client_id,
+                associate_id=request.associate_id,
+            )
+        )
 
     async def PreviewReassignment(
         self, request: pb.PreviewReassignmentRequest, context: Any

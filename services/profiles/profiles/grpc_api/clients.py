@@ -284,4 +284,5 @@ def client_message(client: Client) -> pb.Client:
         create_time=timestamp_of(client.created_at),
         update_time=timestamp_of(client.updated_at),
         etag=client.etag,
+        secondary_associate_id=client.secondary_associate_id,
     )

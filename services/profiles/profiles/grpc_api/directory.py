@@ -1,5 +1,6 @@
 """Chains, stores, associates and brands on the wire."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from carnet.profiles.v1 import profiles_pb2 as pb
@@ -10,6 +11,7 @@ from chassis.database import Database, RequestKey
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.directory import Associate, Brand, Chain, Store
+from profiles.store import covers as cover_store
 from profiles.store import directory as store
 from profiles.use_cases import directory as use_cases
 
@@ -79,13 +81,18 @@ class DirectoryCalls:
                 store_id=request.store_id,
                 display_name=request.display_name,
                 email=request.email,
-            )
+            ),
+            {},
         )
 
     async def GetAssociate(self, request: pb.GetAssociateRequest, context: Any) -> pb.Associate:
         """Read one associate."""
         async with self._database.transaction(current_caller().chain_id) as tx:
-            return _associate(await store.get_associate(tx, request.associate_id))
+            associate = await store.get_associate(tx, request.associate_id)
+            covers = await cover_store.read_present_covers(
+                tx, [associate.associate_id], now=self._clock.now()
+            )
+        return _associate(associate, covers)
 
     async def ListAssociates(
         self, request: pb.ListAssociatesRequest, context: Any
@@ -96,19 +103,28 @@ class DirectoryCalls:
             found = await store.list_associates(
                 tx, store_id=request.store_id, after=_after(request.page_token), limit=size + 1
             )
+            covers = await cover_store.read_present_covers(
+                tx, [one.associate_id for one in found], now=self._clock.now()
+            )
         page, token = cut_page(found, size, lambda one: (one.display_name, one.associate_id))
-        return pb.ListAssociatesResponse(associates=map(_associate, page), next_page_token=token)
+        return pb.ListAssociatesResponse(
+            associates=[_associate(one, covers) for one in page], next_page_token=token
+        )
 
     async def SetAssociateActive(self, request: pb.SetAssociateActiveRequest, context: Any) -> pb.Associate:
         """Say that an associate left or is back."""
-        return _associate(
-            await use_cases.set_associate_active(
-                database=self._database,
-                caller=current_caller(),
-                associate_id=request.associate_id,
-                is_active=request.is_active,
-            )
+        caller = current_caller()
+        associate = await use_cases.set_associate_active(
+            database=self._database,
+            caller=caller,
+            associate_id=request.associate_id,
+            is_active=request.is_active,
         )
+        async with self._database.transaction(caller.chain_id) as tx:
+            covers = await cover_store.read_present_covers(
+                tx, [associate.associate_id], now=self._clock.now()
+            )
+        return _associate(associate, covers)
 
     async def CreateBrand(self, request: pb.CreateBrandRequest, context: Any) -> pb.Brand:
         """Add a brand."""
@@ -156,7 +172,7 @@ def _store(store: Store) -> pb.Store:
     )
 
 
-def _associate(associate: Associate) -> pb.Associate:
+def _associate(associate: Associate, covers: Mapping[str, str]) -> pb.Associate:
     return pb.Associate(
         associate_id=associate.associate_id,
         store_id=associate.store_id,
@@ -164,6 +180,7 @@ def _associate(associate: Associate) -> pb.Associate:
         email=associate.email,
         is_active=associate.is_active,
         create_time=timestamp_of(associate.created_at),
+        cover_associate_id=covers.get(associate.associate_id, ""),
     )
 
 

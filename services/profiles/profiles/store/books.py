@@ -91,7 +91,9 @@ async def move_clients(
     """Put locked clients into the books of the associates beside them, and count the change."""
     driver = await tx.driver()
     await driver.execute(
-        "update clients c set associate_id = m.associate_id, version = c.version + 1, updated_at = $2"
+        "update clients c set associate_id = m.associate_id, secondary_associate_id ="
+        " case when c.secondary_associate_id = m.associate_id then '' else c.secondary_associate_id end,"
+        " version = c.version + 1, updated_at = $2"
         " from unnest($3::text[], $4::text[]) m (client_id, associate_id)"
         " where c.chain_id = $1 and c.client_id = m.client_id",
         tx.chain_id,

@@ -21,7 +21,7 @@ from profiles.domain.clients import (
 
 _COLUMNS = (
     "client_id, given_name, family_name, language, time_zone, home_store_id, associate_id, source, external_id,"
-    " version, created_at, updated_at"
+    " version, created_at, updated_at, secondary_associate_id"
 )
 # One round trip for the whole client; three small index scans each.
 _WHOLE = f"""
@@ -195,7 +195,8 @@ async def save_client(tx: Transaction, client: Client) -> None:
     """Write a locked client's own fields and version; what hangs on it has functions of its own."""
     await tx.execute(
         "update clients set given_name = :given_name, family_name = :family_name, language = :language,"
-        " time_zone = :time_zone, home_store_id = :home_store_id, associate_id = :associate_id, version = :version,"
+        " time_zone = :time_zone, home_store_id = :home_store_id, associate_id = :associate_id,"
+        " secondary_associate_id = :secondary_associate_id, version = :version,"
         " updated_at = :updated_at where client_id = :client_id",
         {
             "client_id": client.client_id,
@@ -205,6 +206,7 @@ async def save_client(tx: Transaction, client: Client) -> None:
             "time_zone": client.time_zone,
             "home_store_id": client.home_store_id,
             "associate_id": client.associate_id,
+            "secondary_associate_id": client.secondary_associate_id,
             "version": client.version,
             "updated_at": client.updated_at,
         },
@@ -344,6 +346,7 @@ def _client(row: Row[Any]) -> Client:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        secondary_associate_id=row.secondary_associate_id,
         contact_points=tuple(
             ContactPoint(
                 contact_point_id,

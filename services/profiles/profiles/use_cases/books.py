@@ -16,6 +16,7 @@ from profiles.domain.books import (
     BookChanged,
     BookExtent,
     Reassignment,
+    SecondaryIsPrimary,
     Spreading,
     preview_etag,
     require_targets,
@@ -28,6 +29,7 @@ from profiles.store import books as store
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import timeline as timeline_store
+from profiles.use_cases.clients import save_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,25 @@ async def reassign_book(
                 return reassignment
             targets = await _require_everybody(tx, caller, reassignment.spreading)
             await _move_batch(tx, caller, reassignment, targets, clock=clock)
+
+
+async def set_secondary_associate(
+    *, database: Database, clock: Clock, caller: Caller, client_id: str, associate_id: str
+) -> Client:
+    """Name who stands in for a client's associate, or nobody; harmless when it is so already.
+
+    Raises CLIENT_NOT_FOUND, ASSOCIATE_NOT_FOUND, STORE_NOT_YOURS and SECONDARY_IS_PRIMARY.
+    """
+    async with database.transaction(caller.chain_id) as tx:
+        client = await client_store.lock_client(tx, client_id)
+        if client.secondary_associate_id == associate_id:
+            return client
+        if associate_id:
+            (associate,) = await directory_store.require_active_associates(tx, [associate_id])
+            caller.require_store(associate.store_id)
+            if client.associate_id == associate_id:
+                raise SecondaryIsPrimary
+        return await save_change(tx, replace(client, secondary_associate_id=associate_id), clock=clock)
 
 
 async def _require_everybody(tx: Transaction, caller: Caller, spreading: Spreading) -> dict[str, Associate]:

@@ -191,7 +191,14 @@ async def assign_client(
         if client.associate_id == associate_id:
             return client
         now = clock.now()
-        assigned = replace(client, associate_id=associate_id, version=client.version + 1, updated_at=now)
+        stand_in = "" if client.secondary_associate_id == associate_id else client.secondary_associate_id
+        assigned = replace(
+            client,
+            associate_id=associate_id,
+            secondary_associate_id=stand_in,
+            version=client.version + 1,
+            updated_at=now,
+        )
         await store.save_client(tx, assigned)
         await timeline_store.add_entries(
             tx,

@@ -323,12 +323,15 @@ class Associate(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    COVER_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
     associate_id: _builtins.str
     store_id: _builtins.str
     display_name: _builtins.str
     email: _builtins.str
     is_active: _builtins.bool
     """False once the person has left; the book is then to be reassigned."""
+    cover_associate_id: _builtins.str
+    """Who sees to the book today, while the associate is away; empty otherwise."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -340,10 +343,11 @@ class Associate(_message.Message):
         email: _builtins.str = ...,
         is_active: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        cover_associate_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "is_active", b"is_active", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "cover_associate_id", b"cover_associate_id", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "is_active", b"is_active", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -501,6 +505,7 @@ class Client(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    SECONDARY_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     given_name: _builtins.str
     family_name: _builtins.str
@@ -516,6 +521,8 @@ class Client(_message.Message):
     external_id: _builtins.str
     etag: _builtins.str
     """Changes with every change of the client; send it back in If-Match or etag to refuse overwriting somebody's work."""
+    secondary_associate_id: _builtins.str
+    """Who stands in for associate_id; empty for nobody."""
     @_builtins.property
     def contact_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPoint]: ...
     @_builtins.property
@@ -544,10 +551,11 @@ class Client(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        secondary_associate_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "contact_points", b"contact_points", "create_time", b"create_time", "etag", b"etag", "external_id", b"external_id", "family_name", b"family_name", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "preferences", b"preferences", "source", b"source", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "contact_points", b"contact_points", "create_time", b"create_time", "etag", b"etag", "external_id", b"external_id", "family_name", b"family_name", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "preferences", b"preferences", "secondary_associate_id", b"secondary_associate_id", "source", b"source", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1541,6 +1549,171 @@ class AssignClientRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssignClientRequest: _TypeAlias = AssignClientRequest  # noqa: Y015
+
+@_typing.final
+class SetSecondaryAssociateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    associate_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSecondaryAssociateRequest: _TypeAlias = SetSecondaryAssociateRequest  # noqa: Y015
+
+@_typing.final
+class Cover(_message.Message):
+    """Somebody is away and somebody else sees to the book, days included, in the time zone of the absent one's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COVER_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    COVER_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    cover_id: _builtins.str
+    associate_id: _builtins.str
+    """Who is away."""
+    cover_associate_id: _builtins.str
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        cover_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        cover_associate_id: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "cover_associate_id", b"cover_associate_id", "cover_id", b"cover_id", "create_time", b"create_time", "end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cover: _TypeAlias = Cover  # noqa: Y015
+
+@_typing.final
+class CreateCoverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    COVER_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    associate_id: _builtins.str
+    cover_associate_id: _builtins.str
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        cover_associate_id: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "cover_associate_id", b"cover_associate_id", "end_date", b"end_date", "request_id", b"request_id", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCoverRequest: _TypeAlias = CreateCoverRequest  # noqa: Y015
+
+@_typing.final
+class ListCoversRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoversRequest: _TypeAlias = ListCoversRequest  # noqa: Y015
+
+@_typing.final
+class ListCoversResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COVERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def covers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cover]: ...
+    def __init__(
+        self,
+        *,
+        covers: _abc.Iterable[Global___Cover] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers", b"covers", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoversResponse: _TypeAlias = ListCoversResponse  # noqa: Y015
+
+@_typing.final
+class DeleteCoverRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    COVER_ID_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    cover_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        cover_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "cover_id", b"cover_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCoverRequest: _TypeAlias = DeleteCoverRequest  # noqa: Y015
 
 @_typing.final
 class Assignment(_message.Message):

@@ -121,6 +121,26 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
                 _registered_method=True)
+        self.SetSecondaryAssociate = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/SetSecondaryAssociate',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetSecondaryAssociateRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.CreateCover = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/CreateCover',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.CreateCoverRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Cover.FromString,
+                _registered_method=True)
+        self.ListCovers = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/ListCovers',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversResponse.FromString,
+                _registered_method=True)
+        self.DeleteCover = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/DeleteCover',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.DeleteCoverRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListAssignments = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/ListAssignments',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListAssignmentsRequest.SerializeToString,
@@ -347,6 +367,36 @@ class ProfilesServiceServicer:
 
     def AssignClient(self, request, context):
         """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSecondaryAssociate(self, request, context):
+        """Name who stands in for the client's associate, or nobody (empty). Refuses an unknown or departed associate
+        (ASSOCIATE_NOT_FOUND) and the client's own (SECONDARY_IS_PRIMARY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateCover(self, request, context):
+        """Say who covers for an associate who is away, from day to day. Refuses an unknown or departed cover
+        (ASSOCIATE_NOT_FOUND), covering for oneself (COVER_IS_ABSENT) and days that are covered already (COVER_OVERLAPS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCovers(self, request, context):
+        """List who covers for an associate, the latest days first, those gone by too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCover(self, request, context):
+        """Take a cover back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -593,6 +643,26 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     servicer.AssignClient,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'SetSecondaryAssociate': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSecondaryAssociate,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetSecondaryAssociateRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'CreateCover': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCover,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.CreateCoverRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Cover.SerializeToString,
+            ),
+            'ListCovers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCovers,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversResponse.SerializeToString,
+            ),
+            'DeleteCover': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCover,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.DeleteCoverRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'ListAssignments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAssignments,
@@ -1160,6 +1230,114 @@ class ProfilesService:
             '/carnet.profiles.v1.ProfilesService/AssignClient',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSecondaryAssociate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/SetSecondaryAssociate',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.SetSecondaryAssociateRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/CreateCover',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.CreateCoverRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Cover.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCovers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/ListCovers',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListCoversResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCover(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/DeleteCover',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.DeleteCoverRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,18 @@ class ProfilesServiceStub:
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
     AssignClient: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+    SetSecondaryAssociate: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetSecondaryAssociateRequest, _profiles_pb2.Client]
+    """Name who stands in for the client's associate, or nobody (empty). Refuses an unknown or departed associate
+    (ASSOCIATE_NOT_FOUND) and the client's own (SECONDARY_IS_PRIMARY).
+    """
+    CreateCover: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CreateCoverRequest, _profiles_pb2.Cover]
+    """Say who covers for an associate who is away, from day to day. Refuses an unknown or departed cover
+    (ASSOCIATE_NOT_FOUND), covering for oneself (COVER_IS_ABSENT) and days that are covered already (COVER_OVERLAPS).
+    """
+    ListCovers: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListCoversRequest, _profiles_pb2.ListCoversResponse]
+    """List who covers for an associate, the latest days first, those gone by too."""
+    DeleteCover: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.DeleteCoverRequest, _empty_pb2.Empty]
+    """Take a cover back."""
     ListAssignments: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListAssignmentsRequest, _profiles_pb2.ListAssignmentsResponse]
     """List who had a client in the book, newest first. What was before this history began is the first line's from."""
     PreviewReassignment: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PreviewReassignmentRequest, _profiles_pb2.PreviewReassignmentResponse]
@@ -167,6 +179,18 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
     AssignClient: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+    SetSecondaryAssociate: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetSecondaryAssociateRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Name who stands in for the client's associate, or nobody (empty). Refuses an unknown or departed associate
+    (ASSOCIATE_NOT_FOUND) and the client's own (SECONDARY_IS_PRIMARY).
+    """
+    CreateCover: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CreateCoverRequest, _profiles_pb2.Cover]  # type: ignore[assignment]
+    """Say who covers for an associate who is away, from day to day. Refuses an unknown or departed cover
+    (ASSOCIATE_NOT_FOUND), covering for oneself (COVER_IS_ABSENT) and days that are covered already (COVER_OVERLAPS).
+    """
+    ListCovers: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListCoversRequest, _profiles_pb2.ListCoversResponse]  # type: ignore[assignment]
+    """List who covers for an associate, the latest days first, those gone by too."""
+    DeleteCover: _aio.UnaryUnaryMultiCallable[_profiles_pb2.DeleteCoverRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Take a cover back."""
     ListAssignments: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListAssignmentsRequest, _profiles_pb2.ListAssignmentsResponse]  # type: ignore[assignment]
     """List who had a client in the book, newest first. What was before this history began is the first line's from."""
     PreviewReassignment: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PreviewReassignmentRequest, _profiles_pb2.PreviewReassignmentResponse]  # type: ignore[assignment]
@@ -363,6 +387,42 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
         """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def SetSecondaryAssociate(
+        self,
+        request: _profiles_pb2.SetSecondaryAssociateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Name who stands in for the client's associate, or nobody (empty). Refuses an unknown or departed associate
+        (ASSOCIATE_NOT_FOUND) and the client's own (SECONDARY_IS_PRIMARY).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateCover(
+        self,
+        request: _profiles_pb2.CreateCoverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Cover, _abc.Awaitable[_profiles_pb2.Cover]]:
+        """Say who covers for an associate who is away, from day to day. Refuses an unknown or departed cover
+        (ASSOCIATE_NOT_FOUND), covering for oneself (COVER_IS_ABSENT) and days that are covered already (COVER_OVERLAPS).
+        """
+
+    @_abc_1.abstractmethod
+    def ListCovers(
+        self,
+        request: _profiles_pb2.ListCoversRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ListCoversResponse, _abc.Awaitable[_profiles_pb2.ListCoversResponse]]:
+        """List who covers for an associate, the latest days first, those gone by too."""
+
+    @_abc_1.abstractmethod
+    def DeleteCover(
+        self,
+        request: _profiles_pb2.DeleteCoverRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Take a cover back."""
 
     @_abc_1.abstractmethod
     def ListAssignments(
