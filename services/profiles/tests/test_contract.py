@@ -1,6 +1,7 @@
 """Nothing of the contract is left out: RPCs, events, consumed events, settings, reasons, migrations."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -145,6 +146,16 @@ def test_a_golden_event_has_every_field_filled_and_no_words(event: Message) -> N
     written = event.SerializeToString()
     assert b"not in events" not in written
     assert b"+12025550101" not in written
+
+
+def test_a_reassigned_book_is_said_in_events_that_the_broker_takes() -> None:
+    reassignment = Reassignment("rea_1", Spreading("asc_1", ("asc_2",)), "", "", 0, MOMENT)
+    said = events.book_reassigned(reassignment, [CLIENT] * 700)
+    assert [len(event.clients) for event in said] == [500, 200]
+    celebrating = replace(CLIENT, occasions=CLIENT.occasions * 100)
+    said = events.book_reassigned(reassignment, [celebrating] * 400)
+    assert sum(len(event.clients) for event in said) == 400
+    assert max(event.ByteSize() for event in said) < 600 * 1024
 
 
 def test_a_batch_event_holds_at_most_500_clients_and_500_purchases() -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, date, datetime
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from chassis.errors import ServiceError
 from profiles.currencies import digits_of
 from profiles.domain import captures, import_lines, import_rows, imports
+from profiles.domain.books import BookExtent, Spreading, preview_etag, shares_of, targets_in_turn
 from profiles.domain.clients import Client, require_day, require_updatable
 from profiles.domain.import_lines import BlankSeparated, Delimited, JsonLines, Line, LineSplitter, Record
 from profiles.domain.import_rows import Row, RowReader, minor_units
@@ -268,3 +270,32 @@ def test_a_day_stands_on_the_timeline_on_that_day(day: date) -> None:
 
 def test_the_time_of_a_viewing_is_said_as_at_the_store() -> None:
     assert said_time(datetime(2026, 3, 10, 16, tzinfo=UTC), "America/New_York") == "Tue 10 Mar 2026, 12:00"
+
+
+@given(count=st.integers(0, 5000), targets=st.integers(1, 100), batch=st.integers(1, 700))
+def test_a_book_is_spread_evenly_and_in_batches_as_at_once(count: int, targets: int, batch: int) -> None:
+    spreading = Spreading("asc_left", tuple(f"asc_{number}" for number in range(targets)))
+    at_once = list(islice(targets_in_turn(spreading, moved=0), count))
+    in_batches = [
+        target
+        for moved in range(0, count, batch)
+        for target in islice(targets_in_turn(spreading, moved=moved), min(batch, count - moved))
+    ]
+    assert in_batches == at_once
+    shares = dict(shares_of(spreading, count))
+    assert shares == {target: at_once.count(target) for target in spreading.target_ids}
+    assert max(shares.values()) - min(shares.values()) <= 1
+
+
+def test_a_preview_is_named_by_everything_that_makes_a_difference() -> None:
+    extent = BookExtent(2, "digest", "cli_2")
+    spreadings = [
+        Spreading("asc_1", ("asc_2", "asc_3")),
+        Spreading("asc_1", ("asc_3", "asc_2")),
+        Spreading("asc_1", ("asc_2", "asc_3"), "sto_1"),
+        Spreading("asc_4", ("asc_2", "asc_3")),
+        Spreading("asc_1", ("asc_2",)),
+    ]
+    etags = {preview_etag(spreading, extent) for spreading in spreadings}
+    etags.add(preview_etag(spreadings[0], BookExtent(2, "another", "cli_2")))
+    assert len(etags) == len(spreadings) + 1
