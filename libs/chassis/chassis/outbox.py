@@ -56,7 +56,7 @@ class OutboxRelay:
             try:
                 await self._relay(leader)
             finally:
-                await leader.execute(text(f"select pg_advisory_unlock({_LOCK})"))
+                await session.invalidate()  # the lock ends with its session, reachable or not
 
     async def _relay(self, leader: AsyncConnection) -> None:
         next_purge = self._clock.now()

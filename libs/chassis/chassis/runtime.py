@@ -11,6 +11,7 @@ from chassis.telemetry import TASK_CRASHES
 
 _log = structlog.get_logger(__name__)
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)  # seconds between a task's failure and its next start
+_CANCEL_SECONDS = 1.0
 _STEADY_SECONDS = 30.0  # a task that ran so long starts over at the shortest wait
 
 
@@ -30,16 +31,20 @@ class Background:
         self.name = name
         self._run = run
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Begin in the background."""
+        self._stopping = False
         self._task = asyncio.create_task(self._keep_running(), name=self.name)
 
     async def stop(self) -> None:
         """Cancel it and wait until it has let go."""
-        if self._task is not None:
+        self._stopping = True
+        # More than once: work that fails while it is being cancelled turns the cancellation into its own error.
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task], timeout=_CANCEL_SECONDS)
 
     async def _keep_running(self) -> None:
         failures = 0
@@ -50,6 +55,8 @@ class Background:
                 await self._run()
                 return
             except Exception as error:
+                if self._stopping:
+                    return
                 failures = 0 if loop.time() - started > _STEADY_SECONDS else failures
                 wait = _BACKOFF[min(failures, len(_BACKOFF) - 1)]
                 failures += 1

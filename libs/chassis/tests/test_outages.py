@@ -10,6 +10,7 @@ from toy import MakeToy, Toy
 
 from carnet_local.servers import Servers, running_servers
 from chassis.errors import Kind, ServiceError
+from chassis.runtime import stop_all
 from chassis.testing import SignIn, channel_to, eventually, running
 
 
@@ -107,3 +108,17 @@ async def test_without_the_database_calls_are_told_when_to_try_again_and_recover
                 return bool(found.scalar_one() == 0)
 
         await eventually(relayed, within=20)
+
+
+async def test_a_service_stops_in_time_when_everything_around_it_is_gone(
+    make_toy: MakeToy, servers: Servers
+) -> None:
+    toy = make_toy()
+    async with running(toy.service):
+        await say(toy, "chn_gone", range(5))
+        await all_arrive(toy, "chn_gone", 5)
+        await servers.nats.stop()
+        await servers.postgres.stop()
+        await asyncio.wait_for(stop_all(toy.service.components), 20)
+    await servers.nats.start()
+    await servers.postgres.start()

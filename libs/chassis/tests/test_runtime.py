@@ -54,3 +54,21 @@ async def test_background_work_that_fails_starts_again() -> None:
     await background.start()
     await eventually(lambda: starts == 2)
     await background.stop()
+
+
+async def test_background_work_that_fails_while_it_is_cancelled_stops_all_the_same() -> None:
+    starts = 0
+
+    async def fail_on_the_way_out() -> None:
+        nonlocal starts
+        starts += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionError
+
+    background = Background("work", fail_on_the_way_out)
+    await background.start()
+    await eventually(lambda: starts == 1)
+    await asyncio.wait_for(background.stop(), 10)
+    assert starts == 1
