@@ -5,6 +5,7 @@ Servers start once per test process; every test module gets databases of its own
 """
 
 import asyncio
+import hashlib
 import inspect
 import json
 import os
@@ -118,7 +119,8 @@ async def make_database(servers: ServersUnderTest) -> AsyncIterator[MakeDatabase
     made: list[str] = []
 
     async def make(service: str, versions: Path) -> ServiceDatabase:
-        template = f"template_{service}"
+        # Two schemas may go by one service's name: the chassis tests itself under a borrowed one.
+        template = f"template_{service}_{hashlib.sha256(str(versions).encode()).hexdigest()[:12]}"
         owner = await ensure_service_database(
             servers.postgres_url,
             service,
