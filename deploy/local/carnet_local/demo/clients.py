@@ -134,7 +134,8 @@ async def text_her(teller: Teller, house: House) -> None:
         teller.show(f"{reason['contribution']:+.2f}  {reason['sentence']}")
     path = f"/v1/suggestions/{suggestion['suggestion_id']}"
     draft = await house.associate.post(f"{path}:draft")
-    teller.show(f"Draft ({draft['segments']} segment): {draft['body']}")
+    count = draft["segments"]
+    teller.show(f"Draft ({count} segment{'s' if count > 1 else ''}): {draft['body']}")
 
     async def allowed() -> Json:
         # The number's permission travels as an event from profiles to messaging's ledger.
