@@ -382,14 +382,14 @@ async def running_servers(
 ) -> AsyncIterator[Servers]:
     """Run the three servers in a directory; without `settings` it must be a new one.
 
-    When not durable, what lies outside the directory (root's Postgres data) is removed at the end.
+    Nobody can open such a new one again, so what lies outside of it (root's Postgres data) is removed at the end.
     """
     servers = Servers.at(directory, settings or ServerSettings.generate(), durable=durable)
     try:
         async with running([servers.postgres, servers.nats, servers.valkey]):
             yield servers
     finally:
-        refuge = None if durable else own_refuge(directory)
+        refuge = own_refuge(directory) if settings is None else None
         if refuge is not None:
             shutil.rmtree(refuge)
 
