@@ -102,6 +102,10 @@ def open_channel(address: str) -> grpc.aio.Channel:
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.enable_http_proxy", 0),
+            (
+                "grpc.use_local_subchannel_pool",
+                1,
+            ),  # a connection on its way out is not handed to the next channel
         ],
         interceptors=[*ours, *tracing],
     )

@@ -66,7 +66,7 @@ def error_of(failure: grpc.aio.AioRpcError) -> ServiceError:
     code = failure.code()
     # grpc_status is written for the synchronous Call; AioRpcError has the same three methods.
     status = rpc_status.from_call(failure) if failure.trailing_metadata() else None  # type: ignore[arg-type]
-    if status is None:
+    if status is None or not status.details:  # nothing that a service of ours said: the transport failed
         if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
             reason = (
                 "DEADLINE_EXCEEDED" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "SERVICE_UNAVAILABLE"

@@ -24,7 +24,12 @@ from chassis.telemetry import GRPC_SECONDS
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE = 15.0  # seconds, for callers that set none
-_MARGIN = 0.05  # seconds taken off the caller's deadline, so that the answer still says what timed out
+# Taken off the caller's deadline, so that the answer still says what timed out: a tenth, and at least so many seconds.
+_MARGIN_SHARE, _MARGIN_SECONDS = 0.1, 0.05
+
+_TOO_LATE = "DEADLINE_EXCEEDED"
+# The caller's time is nearly up: a retry by its channel would only turn this answer into a bare time-out (gRFC A6).
+_NO_RETRY = (("grpc-retry-pushback-ms", "-1"),)
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +81,8 @@ class _Guard(grpc.aio.ServerInterceptor):
         work.begin_work(str(metadata.get(work.CORRELATION_KEY, "")))
         remaining = context.time_remaining()
         if bounded:
-            work.set_deadline((DEFAULT_DEADLINE if remaining is None else remaining) - _MARGIN)
+            limit = DEFAULT_DEADLINE if remaining is None else remaining
+            work.set_deadline(limit - max(_MARGIN_SECONDS, limit * _MARGIN_SHARE))
         if token := metadata.get(METADATA_KEY):
             caller = self._verifier.verify(str(token))
             set_caller(caller)
@@ -144,16 +150,17 @@ async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
             _log.warning("call could not be served", method=method, reason=told.reason)
         code = CODES[told.kind].name
         status = rpc_status.to_status(status_of(told))
-        await context.abort(CODES[told.kind], told.message, tuple(status.trailing_metadata or ()))
+        trailing = tuple(status.trailing_metadata or ())
+        if told.reason == _TOO_LATE:
+            trailing += _NO_RETRY
+        await context.abort(CODES[told.kind], told.message, trailing)
     finally:
         GRPC_SECONDS.labels(method, code).observe(time.perf_counter() - started)
 
 
 def _too_late(method: str) -> ServiceError:
     name = method.rsplit("/", 1)[-1]
-    return ServiceError(
-        Kind.UNAVAILABLE, "DEADLINE_EXCEEDED", f"{name} did not finish in time.", retry_after=1.0
-    )
+    return ServiceError(Kind.UNAVAILABLE, _TOO_LATE, f"{name} did not finish in time.", retry_after=1.0)
 
 
 def _field_path(violation: Any) -> str:

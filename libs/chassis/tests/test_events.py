@@ -132,7 +132,6 @@ async def test_two_replicas_share_the_work_and_make_each_effect_once(
     make_toy: MakeToy, database: Database
 ) -> None:
     first, second = make_toy(), make_toy()
-    second.settings = first.settings
     async with (
         running(first.service, without=("grpc", "operator")),
         running(second.service, without=("grpc", "operator")),

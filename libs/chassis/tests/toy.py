@@ -15,7 +15,7 @@ from chassis.consumer import Delivery, Subscription
 from chassis.database import Database, RequestKey
 from chassis.ids import new_id
 from chassis.service import Foundation, Service
-from chassis.testing import Keys, MakeDatabase, ServersUnderTest, opened, settings_for
+from chassis.testing import Keys, MakeDatabase, ServersUnderTest, free_port, opened, settings_for
 
 VERSIONS = Path(__file__).parent / "versions"
 
@@ -94,14 +94,16 @@ def make_toy(toy_settings: ServiceSettings) -> MakeToy:
     """Return a function that builds the service anew, as a process that starts again does."""
 
     def make() -> Toy:
-        foundation = Foundation.lay("waitlist", toy_settings)
+        ports = {name: f"127.0.0.1:{free_port()}" for name in ("grpc_address", "metrics_address")}
+        settings = toy_settings.model_copy(update=ports)
+        foundation = Foundation.lay("waitlist", settings)
         servicer, listener = ThingServicer(foundation.database), Listener(foundation.database)
         service = foundation.service(
             contract="carnet.waitlist.v1.WaitlistService",
             register=lambda server: waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server),
             subscriptions=[Subscription("things", {events_pb2.InterestRegistered: listener.on_registered})],
         )
-        return Toy(toy_settings, service, servicer, listener, foundation.database)
+        return Toy(settings, service, servicer, listener, foundation.database)
 
     return make
 
