@@ -88,24 +88,11 @@ class OutboxRelay:
         if not waiting:
             return 0
         jetstream = await self._broker.jetstream()
-        confirmed: list[int] = []
-        try:
-            for start in range(0, len(waiting), _WINDOW):
-                confirmed += await self._publish_window(jetstream, waiting[start : start + _WINDOW])
-        except Exception:
-            OUTBOX_FAILURES.inc()
-            raise
-        finally:
-            if confirmed:
-                async with self._database.platform_transaction() as connection:
-                    await connection.execute(
-                        text("update outbox set published_at = :now where position = any(:positions)"),
-                        {"now": self._clock.now(), "positions": confirmed},
-                    )
-                OUTBOX_PUBLISHED.inc(len(confirmed))
+        for start in range(0, len(waiting), _WINDOW):
+            await self._publish_window(jetstream, waiting[start : start + _WINDOW])
         return len(waiting)
 
-    async def _publish_window(self, jetstream: JetStreamContext, rows: _Waiting) -> list[int]:
+    async def _publish_window(self, jetstream: JetStreamContext, rows: _Waiting) -> None:
         answers = await asyncio.gather(
             *(
                 jetstream.publish(
@@ -120,17 +107,21 @@ class OutboxRelay:
         )
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
         confirmed = [
-            row.position for row, answer in zip(rows, answers, strict=True) if answer not in failures
+            row.position
+            for row, answer in zip(rows, answers, strict=True)
+            if not isinstance(answer, BaseException)
         ]
-        if failures:
-            # Later ones may have arrived before the failed ones are repeated: order is promised per entity, by version.
+        if confirmed:
             async with self._database.platform_transaction() as connection:
                 await connection.execute(
                     text("update outbox set published_at = :now where position = any(:positions)"),
                     {"now": self._clock.now(), "positions": confirmed},
                 )
+            OUTBOX_PUBLISHED.inc(len(confirmed))
+        if failures:
+            # Later ones may have arrived before the failed ones are repeated: order is promised per entity, by version.
+            OUTBOX_FAILURES.inc()
             raise failures[0]
-        return confirmed
 
     async def _purge(self) -> None:
         now = self._clock.now()
