@@ -14,7 +14,15 @@ import tempfile
 from pathlib import Path
 
 import google.api
-from google.protobuf import descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    struct_pb2,
+    timestamp_pb2,
+)
 from grpc_tools import protoc
 from protovalidate._gen.buf.validate import validate_pb
 
@@ -27,7 +35,15 @@ RULES = "buf/validate/validate.proto"
 def rules_descriptors() -> bytes:
     """Return the validation rules as a serialized descriptor set: their wheel carries no .proto text."""
     files = descriptor_pb2.FileDescriptorSet()
-    for module in (descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2):
+    for module in (
+        any_pb2,
+        descriptor_pb2,
+        duration_pb2,
+        empty_pb2,
+        field_mask_pb2,
+        struct_pb2,
+        timestamp_pb2,
+    ):
         files.file.append(descriptor_pb2.FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb))
     files.file.append(descriptor_pb2.FileDescriptorProto.FromString(validate_pb._DESC.proto.to_binary()))
     return files.SerializeToString(deterministic=True)

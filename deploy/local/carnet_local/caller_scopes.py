@@ -7,7 +7,7 @@ checked, so it alone may claim anything. Work that a person asked for carries th
 from collections.abc import Mapping
 
 CALLER_SCOPES: Mapping[str, tuple[str, ...]] = {
-    "profiles": (),
+    "profiles": ("records:export",),
     "outreach": ("clients:read", "directory:read", "messages:read"),
     "messaging": ("clients:read", "directory:read"),
     "waitlist": (),

@@ -6,7 +6,7 @@ python -m <service> serve | migrate | dead-letters list | dead-letters replay | 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -67,12 +67,11 @@ class Foundation:
     def service(
         self,
         *,
-        contract: str,
-        register: Register,
+        contracts: Mapping[str, Register],
         subscriptions: Sequence[Subscription] = (),
         components: Sequence[Component] = (),
     ) -> "Service":
-        """Return the whole service: `contract` is its proto service, `register` adds its servicer to the server.
+        """Return the whole service: `contracts` are its proto services, each with what adds its servicer to the server.
 
         `components` are what only this service runs: background work, other servers.
         """
@@ -98,8 +97,8 @@ class Foundation:
         )
         server = GrpcServer(
             address=self.settings.grpc_address,
-            services=[contract],
-            register=[register],
+            services=list(contracts),
+            register=list(contracts.values()),
             verifier=self.verifier,
             drain_seconds=self.settings.drain_seconds,
         )

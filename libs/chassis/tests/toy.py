@@ -99,8 +99,11 @@ def make_toy(toy_settings: ServiceSettings) -> MakeToy:
         foundation = Foundation.lay("waitlist", settings)
         servicer, listener = ThingServicer(foundation.database), Listener(foundation.database)
         service = foundation.service(
-            contract="carnet.waitlist.v1.WaitlistService",
-            register=lambda server: waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server),
+            contracts={
+                "carnet.waitlist.v1.WaitlistService": lambda server: (
+                    waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server)
+                )
+            },
             subscriptions=[Subscription("things", {events_pb2.InterestRegistered: listener.on_registered})],
         )
         return Toy(settings, service, servicer, listener, foundation.database)

@@ -24,9 +24,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         grid=timedelta(minutes=settings.slot_grid_minutes),
     )
     return foundation.service(
-        contract="carnet.appointments.v1.AppointmentsService",
-        register=lambda server: appointments_pb2_grpc.add_AppointmentsServiceServicer_to_server(
-            servicer, server
-        ),
+        contracts={
+            "carnet.appointments.v1.AppointmentsService": lambda server: (
+                appointments_pb2_grpc.add_AppointmentsServiceServicer_to_server(servicer, server)
+            )
+        },
         subscriptions=subscriptions(),
     )

@@ -101,8 +101,11 @@ def build(
     )
     app: ASGIApp = Work(RestApp(router))
     service = foundation.service(
-        contract="carnet.gateway.v1.GatewayService",
-        register=lambda server: gateway_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server),
+        contracts={
+            "carnet.gateway.v1.GatewayService": lambda server: (
+                gateway_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, server)
+            )
+        },
         subscriptions=subscriptions(clock=clock, tell=wakeups.tell, wake=worker.wake),
         components=[
             valkey,

@@ -53,8 +53,11 @@ def build(
         components.append(Background("courier", courier.run))
     servicer = MessagingServicer(database=database, clock=clock, profiles=profiles, due=due, sandbox=sandbox)
     return foundation.service(
-        contract="carnet.messaging.v1.MessagingService",
-        register=partial(messaging_pb2_grpc.add_MessagingServiceServicer_to_server, servicer),
+        contracts={
+            "carnet.messaging.v1.MessagingService": partial(
+                messaging_pb2_grpc.add_MessagingServiceServicer_to_server, servicer
+            )
+        },
         subscriptions=[Subscription("permissions", handlers(profiles=profiles, clock=clock))],
         components=components,
     )

@@ -39,8 +39,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         )
 
     return foundation.service(
-        contract="carnet.outreach.v1.OutreachService",
-        register=lambda server: outreach_pb2_grpc.add_OutreachServiceServicer_to_server(servicer, server),
+        contracts={
+            "carnet.outreach.v1.OutreachService": lambda server: (
+                outreach_pb2_grpc.add_OutreachServiceServicer_to_server(servicer, server)
+            )
+        },
         subscriptions=[Subscription("facts", handlers(foundation.clock, settings))],
         components=[Background("scoring", every(settings.scoring_poll_seconds, score))],
     )

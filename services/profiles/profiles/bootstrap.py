@@ -1,26 +1,67 @@
 """Put the profiles service together."""
 
-from carnet.profiles.v1 import profiles_pb2_grpc
+from functools import partial
+
+from carnet.profiles.v1 import (
+    duplicates_pb2_grpc,
+    privacy_pb2_grpc,
+    profiles_pb2_grpc,
+    records_pb2_grpc,
+    segments_pb2_grpc,
+    sync_pb2_grpc,
+)
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
+from chassis.runtime import Component
 from chassis.service import Foundation, Service
 from profiles.config import Settings
 from profiles.consumers import timeline_handlers
-from profiles.grpc_api import ProfilesServicer
+from profiles.grpc_api import (
+    DuplicatesServicer,
+    PrivacyServicer,
+    ProfilesServicer,
+    RecordsServicer,
+    SegmentsServicer,
+    SyncServicer,
+)
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Return the whole service; nothing runs yet."""
     foundation = Foundation.lay("profiles", settings, clock=clock)
-    servicer = ProfilesServicer(
-        foundation.database,
-        foundation.clock,
+    database, clock = foundation.database, foundation.clock
+    profiles = ProfilesServicer(
+        database,
+        clock,
         import_batch_lines=settings.import_batch_lines,
         import_watch_seconds=settings.import_watch_seconds,
     )
+    records = RecordsServicer(database, clock)
+    duplicates = DuplicatesServicer(database, clock)
+    segments = SegmentsServicer(database, clock)
+    sync = SyncServicer(database, clock)
+    privacy = PrivacyServicer(database, clock)
+    components: list[Component] = []
     return foundation.service(
-        contract="carnet.profiles.v1.ProfilesService",
-        register=lambda server: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(servicer, server),
+        contracts={
+            "carnet.profiles.v1.ProfilesService": partial(
+                profiles_pb2_grpc.add_ProfilesServiceServicer_to_server, profiles
+            ),
+            "carnet.profiles.v1.RecordsService": partial(
+                records_pb2_grpc.add_RecordsServiceServicer_to_server, records
+            ),
+            "carnet.profiles.v1.DuplicatesService": partial(
+                duplicates_pb2_grpc.add_DuplicatesServiceServicer_to_server, duplicates
+            ),
+            "carnet.profiles.v1.SegmentsService": partial(
+                segments_pb2_grpc.add_SegmentsServiceServicer_to_server, segments
+            ),
+            "carnet.profiles.v1.SyncService": partial(sync_pb2_grpc.add_SyncServiceServicer_to_server, sync),
+            "carnet.profiles.v1.PrivacyService": partial(
+                privacy_pb2_grpc.add_PrivacyServiceServicer_to_server, privacy
+            ),
+        },
         subscriptions=[Subscription("timeline", timeline_handlers())],
+        components=components,
     )

@@ -24,8 +24,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         lambda: sweep_offers(database=foundation.database, clock=foundation.clock),
     )
     return foundation.service(
-        contract="carnet.waitlist.v1.WaitlistService",
-        register=lambda server: waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server),
+        contracts={
+            "carnet.waitlist.v1.WaitlistService": lambda server: (
+                waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server)
+            )
+        },
         subscriptions=subscriptions(),
         components=[Background("offer sweeper", sweep)],
     )

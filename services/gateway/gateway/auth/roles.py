@@ -22,6 +22,7 @@ _ASSOCIATE = frozenset(
         "directory:read",
         "clients:read",
         "clients:write",
+        "segments:read",
         "purchases:write",
         "queue:read",
         "queue:write",
@@ -37,6 +38,10 @@ _ASSOCIATE = frozenset(
 )
 _MANAGER = _ASSOCIATE | {
     "clients:assign",
+    "clients:merge",
+    "segments:write",
+    "cash:read",
+    "cash:write",
     "allocations:write",
     "offers:write",
     "scoring:run",
@@ -46,6 +51,10 @@ _MANAGER = _ASSOCIATE | {
 _ADMIN = _MANAGER | {
     "directory:write",
     "imports:write",
+    "connectors:write",
+    "changes:read",
+    "privacy:write",
+    "audit:read",
     "references:write",
     "policies:write",
     "senders:write",

@@ -9,7 +9,7 @@ from carnet.appointments.v1 import appointments_pb2
 from carnet.gateway.v1 import gateway_pb2
 from carnet.messaging.v1 import messaging_pb2
 from carnet.outreach.v1 import outreach_pb2
-from carnet.profiles.v1 import profiles_pb2
+from carnet.profiles.v1 import duplicates_pb2, privacy_pb2, profiles_pb2, records_pb2, segments_pb2, sync_pb2
 from carnet.waitlist.v1 import waitlist_pb2
 from google.api import annotations_pb2
 from google.protobuf import message_factory
@@ -20,7 +20,19 @@ from chassis.contracts import Access, access_of
 
 FILES: Sequence[FileDescriptor] = tuple(
     module.DESCRIPTOR
-    for module in (gateway_pb2, profiles_pb2, outreach_pb2, messaging_pb2, waitlist_pb2, appointments_pb2)
+    for module in (
+        gateway_pb2,
+        profiles_pb2,
+        records_pb2,
+        duplicates_pb2,
+        segments_pb2,
+        sync_pb2,
+        privacy_pb2,
+        outreach_pb2,
+        messaging_pb2,
+        waitlist_pb2,
+        appointments_pb2,
+    )
 )
 _PARAMETER = re.compile(r"{(\w+)}")
 
@@ -73,12 +85,12 @@ def operations() -> Sequence[Operation]:
 
 def _operation(method: MethodDescriptor) -> Operation | None:
     options: Any = method.GetOptions()  # the annotations ship without types
-    if not options.HasExtension(annotations_pb2.http):
+    if not options.HasExtension(annotations_pb2.http) or method.client_streaming:
         return None
     rule = options.Extensions[annotations_pb2.http]
     verb = rule.WhichOneof("pattern")
     path = getattr(rule, verb)
-    if verb == "custom" or rule.additional_bindings or method.client_streaming or rule.body not in ("", "*"):
+    if verb == "custom" or rule.additional_bindings or rule.body not in ("", "*"):
         raise ValueError(f"{method.full_name}: REST cannot follow its google.api.http option")
     path_fields = tuple(_PARAMETER.findall(path))
     if unknown := set(path_fields) - set(method.input_type.fields_by_name):

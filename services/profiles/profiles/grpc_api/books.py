@@ -32,8 +32,8 @@ class BookCalls:
         size = page_size_of(request.page_size)
         before = _before(request.page_token)
         async with self._database.transaction(current_caller().chain_id) as tx:
-            await client_store.require_client(tx, request.client_id)
-            found = await store.list_assignments(tx, request.client_id, before=before, limit=size + 1)
+            client_id = await client_store.require_client(tx, request.client_id)
+            found = await store.list_assignments(tx, client_id, before=before, limit=size + 1)
         page, token = cut_page(found, size, lambda one: (one.assigned_at.isoformat(), one.assignment_id))
         return pb.ListAssignmentsResponse(assignments=map(_assignment, page), next_page_token=token)
 

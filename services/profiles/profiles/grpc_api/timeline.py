@@ -28,9 +28,9 @@ class TimelineCalls:
         size = page_size_of(request.page_size)
         kinds = [TIMELINE_KINDS.word(kind, f"kinds[{index}]") for index, kind in enumerate(request.kinds)]
         async with self._database.transaction(current_caller().chain_id) as tx:
-            await client_store.require_client(tx, request.client_id)
+            client_id = await client_store.require_client(tx, request.client_id)
             found = await timeline_store.list_entries(
-                tx, request.client_id, kinds=kinds, before=_before(request.page_token), limit=size + 1
+                tx, client_id, kinds=kinds, before=_before(request.page_token), limit=size + 1
             )
         page, token = cut_page(found, size, lambda entry: (entry.occurred_at.isoformat(), entry.entry_id))
         return pb.ListTimelineResponse(entries=map(_entry_message, page), next_page_token=token)

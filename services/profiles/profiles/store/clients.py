@@ -37,41 +37,54 @@ _WHOLE = f"""
 
 
 async def get_client(tx: Transaction, client_id: str) -> Client:
-    """Return a client. Raises CLIENT_NOT_FOUND."""
+    """Return a client, by its id or by that of one who was merged into it. Raises CLIENT_NOT_FOUND."""
     found = await tx.execute(f"{_WHOLE} where client_id = :client_id", {"client_id": client_id})
+    if (row := found.one_or_none()) is not None:
+        return _client(row)
+    return await get_client(tx, await _survivor_of(tx, client_id))
+
+
+async def _survivor_of(tx: Transaction, alias_id: str) -> str:
+    """Return whom a merged client's id leads to. Raises CLIENT_NOT_FOUND for an id that leads nowhere."""
+    found = await tx.execute(
+        "select client_id from client_aliases where alias_id = :alias_id", {"alias_id": alias_id}
+    )
     if (row := found.one_or_none()) is None:
-        raise not_found("client", client_id)
-    return _client(row)
+        raise not_found("client", alias_id)
+    return str(row.client_id)
 
 
 async def lock_client(tx: Transaction, client_id: str) -> Client:
     """Return a client that nobody else can change until the transaction ends. Raises CLIENT_NOT_FOUND."""
-    await tx.execute(
+    found = await tx.execute(
         "select 1 from clients where client_id = :client_id for update", {"client_id": client_id}
     )
+    if found.one_or_none() is None:
+        return await lock_client(tx, await _survivor_of(tx, client_id))
     return await get_client(tx, client_id)
 
 
-async def require_client(tx: Transaction, client_id: str) -> None:
-    """Make sure that a client is there. Raises CLIENT_NOT_FOUND."""
+async def require_client(tx: Transaction, client_id: str) -> str:
+    """Return the id of a client who is there: the survivor's for one who was merged. Raises CLIENT_NOT_FOUND."""
     found = await tx.execute("select 1 from clients where client_id = :client_id", {"client_id": client_id})
-    if found.one_or_none() is None:
-        raise not_found("client", client_id)
+    return client_id if found.one_or_none() is not None else await _survivor_of(tx, client_id)
 
 
-async def keep_client(tx: Transaction, client_id: str) -> None:
-    """Make sure that a client is there and stays until the transaction ends. Raises CLIENT_NOT_FOUND."""
+async def keep_client(tx: Transaction, client_id: str) -> str:
+    """Return the id of a client who stays until the transaction ends, as require_client. Raises CLIENT_NOT_FOUND."""
     found = await tx.execute(
         "select 1 from clients where client_id = :client_id for key share", {"client_id": client_id}
     )
     if found.one_or_none() is None:
-        raise not_found("client", client_id)
+        return await keep_client(tx, await _survivor_of(tx, client_id))
+    return client_id
 
 
 async def keep_clients(tx: Transaction, client_ids: Sequence[str]) -> list[str]:
-    """Return those of the ids that are clients, who stay until the transaction ends."""
+    """Return the clients behind the ids, survivors for those merged, who stay until the transaction ends."""
     found = await tx.execute(
-        "select client_id from clients where client_id = any(:ids) order by client_id for key share",
+        "select client_id from clients where client_id = any(:ids) or client_id in"
+        " (select a.client_id from client_aliases a where a.alias_id = any(:ids)) order by client_id for key share",
         {"ids": list(client_ids)},
     )
     return list(found.scalars())

@@ -42,7 +42,7 @@ async def record_consent(
         consent_id, is_repeat = await tx.once(key, new_id("con"))
         if is_repeat:
             return await store.get_consent(tx, consent_id)
-        await client_store.keep_client(tx, client_id)
+        client_id = await client_store.keep_client(tx, client_id)
         client = await client_store.get_client(tx, client_id)
         contact = next((c for c in client.contact_points if c.contact_point_id == contact_point_id), None)
         if contact is None:

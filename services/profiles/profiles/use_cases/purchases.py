@@ -48,7 +48,7 @@ async def record_purchase(
             if external_id and (known := await store.find_purchase(tx, source, external_id)):
                 return known
             return await store.get_purchase(tx, purchase_id)
-        await client_store.keep_client(tx, client_id)
+        client_id = await client_store.keep_client(tx, client_id)
         place = await directory_store.get_store(tx, store_id)
         if associate_id:
             await directory_store.get_associate(tx, associate_id)

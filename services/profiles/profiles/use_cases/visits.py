@@ -58,7 +58,7 @@ async def record_visit(
         visit_id, is_repeat = await tx.once(key, new_id("vis"))
         if is_repeat:
             return await store.get_visit(tx, visit_id)
-        await client_store.keep_client(tx, client_id)
+        client_id = await client_store.keep_client(tx, client_id)
         await directory_store.get_store(tx, store_id)
         return await _add_visit(
             tx, caller, visit_id, client_id, store_id, visited_at or clock.now(), fields, clock=clock

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from carnet.options.v1 import options_pb2 as carnet_dot_options_dot_v1_dot_options__pb2
+from carnet.privacy.v1 import privacy_pb2 as carnet_dot_privacy_dot_v1_dot_privacy__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#carnet/appointments/v1/events.proto\x12\x16\x63\x61rnet.appointments.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x01\n\x0f\x41ppointmentFact\x12\x16\n\x0e\x61ppointment_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\x03\"\x80\x01\n\x11\x41ppointmentBooked\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:-\x9a\xb5\x18)carnet.appointments.appointment.booked.v1\"~\n\x10\x41ppointmentMoved\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:,\x9a\xb5\x18(carnet.appointments.appointment.moved.v1\"\x86\x01\n\x14\x41ppointmentCancelled\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:0\x9a\xb5\x18,carnet.appointments.appointment.cancelled.v1\"\x84\x01\n\x13\x41ppointmentAttended\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:/\x9a\xb5\x18+carnet.appointments.appointment.attended.v1\"\x80\x01\n\x11\x41ppointmentMissed\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:-\x9a\xb5\x18)carnet.appointments.appointment.missed.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#carnet/appointments/v1/events.proto\x12\x16\x63\x61rnet.appointments.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x01\n\x0f\x41ppointmentFact\x12\x16\n\x0e\x61ppointment_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x06 \x01(\x03\"\x80\x01\n\x11\x41ppointmentBooked\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:-\x9a\xb5\x18)carnet.appointments.appointment.booked.v1\"~\n\x10\x41ppointmentMoved\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:,\x9a\xb5\x18(carnet.appointments.appointment.moved.v1\"\x86\x01\n\x14\x41ppointmentCancelled\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:0\x9a\xb5\x18,carnet.appointments.appointment.cancelled.v1\"\x84\x01\n\x13\x41ppointmentAttended\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:/\x9a\xb5\x18+carnet.appointments.appointment.attended.v1\"\x80\x01\n\x11\x41ppointmentMissed\x12<\n\x0b\x61ppointment\x18\x01 \x01(\x0b\x32\'.carnet.appointments.v1.AppointmentFact:-\x9a\xb5\x18)carnet.appointments.appointment.missed.v1\"r\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:+\x9a\xb5\x18\'carnet.appointments.client.forgotten.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,16 +44,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPOINTMENTATTENDED']._serialized_options = b'\232\265\030+carnet.appointments.appointment.attended.v1'
   _globals['_APPOINTMENTMISSED']._loaded_options = None
   _globals['_APPOINTMENTMISSED']._serialized_options = b'\232\265\030)carnet.appointments.appointment.missed.v1'
-  _globals['_APPOINTMENTFACT']._serialized_start=130
-  _globals['_APPOINTMENTFACT']._serialized_end=319
-  _globals['_APPOINTMENTBOOKED']._serialized_start=322
-  _globals['_APPOINTMENTBOOKED']._serialized_end=450
-  _globals['_APPOINTMENTMOVED']._serialized_start=452
-  _globals['_APPOINTMENTMOVED']._serialized_end=578
-  _globals['_APPOINTMENTCANCELLED']._serialized_start=581
-  _globals['_APPOINTMENTCANCELLED']._serialized_end=715
-  _globals['_APPOINTMENTATTENDED']._serialized_start=718
-  _globals['_APPOINTMENTATTENDED']._serialized_end=850
-  _globals['_APPOINTMENTMISSED']._serialized_start=853
-  _globals['_APPOINTMENTMISSED']._serialized_end=981
+  _globals['_CLIENTFORGOTTEN']._loaded_options = None
+  _globals['_CLIENTFORGOTTEN']._serialized_options = b'\232\265\030\'carnet.appointments.client.forgotten.v1'
+  _globals['_APPOINTMENTFACT']._serialized_start=163
+  _globals['_APPOINTMENTFACT']._serialized_end=352
+  _globals['_APPOINTMENTBOOKED']._serialized_start=355
+  _globals['_APPOINTMENTBOOKED']._serialized_end=483
+  _globals['_APPOINTMENTMOVED']._serialized_start=485
+  _globals['_APPOINTMENTMOVED']._serialized_end=611
+  _globals['_APPOINTMENTCANCELLED']._serialized_start=614
+  _globals['_APPOINTMENTCANCELLED']._serialized_end=748
+  _globals['_APPOINTMENTATTENDED']._serialized_start=751
+  _globals['_APPOINTMENTATTENDED']._serialized_end=883
+  _globals['_APPOINTMENTMISSED']._serialized_start=886
+  _globals['_APPOINTMENTMISSED']._serialized_end=1014
+  _globals['_CLIENTFORGOTTEN']._serialized_start=1016
+  _globals['_CLIENTFORGOTTEN']._serialized_end=1130
 # @@protoc_insertion_point(module_scope)

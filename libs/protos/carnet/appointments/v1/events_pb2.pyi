@@ -3,6 +3,7 @@
 isort:skip_file
 What appointments says happened."""
 
+from carnet.privacy.v1 import privacy_pb2 as _privacy_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -164,3 +165,25 @@ class AppointmentMissed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppointmentMissed: _TypeAlias = AppointmentMissed  # noqa: Y015
+
+@_typing.final
+class ClientForgotten(_message.Message):
+    """The service forgot a client who asked for it; what it must keep is said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _privacy_pb2.ErasureReceipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _privacy_pb2.ErasureReceipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientForgotten: _TypeAlias = ClientForgotten  # noqa: Y015

@@ -4,6 +4,7 @@ isort:skip_file
 What messaging says happened. Never a number, never a text."""
 
 from carnet.messaging.v1 import messaging_pb2 as _messaging_pb2
+from carnet.privacy.v1 import privacy_pb2 as _privacy_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -212,3 +213,25 @@ class PermissionRevoked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PermissionRevoked: _TypeAlias = PermissionRevoked  # noqa: Y015
+
+@_typing.final
+class ClientForgotten(_message.Message):
+    """The service forgot a client who asked for it; what it must keep is said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> _privacy_pb2.ErasureReceipt: ...
+    def __init__(
+        self,
+        *,
+        receipt: _privacy_pb2.ErasureReceipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientForgotten: _TypeAlias = ClientForgotten  # noqa: Y015

@@ -4,6 +4,7 @@ isort:skip_file
 What profiles says happened. No names, numbers, e-mails or free text: ids, days, amounts and piece attributes only."""
 
 from carnet.profiles.v1 import profiles_pb2 as _profiles_pb2
+from carnet.profiles.v1 import records_pb2 as _records_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -142,8 +143,21 @@ class OccasionFact(_message.Message):
     OCCASION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
+    RECURRENCE_FIELD_NUMBER: _builtins.int
+    LEAD_DAYS_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    RELATIONSHIP_KIND_FIELD_NUMBER: _builtins.int
+    RELATED_CLIENT_ID_FIELD_NUMBER: _builtins.int
     occasion_id: _builtins.str
     kind: _profiles_pb2.OccasionKind.ValueType
+    recurrence: _profiles_pb2.OccasionRecurrence.ValueType
+    lead_days: _builtins.int
+    """How many days ahead the house begins; unset for the chain's own number."""
+    surprise_for_client_id: _builtins.str
+    """The client who must not learn what is planned; its own client_id hides the day from the client's own drafts."""
+    relationship_kind: _profiles_pb2.RelationshipKind.ValueType
+    """Whose day it is, when that is somebody else: what the other is to this client, and who, when a client."""
+    related_client_id: _builtins.str
     @_builtins.property
     def date(self) -> _date_pb2.Date: ...
     def __init__(
@@ -152,12 +166,19 @@ class OccasionFact(_message.Message):
         occasion_id: _builtins.str = ...,
         kind: _profiles_pb2.OccasionKind.ValueType = ...,
         date: _date_pb2.Date | None = ...,
+        recurrence: _profiles_pb2.OccasionRecurrence.ValueType = ...,
+        lead_days: _builtins.int | None = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        relationship_kind: _profiles_pb2.RelationshipKind.ValueType = ...,
+        related_client_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days", "date", b"date", "lead_days", b"lead_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "kind", b"kind", "occasion_id", b"occasion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days", "date", b"date", "kind", b"kind", "lead_days", b"lead_days", "occasion_id", b"occasion_id", "recurrence", b"recurrence", "related_client_id", b"related_client_id", "relationship_kind", b"relationship_kind", "surprise_for_client_id", b"surprise_for_client_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__lead_days: _TypeAlias = _typing.Literal["lead_days"]  # noqa: Y015
+    _WhichOneofArgType__lead_days: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lead_days) -> _WhichOneofReturnType__lead_days | None: ...
 
 Global___OccasionFact: _TypeAlias = OccasionFact  # noqa: Y015
 
@@ -175,6 +196,9 @@ class ClientFact(_message.Message):
     OCCASIONS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    SECONDARY_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    DERIVED_TIME_ZONE_FIELD_NUMBER: _builtins.int
+    PREFERENCES_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     home_store_id: _builtins.str
     associate_id: _builtins.str
@@ -182,10 +206,15 @@ class ClientFact(_message.Message):
     time_zone: _builtins.str
     version: _builtins.int
     """Counts up with every change of this client; an event with a lower one than seen is late and is ignored."""
+    secondary_associate_id: _builtins.str
+    derived_time_zone: _builtins.str
+    """What address and numbers suggest, when nobody gave a time_zone."""
     @_builtins.property
     def occasions(self) -> _containers.RepeatedCompositeFieldContainer[Global___OccasionFact]: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreferenceFact]: ...
     def __init__(
         self,
         *,
@@ -197,14 +226,41 @@ class ClientFact(_message.Message):
         occasions: _abc.Iterable[Global___OccasionFact] | None = ...,
         version: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        secondary_associate_id: _builtins.str = ...,
+        derived_time_zone: _builtins.str = ...,
+        preferences: _abc.Iterable[Global___PreferenceFact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "derived_time_zone", b"derived_time_zone", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "preferences", b"preferences", "secondary_associate_id", b"secondary_associate_id", "time_zone", b"time_zone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClientFact: _TypeAlias = ClientFact  # noqa: Y015
+
+@_typing.final
+class PreferenceFact(_message.Message):
+    """What a client prefers, as far as it is a piece's attribute; words of the client's own are left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    kind: _profiles_pb2.PreferenceKind.ValueType
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _profiles_pb2.PreferenceKind.ValueType = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferenceFact: _TypeAlias = PreferenceFact  # noqa: Y015
 
 @_typing.final
 class ClientCreated(_message.Message):
@@ -380,6 +436,9 @@ class PurchaseFact(_message.Message):
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     OCCASION_KIND_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
@@ -387,10 +446,15 @@ class PurchaseFact(_message.Message):
     total_minor: _builtins.int
     currency_code: _builtins.str
     occasion_kind: _profiles_pb2.OccasionKind.ValueType
+    recipient_client_id: _builtins.str
+    surprise_for_client_id: _builtins.str
+    """The client who must not learn of it, and until when."""
     @_builtins.property
     def purchase_date(self) -> _date_pb2.Date: ...
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchaseLineFact]: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -403,10 +467,13 @@ class PurchaseFact(_message.Message):
         currency_code: _builtins.str = ...,
         lines: _abc.Iterable[Global___PurchaseLineFact] | None = ...,
         occasion_kind: _profiles_pb2.OccasionKind.ValueType = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase_date", b"purchase_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase_date", b"purchase_date", "surprise_end_date", b"surprise_end_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "currency_code", b"currency_code", "lines", b"lines", "occasion_kind", b"occasion_kind", "purchase_date", b"purchase_date", "purchase_id", b"purchase_id", "store_id", b"store_id", "total_minor", b"total_minor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "currency_code", b"currency_code", "lines", b"lines", "occasion_kind", b"occasion_kind", "purchase_date", b"purchase_date", "purchase_id", b"purchase_id", "recipient_client_id", b"recipient_client_id", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "total_minor", b"total_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +515,11 @@ class VisitRecorded(_message.Message):
     LOOKED_AT_COUNT_FIELD_NUMBER: _builtins.int
     LIKED_COUNT_FIELD_NUMBER: _builtins.int
     NEED_BY_DATE_FIELD_NUMBER: _builtins.int
+    TRIED_ON_COUNT_FIELD_NUMBER: _builtins.int
+    OCCASION_KIND_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     visit_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
@@ -455,10 +527,16 @@ class VisitRecorded(_message.Message):
     looked_at_count: _builtins.int
     """How many pieces were looked at, and how many of them were liked."""
     liked_count: _builtins.int
+    tried_on_count: _builtins.int
+    occasion_kind: _profiles_pb2.OccasionKind.ValueType
+    recipient_client_id: _builtins.str
+    surprise_for_client_id: _builtins.str
     @_builtins.property
     def visit_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def need_by_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -470,14 +548,353 @@ class VisitRecorded(_message.Message):
         looked_at_count: _builtins.int = ...,
         liked_count: _builtins.int = ...,
         need_by_date: _date_pb2.Date | None = ...,
+        tried_on_count: _builtins.int = ...,
+        occasion_kind: _profiles_pb2.OccasionKind.ValueType = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["need_by_date", b"need_by_date", "visit_time", b"visit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["need_by_date", b"need_by_date", "surprise_end_date", b"surprise_end_date", "visit_time", b"visit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "liked_count", b"liked_count", "looked_at_count", b"looked_at_count", "need_by_date", b"need_by_date", "store_id", b"store_id", "visit_id", b"visit_id", "visit_time", b"visit_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "liked_count", b"liked_count", "looked_at_count", b"looked_at_count", "need_by_date", b"need_by_date", "occasion_kind", b"occasion_kind", "recipient_client_id", b"recipient_client_id", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "tried_on_count", b"tried_on_count", "visit_id", b"visit_id", "visit_time", b"visit_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VisitRecorded: _TypeAlias = VisitRecorded  # noqa: Y015
+
+@_typing.final
+class ReturnRecorded(_message.Message):
+    """Pieces of a purchase came back. Amounts are minor units of currency_code, positive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETURN_ID_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    RETURN_DATE_FIELD_NUMBER: _builtins.int
+    TOTAL_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    return_id: _builtins.str
+    purchase_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    total_minor: _builtins.int
+    currency_code: _builtins.str
+    exchange_purchase_id: _builtins.str
+    @_builtins.property
+    def return_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        return_id: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        return_date: _date_pb2.Date | None = ...,
+        total_minor: _builtins.int = ...,
+        currency_code: _builtins.str = ...,
+        exchange_purchase_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["return_date", b"return_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "currency_code", b"currency_code", "exchange_purchase_id", b"exchange_purchase_id", "purchase_id", b"purchase_id", "return_date", b"return_date", "return_id", b"return_id", "store_id", b"store_id", "total_minor", b"total_minor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnRecorded: _TypeAlias = ReturnRecorded  # noqa: Y015
+
+@_typing.final
+class RepairMoved(_message.Message):
+    """A repair was taken in, moved to another stage, or got another promised day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPAIR_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    PROMISE_DATE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
+    repair_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    kind: _records_pb2.RepairKind.ValueType
+    stage: _records_pb2.RepairStage.ValueType
+    version: _builtins.int
+    """Counts up with every change of this repair; an event with a lower one than seen is late and is ignored."""
+    surprise_for_client_id: _builtins.str
+    @_builtins.property
+    def promise_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        repair_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        kind: _records_pb2.RepairKind.ValueType = ...,
+        stage: _records_pb2.RepairStage.ValueType = ...,
+        promise_date: _date_pb2.Date | None = ...,
+        version: _builtins.int = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["promise_date", b"promise_date", "surprise_end_date", b"surprise_end_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "kind", b"kind", "promise_date", b"promise_date", "repair_id", b"repair_id", "stage", b"stage", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairMoved: _TypeAlias = RepairMoved  # noqa: Y015
+
+@_typing.final
+class WishFact(_message.Message):
+    """A wish as consumers may know one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    BRAND_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    METAL_FIELD_NUMBER: _builtins.int
+    STONE_FIELD_NUMBER: _builtins.int
+    IS_SURPRISE_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BOUGHT_BY_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    wish_id: _builtins.str
+    client_id: _builtins.str
+    state: _records_pb2.WishState.ValueType
+    brand_id: _builtins.str
+    reference: _builtins.str
+    category: _builtins.str
+    metal: _builtins.str
+    stone: _builtins.str
+    is_surprise: _builtins.bool
+    """The client must not learn of the state."""
+    version: _builtins.int
+    """Counts up with every change of this wish; an event with a lower one than seen is late and is ignored."""
+    bought_by_client_id: _builtins.str
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        wish_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        state: _records_pb2.WishState.ValueType = ...,
+        brand_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        category: _builtins.str = ...,
+        metal: _builtins.str = ...,
+        stone: _builtins.str = ...,
+        is_surprise: _builtins.bool = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
+        version: _builtins.int = ...,
+        bought_by_client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["surprise_end_date", b"surprise_end_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bought_by_client_id", b"bought_by_client_id", "brand_id", b"brand_id", "category", b"category", "client_id", b"client_id", "is_surprise", b"is_surprise", "metal", b"metal", "reference", b"reference", "state", b"state", "stone", b"stone", "surprise_end_date", b"surprise_end_date", "version", b"version", "wish_id", b"wish_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WishFact: _TypeAlias = WishFact  # noqa: Y015
+
+@_typing.final
+class WishAdded(_message.Message):
+    """A client wished for a piece."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wish(self) -> Global___WishFact: ...
+    def __init__(
+        self,
+        *,
+        wish: Global___WishFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WishAdded: _TypeAlias = WishAdded  # noqa: Y015
+
+@_typing.final
+class WishChanged(_message.Message):
+    """Something became of a wish."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wish(self) -> Global___WishFact: ...
+    def __init__(
+        self,
+        *,
+        wish: Global___WishFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WishChanged: _TypeAlias = WishChanged  # noqa: Y015
+
+@_typing.final
+class WishRemoved(_message.Message):
+    """A wish was taken off the list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    wish_id: _builtins.str
+    client_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        wish_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "wish_id", b"wish_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WishRemoved: _TypeAlias = WishRemoved  # noqa: Y015
+
+@_typing.final
+class ClientMerged(_message.Message):
+    """Two clients were made one. Everything of merged_client_id is the survivor's from now on, whatever comes late too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    MERGED_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    merge_id: _builtins.str
+    merged_client_id: _builtins.str
+    @_builtins.property
+    def client(self) -> Global___ClientFact:
+        """The survivor as it is now; its version is higher than both had."""
+
+    def __init__(
+        self,
+        *,
+        merge_id: _builtins.str = ...,
+        client: Global___ClientFact | None = ...,
+        merged_client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "merge_id", b"merge_id", "merged_client_id", b"merged_client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientMerged: _TypeAlias = ClientMerged  # noqa: Y015
+
+@_typing.final
+class ClientUnmerged(_message.Message):
+    """A merge was taken back: what moved with it goes back, what came since stays with the survivor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERGE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
+    merge_id: _builtins.str
+    @_builtins.property
+    def client(self) -> Global___ClientFact: ...
+    @_builtins.property
+    def restored(self) -> Global___ClientFact:
+        """Who is there again, under the id from before the merge."""
+
+    def __init__(
+        self,
+        *,
+        merge_id: _builtins.str = ...,
+        client: Global___ClientFact | None = ...,
+        restored: Global___ClientFact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "restored", b"restored"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "merge_id", b"merge_id", "restored", b"restored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientUnmerged: _TypeAlias = ClientUnmerged  # noqa: Y015
+
+@_typing.final
+class ClientErased(_message.Message):
+    """A person asked to be forgotten. Every service forgets and gives a receipt; what comes late of this client is dropped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASURE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    FORMER_CLIENT_IDS_FIELD_NUMBER: _builtins.int
+    erasure_id: _builtins.str
+    client_id: _builtins.str
+    @_builtins.property
+    def former_client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that were merged into it: the same person."""
+
+    def __init__(
+        self,
+        *,
+        erasure_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        former_client_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "erasure_id", b"erasure_id", "former_client_ids", b"former_client_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientErased: _TypeAlias = ClientErased  # noqa: Y015
+
+@_typing.final
+class CashAlertRaised(_message.Message):
+    """Payments in cash reached a country's limit: there is a task for the store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASH_ALERT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    cash_alert_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        cash_alert_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_alert_id", b"cash_alert_id", "client_id", b"client_id", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CashAlertRaised: _TypeAlias = CashAlertRaised  # noqa: Y015
 
 @_typing.final
 class ConsentCaptured(_message.Message):

@@ -40,6 +40,27 @@ CONTACT_KIND_PHONE: ContactKind.ValueType  # 1
 CONTACT_KIND_EMAIL: ContactKind.ValueType  # 2
 Global___ContactKind: _TypeAlias = ContactKind  # noqa: Y015
 
+class _ContactType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_TYPE_UNSPECIFIED: _ContactType.ValueType  # 0
+    CONTACT_TYPE_MOBILE: _ContactType.ValueType  # 1
+    CONTACT_TYPE_HOME: _ContactType.ValueType  # 2
+    CONTACT_TYPE_WORK: _ContactType.ValueType  # 3
+    CONTACT_TYPE_OTHER: _ContactType.ValueType  # 4
+
+class ContactType(_ContactType, metaclass=_ContactTypeEnumTypeWrapper): ...
+
+CONTACT_TYPE_UNSPECIFIED: ContactType.ValueType  # 0
+CONTACT_TYPE_MOBILE: ContactType.ValueType  # 1
+CONTACT_TYPE_HOME: ContactType.ValueType  # 2
+CONTACT_TYPE_WORK: ContactType.ValueType  # 3
+CONTACT_TYPE_OTHER: ContactType.ValueType  # 4
+Global___ContactType: _TypeAlias = ContactType  # noqa: Y015
+
 class _OccasionKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -65,6 +86,58 @@ OCCASION_KIND_HOLIDAY: OccasionKind.ValueType  # 5
 OCCASION_KIND_OTHER: OccasionKind.ValueType  # 6
 Global___OccasionKind: _TypeAlias = OccasionKind  # noqa: Y015
 
+class _OccasionRecurrence:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OccasionRecurrenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OccasionRecurrence.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OCCASION_RECURRENCE_UNSPECIFIED: _OccasionRecurrence.ValueType  # 0
+    """YEARLY when left out."""
+    OCCASION_RECURRENCE_YEARLY: _OccasionRecurrence.ValueType  # 1
+    OCCASION_RECURRENCE_ONCE: _OccasionRecurrence.ValueType  # 2
+
+class OccasionRecurrence(_OccasionRecurrence, metaclass=_OccasionRecurrenceEnumTypeWrapper): ...
+
+OCCASION_RECURRENCE_UNSPECIFIED: OccasionRecurrence.ValueType  # 0
+"""YEARLY when left out."""
+OCCASION_RECURRENCE_YEARLY: OccasionRecurrence.ValueType  # 1
+OCCASION_RECURRENCE_ONCE: OccasionRecurrence.ValueType  # 2
+Global___OccasionRecurrence: _TypeAlias = OccasionRecurrence  # noqa: Y015
+
+class _RelationshipKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RelationshipKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RelationshipKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RELATIONSHIP_KIND_UNSPECIFIED: _RelationshipKind.ValueType  # 0
+    RELATIONSHIP_KIND_SPOUSE: _RelationshipKind.ValueType  # 1
+    RELATIONSHIP_KIND_PARTNER: _RelationshipKind.ValueType  # 2
+    RELATIONSHIP_KIND_CHILD: _RelationshipKind.ValueType  # 3
+    """The other is the client's child."""
+    RELATIONSHIP_KIND_PARENT: _RelationshipKind.ValueType  # 4
+    """The other is the client's parent."""
+    RELATIONSHIP_KIND_SIBLING: _RelationshipKind.ValueType  # 5
+    RELATIONSHIP_KIND_FRIEND: _RelationshipKind.ValueType  # 6
+    RELATIONSHIP_KIND_COLLEAGUE: _RelationshipKind.ValueType  # 7
+    RELATIONSHIP_KIND_OTHER: _RelationshipKind.ValueType  # 8
+
+class RelationshipKind(_RelationshipKind, metaclass=_RelationshipKindEnumTypeWrapper): ...
+
+RELATIONSHIP_KIND_UNSPECIFIED: RelationshipKind.ValueType  # 0
+RELATIONSHIP_KIND_SPOUSE: RelationshipKind.ValueType  # 1
+RELATIONSHIP_KIND_PARTNER: RelationshipKind.ValueType  # 2
+RELATIONSHIP_KIND_CHILD: RelationshipKind.ValueType  # 3
+"""The other is the client's child."""
+RELATIONSHIP_KIND_PARENT: RelationshipKind.ValueType  # 4
+"""The other is the client's parent."""
+RELATIONSHIP_KIND_SIBLING: RelationshipKind.ValueType  # 5
+RELATIONSHIP_KIND_FRIEND: RelationshipKind.ValueType  # 6
+RELATIONSHIP_KIND_COLLEAGUE: RelationshipKind.ValueType  # 7
+RELATIONSHIP_KIND_OTHER: RelationshipKind.ValueType  # 8
+Global___RelationshipKind: _TypeAlias = RelationshipKind  # noqa: Y015
+
 class _PreferenceKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -80,6 +153,10 @@ class _PreferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Prefer
     PREFERENCE_KIND_BRAND: _PreferenceKind.ValueType  # 6
     PREFERENCE_KIND_PRICE_BAND: _PreferenceKind.ValueType  # 7
     PREFERENCE_KIND_DISLIKE: _PreferenceKind.ValueType  # 8
+    PREFERENCE_KIND_WRIST_SIZE: _PreferenceKind.ValueType  # 9
+    """Around the wrist, for bracelets and watches."""
+    PREFERENCE_KIND_DESIGNER: _PreferenceKind.ValueType  # 10
+    PREFERENCE_KIND_OTHER: _PreferenceKind.ValueType  # 11
 
 class PreferenceKind(_PreferenceKind, metaclass=_PreferenceKindEnumTypeWrapper): ...
 
@@ -92,7 +169,108 @@ PREFERENCE_KIND_STYLE: PreferenceKind.ValueType  # 5
 PREFERENCE_KIND_BRAND: PreferenceKind.ValueType  # 6
 PREFERENCE_KIND_PRICE_BAND: PreferenceKind.ValueType  # 7
 PREFERENCE_KIND_DISLIKE: PreferenceKind.ValueType  # 8
+PREFERENCE_KIND_WRIST_SIZE: PreferenceKind.ValueType  # 9
+"""Around the wrist, for bracelets and watches."""
+PREFERENCE_KIND_DESIGNER: PreferenceKind.ValueType  # 10
+PREFERENCE_KIND_OTHER: PreferenceKind.ValueType  # 11
 Global___PreferenceKind: _TypeAlias = PreferenceKind  # noqa: Y015
+
+class _Finger:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FingerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Finger.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINGER_UNSPECIFIED: _Finger.ValueType  # 0
+    FINGER_LEFT_THUMB: _Finger.ValueType  # 1
+    FINGER_LEFT_INDEX: _Finger.ValueType  # 2
+    FINGER_LEFT_MIDDLE: _Finger.ValueType  # 3
+    FINGER_LEFT_RING: _Finger.ValueType  # 4
+    FINGER_LEFT_LITTLE: _Finger.ValueType  # 5
+    FINGER_RIGHT_THUMB: _Finger.ValueType  # 6
+    FINGER_RIGHT_INDEX: _Finger.ValueType  # 7
+    FINGER_RIGHT_MIDDLE: _Finger.ValueType  # 8
+    FINGER_RIGHT_RING: _Finger.ValueType  # 9
+    FINGER_RIGHT_LITTLE: _Finger.ValueType  # 10
+
+class Finger(_Finger, metaclass=_FingerEnumTypeWrapper): ...
+
+FINGER_UNSPECIFIED: Finger.ValueType  # 0
+FINGER_LEFT_THUMB: Finger.ValueType  # 1
+FINGER_LEFT_INDEX: Finger.ValueType  # 2
+FINGER_LEFT_MIDDLE: Finger.ValueType  # 3
+FINGER_LEFT_RING: Finger.ValueType  # 4
+FINGER_LEFT_LITTLE: Finger.ValueType  # 5
+FINGER_RIGHT_THUMB: Finger.ValueType  # 6
+FINGER_RIGHT_INDEX: Finger.ValueType  # 7
+FINGER_RIGHT_MIDDLE: Finger.ValueType  # 8
+FINGER_RIGHT_RING: Finger.ValueType  # 9
+FINGER_RIGHT_LITTLE: Finger.ValueType  # 10
+Global___Finger: _TypeAlias = Finger  # noqa: Y015
+
+class _SizeSystem:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SizeSystemEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SizeSystem.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIZE_SYSTEM_UNSPECIFIED: _SizeSystem.ValueType  # 0
+    SIZE_SYSTEM_US: _SizeSystem.ValueType  # 1
+    """Numbers with halves and quarters, 0 to 16."""
+    SIZE_SYSTEM_UK: _SizeSystem.ValueType  # 2
+    """Letters with an optional half, A to Z+6."""
+    SIZE_SYSTEM_ISO: _SizeSystem.ValueType  # 3
+    """ISO 8653: inner circumference in millimetres, 36 to 80."""
+    SIZE_SYSTEM_JP: _SizeSystem.ValueType  # 4
+    """Numbers, 1 to 30."""
+    SIZE_SYSTEM_MILLIMETRES: _SizeSystem.ValueType  # 5
+    SIZE_SYSTEM_INCHES: _SizeSystem.ValueType  # 6
+
+class SizeSystem(_SizeSystem, metaclass=_SizeSystemEnumTypeWrapper): ...
+
+SIZE_SYSTEM_UNSPECIFIED: SizeSystem.ValueType  # 0
+SIZE_SYSTEM_US: SizeSystem.ValueType  # 1
+"""Numbers with halves and quarters, 0 to 16."""
+SIZE_SYSTEM_UK: SizeSystem.ValueType  # 2
+"""Letters with an optional half, A to Z+6."""
+SIZE_SYSTEM_ISO: SizeSystem.ValueType  # 3
+"""ISO 8653: inner circumference in millimetres, 36 to 80."""
+SIZE_SYSTEM_JP: SizeSystem.ValueType  # 4
+"""Numbers, 1 to 30."""
+SIZE_SYSTEM_MILLIMETRES: SizeSystem.ValueType  # 5
+SIZE_SYSTEM_INCHES: SizeSystem.ValueType  # 6
+Global___SizeSystem: _TypeAlias = SizeSystem  # noqa: Y015
+
+class _PaymentKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PaymentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAYMENT_KIND_UNSPECIFIED: _PaymentKind.ValueType  # 0
+    PAYMENT_KIND_CASH: _PaymentKind.ValueType  # 1
+    PAYMENT_KIND_CASH_EQUIVALENT: _PaymentKind.ValueType  # 2
+    """A cashier's check, bank draft, traveler's check or money order: counted like cash by 26 CFR 1.6050I-1 up to 10,000."""
+    PAYMENT_KIND_CARD: _PaymentKind.ValueType  # 3
+    PAYMENT_KIND_BANK_TRANSFER: _PaymentKind.ValueType  # 4
+    PAYMENT_KIND_PERSONAL_CHECK: _PaymentKind.ValueType  # 5
+    PAYMENT_KIND_FINANCING: _PaymentKind.ValueType  # 6
+    PAYMENT_KIND_STORE_CREDIT: _PaymentKind.ValueType  # 7
+    PAYMENT_KIND_OTHER: _PaymentKind.ValueType  # 8
+
+class PaymentKind(_PaymentKind, metaclass=_PaymentKindEnumTypeWrapper): ...
+
+PAYMENT_KIND_UNSPECIFIED: PaymentKind.ValueType  # 0
+PAYMENT_KIND_CASH: PaymentKind.ValueType  # 1
+PAYMENT_KIND_CASH_EQUIVALENT: PaymentKind.ValueType  # 2
+"""A cashier's check, bank draft, traveler's check or money order: counted like cash by 26 CFR 1.6050I-1 up to 10,000."""
+PAYMENT_KIND_CARD: PaymentKind.ValueType  # 3
+PAYMENT_KIND_BANK_TRANSFER: PaymentKind.ValueType  # 4
+PAYMENT_KIND_PERSONAL_CHECK: PaymentKind.ValueType  # 5
+PAYMENT_KIND_FINANCING: PaymentKind.ValueType  # 6
+PAYMENT_KIND_STORE_CREDIT: PaymentKind.ValueType  # 7
+PAYMENT_KIND_OTHER: PaymentKind.ValueType  # 8
+Global___PaymentKind: _TypeAlias = PaymentKind  # noqa: Y015
 
 class _Channel:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -150,6 +328,10 @@ class _TimelineKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Timeline
     TIMELINE_KIND_MESSAGE: _TimelineKind.ValueType  # 5
     TIMELINE_KIND_APPOINTMENT: _TimelineKind.ValueType  # 6
     TIMELINE_KIND_WAITLIST: _TimelineKind.ValueType  # 7
+    TIMELINE_KIND_REPAIR: _TimelineKind.ValueType  # 8
+    TIMELINE_KIND_WISH: _TimelineKind.ValueType  # 9
+    TIMELINE_KIND_NOTE: _TimelineKind.ValueType  # 10
+    TIMELINE_KIND_RETURN: _TimelineKind.ValueType  # 11
 
 class TimelineKind(_TimelineKind, metaclass=_TimelineKindEnumTypeWrapper): ...
 
@@ -161,6 +343,10 @@ TIMELINE_KIND_CONSENT: TimelineKind.ValueType  # 4
 TIMELINE_KIND_MESSAGE: TimelineKind.ValueType  # 5
 TIMELINE_KIND_APPOINTMENT: TimelineKind.ValueType  # 6
 TIMELINE_KIND_WAITLIST: TimelineKind.ValueType  # 7
+TIMELINE_KIND_REPAIR: TimelineKind.ValueType  # 8
+TIMELINE_KIND_WISH: TimelineKind.ValueType  # 9
+TIMELINE_KIND_NOTE: TimelineKind.ValueType  # 10
+TIMELINE_KIND_RETURN: TimelineKind.ValueType  # 11
 Global___TimelineKind: _TypeAlias = TimelineKind  # noqa: Y015
 
 class _ImportFormat:
@@ -206,6 +392,55 @@ IMPORT_STATE_COMPLETED: ImportState.ValueType  # 3
 IMPORT_STATE_FAILED: ImportState.ValueType  # 4
 """The file as a whole could not be read; failure says why. Content may be sent again."""
 Global___ImportState: _TypeAlias = ImportState  # noqa: Y015
+
+class _DateOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DateOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DateOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DATE_ORDER_UNSPECIFIED: _DateOrder.ValueType  # 0
+    """Only days that can be read in one way are taken."""
+    DATE_ORDER_DAY_FIRST: _DateOrder.ValueType  # 1
+    DATE_ORDER_MONTH_FIRST: _DateOrder.ValueType  # 2
+
+class DateOrder(_DateOrder, metaclass=_DateOrderEnumTypeWrapper):
+    """How a day written as 03/04/2024 is read."""
+
+DATE_ORDER_UNSPECIFIED: DateOrder.ValueType  # 0
+"""Only days that can be read in one way are taken."""
+DATE_ORDER_DAY_FIRST: DateOrder.ValueType  # 1
+DATE_ORDER_MONTH_FIRST: DateOrder.ValueType  # 2
+Global___DateOrder: _TypeAlias = DateOrder  # noqa: Y015
+
+class _ClientMatch:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClientMatchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClientMatch.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLIENT_MATCH_UNSPECIFIED: _ClientMatch.ValueType  # 0
+    CLIENT_MATCH_NAME: _ClientMatch.ValueType  # 1
+    CLIENT_MATCH_SIMILAR_NAME: _ClientMatch.ValueType  # 2
+    """By sound and spelling, with a typo."""
+    CLIENT_MATCH_NICKNAME: _ClientMatch.ValueType  # 3
+    CLIENT_MATCH_PHONE: _ClientMatch.ValueType  # 4
+    CLIENT_MATCH_EMAIL: _ClientMatch.ValueType  # 5
+    CLIENT_MATCH_TAG: _ClientMatch.ValueType  # 6
+    CLIENT_MATCH_PIECE: _ClientMatch.ValueType  # 7
+
+class ClientMatch(_ClientMatch, metaclass=_ClientMatchEnumTypeWrapper): ...
+
+CLIENT_MATCH_UNSPECIFIED: ClientMatch.ValueType  # 0
+CLIENT_MATCH_NAME: ClientMatch.ValueType  # 1
+CLIENT_MATCH_SIMILAR_NAME: ClientMatch.ValueType  # 2
+"""By sound and spelling, with a typo."""
+CLIENT_MATCH_NICKNAME: ClientMatch.ValueType  # 3
+CLIENT_MATCH_PHONE: ClientMatch.ValueType  # 4
+CLIENT_MATCH_EMAIL: ClientMatch.ValueType  # 5
+CLIENT_MATCH_TAG: ClientMatch.ValueType  # 6
+CLIENT_MATCH_PIECE: ClientMatch.ValueType  # 7
+Global___ClientMatch: _TypeAlias = ClientMatch  # noqa: Y015
 
 class _AssignmentReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -391,6 +626,7 @@ class ContactPoint(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     IS_PREFERRED_FIELD_NUMBER: _builtins.int
     VERIFY_TIME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
     contact_point_id: _builtins.str
     kind: Global___ContactKind.ValueType
     value: _builtins.str
@@ -398,6 +634,7 @@ class ContactPoint(_message.Message):
     label: _builtins.str
     """Free label such as "mobile" or "work"."""
     is_preferred: _builtins.bool
+    type: Global___ContactType.ValueType
     @_builtins.property
     def verify_time(self) -> _timestamp_pb2.Timestamp:
         """When the client last confirmed it; a number can change hands."""
@@ -411,18 +648,57 @@ class ContactPoint(_message.Message):
         label: _builtins.str = ...,
         is_preferred: _builtins.bool = ...,
         verify_time: _timestamp_pb2.Timestamp | None = ...,
+        type: Global___ContactType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["verify_time", b"verify_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_point_id", b"contact_point_id", "is_preferred", b"is_preferred", "kind", b"kind", "label", b"label", "value", b"value", "verify_time", b"verify_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_point_id", b"contact_point_id", "is_preferred", b"is_preferred", "kind", b"kind", "label", b"label", "type", b"type", "value", b"value", "verify_time", b"verify_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactPoint: _TypeAlias = ContactPoint  # noqa: Y015
 
 @_typing.final
+class PostalAddress(_message.Message):
+    """Where a client lives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    LOCALITY_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    locality: _builtins.str
+    region: _builtins.str
+    """State, province, canton: as on an envelope, such as NY."""
+    postal_code: _builtins.str
+    country: _builtins.str
+    """ISO 3166-1 alpha-2; the home store's when left out."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Street and number, as on an envelope."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+        locality: _builtins.str = ...,
+        region: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        country: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "lines", b"lines", "locality", b"locality", "postal_code", b"postal_code", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PostalAddress: _TypeAlias = PostalAddress  # noqa: Y015
+
+@_typing.final
 class Occasion(_message.Message):
-    """A day that matters; it returns every year. 29 February is kept on 28 February in common years."""
+    """A day that matters. 29 February is kept on 28 February in common years."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -430,10 +706,22 @@ class Occasion(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
     FOR_WHOM_FIELD_NUMBER: _builtins.int
+    RECURRENCE_FIELD_NUMBER: _builtins.int
+    LEAD_DAYS_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    RELATIONSHIP_ID_FIELD_NUMBER: _builtins.int
     occasion_id: _builtins.str
     kind: Global___OccasionKind.ValueType
     for_whom: _builtins.str
     """Whose day it is, in words, such as "her sister Ana"; empty for the client's own."""
+    recurrence: Global___OccasionRecurrence.ValueType
+    """ONCE needs a year."""
+    lead_days: _builtins.int
+    """How many days ahead the house should begin; the chain's own number when left out."""
+    surprise_for_client_id: _builtins.str
+    """The client who must not learn what is planned for this day."""
+    relationship_id: _builtins.str
+    """The relationship whose other side has this day; empty for the client's own, or for for_whom in words."""
     @_builtins.property
     def date(self) -> _date_pb2.Date:
         """Year 0 where the year is not known."""
@@ -445,14 +733,59 @@ class Occasion(_message.Message):
         kind: Global___OccasionKind.ValueType = ...,
         date: _date_pb2.Date | None = ...,
         for_whom: _builtins.str = ...,
+        recurrence: Global___OccasionRecurrence.ValueType = ...,
+        lead_days: _builtins.int | None = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        relationship_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days", "date", b"date", "lead_days", b"lead_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "for_whom", b"for_whom", "kind", b"kind", "occasion_id", b"occasion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days", "date", b"date", "for_whom", b"for_whom", "kind", b"kind", "lead_days", b"lead_days", "occasion_id", b"occasion_id", "recurrence", b"recurrence", "relationship_id", b"relationship_id", "surprise_for_client_id", b"surprise_for_client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__lead_days: _TypeAlias = _typing.Literal["lead_days"]  # noqa: Y015
+    _WhichOneofArgType__lead_days: _TypeAlias = _typing.Literal["_lead_days", b"_lead_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lead_days) -> _WhichOneofReturnType__lead_days | None: ...
+
+Global___Occasion: _TypeAlias = Occasion  # noqa: Y015
+
+@_typing.final
+class Relationship(_message.Message):
+    """Somebody who belongs to a client, seen from the client's side."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATIONSHIP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RELATED_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    GIVEN_NAME_FIELD_NUMBER: _builtins.int
+    FAMILY_NAME_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    relationship_id: _builtins.str
+    kind: Global___RelationshipKind.ValueType
+    """What the other is to this client."""
+    related_client_id: _builtins.str
+    """Set when the other is a client too."""
+    given_name: _builtins.str
+    """The other's name: of a client as it is there, of somebody else as given."""
+    family_name: _builtins.str
+    note: _builtins.str
+    def __init__(
+        self,
+        *,
+        relationship_id: _builtins.str = ...,
+        kind: Global___RelationshipKind.ValueType = ...,
+        related_client_id: _builtins.str = ...,
+        given_name: _builtins.str = ...,
+        family_name: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family_name", b"family_name", "given_name", b"given_name", "kind", b"kind", "note", b"note", "related_client_id", b"related_client_id", "relationship_id", b"relationship_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Occasion: _TypeAlias = Occasion  # noqa: Y015
+Global___Relationship: _TypeAlias = Relationship  # noqa: Y015
 
 @_typing.final
 class Preference(_message.Message):
@@ -462,12 +795,31 @@ class Preference(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     NOTE_DATE_FIELD_NUMBER: _builtins.int
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    FINGER_FIELD_NUMBER: _builtins.int
+    SIZE_SYSTEM_FIELD_NUMBER: _builtins.int
+    MINIMUM_PRICE_FIELD_NUMBER: _builtins.int
+    MAXIMUM_PRICE_FIELD_NUMBER: _builtins.int
     kind: Global___PreferenceKind.ValueType
     value: _builtins.str
+    """May be left out for a PRICE_BAND with prices."""
     source: _builtins.str
     """Who or what says so, such as "client", "visit" or "import"."""
+    preference_id: _builtins.str
+    finger: Global___Finger.ValueType
+    """For RING_SIZE."""
+    size_system: Global___SizeSystem.ValueType
+    """For RING_SIZE (US, UK, ISO, JP) and WRIST_SIZE (MILLIMETRES, INCHES). Value is then a size of that system."""
     @_builtins.property
-    def note_date(self) -> _date_pb2.Date: ...
+    def note_date(self) -> _date_pb2.Date:
+        """Today, at the client's store, when left out."""
+
+    @_builtins.property
+    def minimum_price(self) -> _money_pb2.Money:
+        """For PRICE_BAND, one of them or both; value is then how it is said."""
+
+    @_builtins.property
+    def maximum_price(self) -> _money_pb2.Money: ...
     def __init__(
         self,
         *,
@@ -475,10 +827,15 @@ class Preference(_message.Message):
         value: _builtins.str = ...,
         source: _builtins.str = ...,
         note_date: _date_pb2.Date | None = ...,
+        preference_id: _builtins.str = ...,
+        finger: Global___Finger.ValueType = ...,
+        size_system: Global___SizeSystem.ValueType = ...,
+        minimum_price: _money_pb2.Money | None = ...,
+        maximum_price: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["note_date", b"note_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maximum_price", b"maximum_price", "minimum_price", b"minimum_price", "note_date", b"note_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "note_date", b"note_date", "source", b"source", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finger", b"finger", "kind", b"kind", "maximum_price", b"maximum_price", "minimum_price", b"minimum_price", "note_date", b"note_date", "preference_id", b"preference_id", "size_system", b"size_system", "source", b"source", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,13 +863,19 @@ class Client(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     SECONDARY_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    NICKNAME_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DERIVED_TIME_ZONE_FIELD_NUMBER: _builtins.int
+    RELATIONSHIPS_FIELD_NUMBER: _builtins.int
+    FORMER_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     given_name: _builtins.str
     family_name: _builtins.str
     language: _builtins.str
     """BCP 47, such as en-US or es."""
     time_zone: _builtins.str
-    """IANA name, or empty where not known."""
+    """IANA name, as given; empty where nobody said."""
     home_store_id: _builtins.str
     associate_id: _builtins.str
     """The associate whose book the client is in."""
@@ -523,6 +886,10 @@ class Client(_message.Message):
     """Changes with every change of the client; send it back in If-Match or etag to refuse overwriting somebody's work."""
     secondary_associate_id: _builtins.str
     """Who stands in for associate_id; empty for nobody."""
+    nickname: _builtins.str
+    """What friends say, such as Bob."""
+    derived_time_zone: _builtins.str
+    """What the address and the phone numbers suggest; empty when they disagree or say nothing, and when time_zone is set."""
     @_builtins.property
     def contact_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPoint]: ...
     @_builtins.property
@@ -533,6 +900,16 @@ class Client(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def address(self) -> Global___PostalAddress: ...
+    @_builtins.property
+    def relationships(self) -> _containers.RepeatedCompositeFieldContainer[Global___Relationship]: ...
+    @_builtins.property
+    def former_client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of clients who were merged into this one; they lead here."""
+
     def __init__(
         self,
         *,
@@ -552,10 +929,16 @@ class Client(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         secondary_associate_id: _builtins.str = ...,
+        nickname: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        address: Global___PostalAddress | None = ...,
+        derived_time_zone: _builtins.str = ...,
+        relationships: _abc.Iterable[Global___Relationship] | None = ...,
+        former_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "contact_points", b"contact_points", "create_time", b"create_time", "etag", b"etag", "external_id", b"external_id", "family_name", b"family_name", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "preferences", b"preferences", "secondary_associate_id", b"secondary_associate_id", "source", b"source", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "associate_id", b"associate_id", "client_id", b"client_id", "contact_points", b"contact_points", "create_time", b"create_time", "derived_time_zone", b"derived_time_zone", "etag", b"etag", "external_id", b"external_id", "family_name", b"family_name", "former_client_ids", b"former_client_ids", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "nickname", b"nickname", "occasions", b"occasions", "preferences", b"preferences", "relationships", b"relationships", "secondary_associate_id", b"secondary_associate_id", "source", b"source", "tags", b"tags", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -578,6 +961,8 @@ class Piece(_message.Message):
     STYLE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
+    CARAT_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
     brand_id: _builtins.str
     reference: _builtins.str
     serial: _builtins.str
@@ -589,6 +974,10 @@ class Piece(_message.Message):
     cut: _builtins.str
     style: _builtins.str
     size: _builtins.str
+    carat: _builtins.str
+    """The weight of the stones, such as 1.25."""
+    certificate: _builtins.str
+    """Of the laboratory, with its number."""
     @_builtins.property
     def price(self) -> _money_pb2.Money: ...
     def __init__(
@@ -605,14 +994,47 @@ class Piece(_message.Message):
         style: _builtins.str = ...,
         size: _builtins.str = ...,
         price: _money_pb2.Money | None = ...,
+        carat: _builtins.str = ...,
+        certificate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand_id", b"brand_id", "category", b"category", "cut", b"cut", "description", b"description", "metal", b"metal", "price", b"price", "reference", b"reference", "serial", b"serial", "size", b"size", "stone", b"stone", "style", b"style"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand_id", b"brand_id", "carat", b"carat", "category", b"category", "certificate", b"certificate", "cut", b"cut", "description", b"description", "metal", b"metal", "price", b"price", "reference", b"reference", "serial", b"serial", "size", b"size", "stone", b"stone", "style", b"style"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Piece: _TypeAlias = Piece  # noqa: Y015
+
+@_typing.final
+class Payment(_message.Message):
+    """How a part of a purchase was paid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    PAYMENT_DATE_FIELD_NUMBER: _builtins.int
+    kind: Global___PaymentKind.ValueType
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def payment_date(self) -> _date_pb2.Date:
+        """The purchase's day when left out; instalments come later."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___PaymentKind.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        payment_date: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "payment_date", b"payment_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "kind", b"kind", "payment_date", b"payment_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Payment: _TypeAlias = Payment  # noqa: Y015
 
 @_typing.final
 class PurchaseLine(_message.Message):
@@ -659,6 +1081,11 @@ class Purchase(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    PAYMENTS_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
@@ -667,6 +1094,10 @@ class Purchase(_message.Message):
     for_whom: _builtins.str
     source: _builtins.str
     external_id: _builtins.str
+    recipient_client_id: _builtins.str
+    """Whom it was for, when that is a client."""
+    surprise_for_client_id: _builtins.str
+    """The client who must not learn of it, and until when; without a day until somebody says otherwise."""
     @_builtins.property
     def purchase_date(self) -> _date_pb2.Date: ...
     @_builtins.property
@@ -675,6 +1106,14 @@ class Purchase(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchaseLine]: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def payments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Payment]: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def returned(self) -> _money_pb2.Money:
+        """What came back so far."""
+
     def __init__(
         self,
         *,
@@ -690,10 +1129,15 @@ class Purchase(_message.Message):
         source: _builtins.str = ...,
         external_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        payments: _abc.Iterable[Global___Payment] | None = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
+        returned: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "purchase_date", b"purchase_date", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "purchase_date", b"purchase_date", "returned", b"returned", "surprise_end_date", b"surprise_end_date", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "external_id", b"external_id", "for_whom", b"for_whom", "lines", b"lines", "occasion_kind", b"occasion_kind", "purchase_date", b"purchase_date", "purchase_id", b"purchase_id", "source", b"source", "store_id", b"store_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "external_id", b"external_id", "for_whom", b"for_whom", "lines", b"lines", "occasion_kind", b"occasion_kind", "payments", b"payments", "purchase_date", b"purchase_date", "purchase_id", b"purchase_id", "recipient_client_id", b"recipient_client_id", "returned", b"returned", "source", b"source", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -705,7 +1149,9 @@ class VisitItem(_message.Message):
 
     PIECE_FIELD_NUMBER: _builtins.int
     IS_LIKED_FIELD_NUMBER: _builtins.int
+    IS_TRIED_ON_FIELD_NUMBER: _builtins.int
     is_liked: _builtins.bool
+    is_tried_on: _builtins.bool
     @_builtins.property
     def piece(self) -> Global___Piece: ...
     def __init__(
@@ -713,10 +1159,11 @@ class VisitItem(_message.Message):
         *,
         piece: Global___Piece | None = ...,
         is_liked: _builtins.bool = ...,
+        is_tried_on: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["piece", b"piece"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_liked", b"is_liked", "piece", b"piece"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_liked", b"is_liked", "is_tried_on", b"is_tried_on", "piece", b"piece"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -736,12 +1183,26 @@ class Visit(_message.Message):
     NEED_BY_DATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    OCCASION_KIND_FIELD_NUMBER: _builtins.int
+    MINIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    MAXIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    COMPANION_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     visit_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
     associate_id: _builtins.str
     for_whom: _builtins.str
     note: _builtins.str
+    occasion_kind: Global___OccasionKind.ValueType
+    """For which occasion they looked."""
+    companion: _builtins.str
+    """Who came along, in words."""
+    recipient_client_id: _builtins.str
+    """Whom it is for, when that is a client."""
+    surprise_for_client_id: _builtins.str
     @_builtins.property
     def visit_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -752,6 +1213,12 @@ class Visit(_message.Message):
     def need_by_date(self) -> _date_pb2.Date: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def minimum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def maximum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -765,10 +1232,17 @@ class Visit(_message.Message):
         need_by_date: _date_pb2.Date | None = ...,
         note: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        occasion_kind: Global___OccasionKind.ValueType = ...,
+        minimum_budget: _money_pb2.Money | None = ...,
+        maximum_budget: _money_pb2.Money | None = ...,
+        companion: _builtins.str = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "need_by_date", b"need_by_date", "visit_time", b"visit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "surprise_end_date", b"surprise_end_date", "visit_time", b"visit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "for_whom", b"for_whom", "items", b"items", "need_by_date", b"need_by_date", "note", b"note", "store_id", b"store_id", "visit_id", b"visit_id", "visit_time", b"visit_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "companion", b"companion", "create_time", b"create_time", "for_whom", b"for_whom", "items", b"items", "maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "note", b"note", "occasion_kind", b"occasion_kind", "recipient_client_id", b"recipient_client_id", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "visit_id", b"visit_id", "visit_time", b"visit_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -837,6 +1311,8 @@ class TimelineEntry(_message.Message):
     OCCUR_TIME_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     client_id: _builtins.str
     kind: Global___TimelineKind.ValueType
@@ -844,8 +1320,12 @@ class TimelineEntry(_message.Message):
     """One line in words, such as "Bought 2 pieces for USD 77.00"."""
     subject_id: _builtins.str
     """The id of the purchase, visit, message, appointment or offer behind the line."""
+    surprise_for_client_id: _builtins.str
+    """Set on a line that this client must not learn of, until the day after surprise_end_date."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -855,10 +1335,12 @@ class TimelineEntry(_message.Message):
         occur_time: _timestamp_pb2.Timestamp | None = ...,
         summary: _builtins.str = ...,
         subject_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time", "surprise_end_date", b"surprise_end_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "entry_id", b"entry_id", "kind", b"kind", "occur_time", b"occur_time", "subject_id", b"subject_id", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "entry_id", b"entry_id", "kind", b"kind", "occur_time", b"occur_time", "subject_id", b"subject_id", "summary", b"summary", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -906,13 +1388,22 @@ class Import(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    DATE_ORDER_FIELD_NUMBER: _builtins.int
+    IMPORT_MAPPING_ID_FIELD_NUMBER: _builtins.int
+    RESUME_OFFSET_FIELD_NUMBER: _builtins.int
+    CLIENTS_UPDATED_FIELD_NUMBER: _builtins.int
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    LINES_SUPPRESSED_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     source: _builtins.str
     """The system that the file comes from; with external ids it makes a repeat harmless."""
     file_name: _builtins.str
     format: Global___ImportFormat.ValueType
     delimiter: _builtins.str
-    """For DELIMITED: one character, or a space for any run of blanks."""
+    """For DELIMITED: one character, or a space for any run of blanks; empty for whichever of comma, semicolon, tab and bar
+    the header has most of.
+    """
     store_id: _builtins.str
     state: Global___ImportState.ValueType
     bytes_received: _builtins.int
@@ -923,11 +1414,27 @@ class Import(_message.Message):
     purchases_unchanged: _builtins.int
     """Lines whose purchase was in already."""
     failure: _builtins.str
+    encoding: _builtins.str
+    """A name such as UTF-8 or windows-1252; empty for whatever the file's first bytes say, else UTF-8."""
+    date_order: Global___DateOrder.ValueType
+    import_mapping_id: _builtins.str
+    """The saved mapping it was made from."""
+    resume_offset: _builtins.int
+    """From which byte a cut upload goes on; 0 for the beginning."""
+    clients_updated: _builtins.int
+    conflicts: _builtins.int
+    """Values that were not taken because somebody else's word counts more."""
+    lines_suppressed: _builtins.int
+    """Lines of people who were erased and do not come back."""
     @_builtins.property
     def columns(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Column of the file -> field: client_external_id, purchase_external_id, purchase_date (YYYY-MM-DD or YYYYMMDD),
-        amount, quantity, currency_code, given_name, family_name, phone, email, category, description, brand_id, reference,
-        serial, metal, stone, cut, style, size. Columns that are not named here are ignored.
+        """Column of the file -> field. Purchases: purchase_external_id, purchase_date, amount, quantity, currency_code,
+        category, description, brand_id, reference, serial, metal, stone, cut, style, size, carat, certificate,
+        payment_kind. Clients: client_external_id, given_name, family_name, full_name, nickname, phone, phone_2, phone_3,
+        email, email_2, language, birthday, anniversary, tags (between semicolons), address_line_1, address_line_2,
+        locality, region, postal_code, country, ring_size, preferred_metal, preferred_stone, note, associate_email.
+        Days are YYYY-MM-DD, YYYYMMDD, as date_order says, or a spreadsheet's day number. Columns that are not named here
+        are ignored.
         """
 
     @_builtins.property
@@ -959,10 +1466,17 @@ class Import(_message.Message):
         failure: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         finish_time: _timestamp_pb2.Timestamp | None = ...,
+        encoding: _builtins.str = ...,
+        date_order: Global___DateOrder.ValueType = ...,
+        import_mapping_id: _builtins.str = ...,
+        resume_offset: _builtins.int = ...,
+        clients_updated: _builtins.int = ...,
+        conflicts: _builtins.int = ...,
+        lines_suppressed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_ids", b"associate_ids", "bytes_received", b"bytes_received", "clients_created", b"clients_created", "columns", b"columns", "create_time", b"create_time", "delimiter", b"delimiter", "failure", b"failure", "file_name", b"file_name", "finish_time", b"finish_time", "format", b"format", "import_id", b"import_id", "lines_read", b"lines_read", "lines_refused", b"lines_refused", "purchases_created", b"purchases_created", "purchases_unchanged", b"purchases_unchanged", "source", b"source", "state", b"state", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_ids", b"associate_ids", "bytes_received", b"bytes_received", "clients_created", b"clients_created", "clients_updated", b"clients_updated", "columns", b"columns", "conflicts", b"conflicts", "create_time", b"create_time", "date_order", b"date_order", "delimiter", b"delimiter", "encoding", b"encoding", "failure", b"failure", "file_name", b"file_name", "finish_time", b"finish_time", "format", b"format", "import_id", b"import_id", "import_mapping_id", b"import_mapping_id", "lines_read", b"lines_read", "lines_refused", b"lines_refused", "lines_suppressed", b"lines_suppressed", "purchases_created", b"purchases_created", "purchases_unchanged", b"purchases_unchanged", "resume_offset", b"resume_offset", "source", b"source", "state", b"state", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -976,12 +1490,15 @@ class ImportFault(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    IS_WARNING_FIELD_NUMBER: _builtins.int
     line: _builtins.int
     """Counted from 1; the header is line 1."""
     field: _builtins.str
     """The field that is wrong, as the mapping calls it; empty when the line as a whole is."""
     reason: _builtins.str
     message: _builtins.str
+    is_warning: _builtins.bool
+    """The line was taken all the same, with the assumption that the message states."""
     def __init__(
         self,
         *,
@@ -989,10 +1506,11 @@ class ImportFault(_message.Message):
         field: _builtins.str = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
+        is_warning: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "line", b"line", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "is_warning", b"is_warning", "line", b"line", "message", b"message", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1047,6 +1565,127 @@ class GetChainRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetChainRequest: _TypeAlias = GetChainRequest  # noqa: Y015
+
+@_typing.final
+class CashLimit(_message.Message):
+    """From what on payments in cash are to be looked at, in one country."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    country: _builtins.str
+    """ISO 3166-1 alpha-2 of the store."""
+    @_builtins.property
+    def limit(self) -> _money_pb2.Money:
+        """A total above it raises a task."""
+
+    def __init__(
+        self,
+        *,
+        country: _builtins.str = ...,
+        limit: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CashLimit: _TypeAlias = CashLimit  # noqa: Y015
+
+@_typing.final
+class ChainSettings(_message.Message):
+    """What a chain decided about its clients."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERGES_AUTOMATICALLY_FIELD_NUMBER: _builtins.int
+    VIP_AMOUNT_FIELD_NUMBER: _builtins.int
+    ONE_TIMER_DAYS_FIELD_NUMBER: _builtins.int
+    LAPSED_DAYS_FIELD_NUMBER: _builtins.int
+    OCCASION_LEAD_DAYS_FIELD_NUMBER: _builtins.int
+    CASH_LIMITS_FIELD_NUMBER: _builtins.int
+    PURCHASE_RETENTION_YEARS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    merges_automatically: _builtins.bool
+    """Merge clients by itself when the evidence is strong: the same person's name with the same phone and e-mail."""
+    one_timer_days: _builtins.int
+    """After so many days without a purchase a client of one purchase is a one-timer."""
+    lapsed_days: _builtins.int
+    """After so many days without a purchase a repeat client has lapsed."""
+    occasion_lead_days: _builtins.int
+    """How many days ahead of an occasion the house begins, unless the occasion says otherwise."""
+    purchase_retention_years: _builtins.int
+    """How many years purchases are kept after an erasure, for the tax office."""
+    etag: _builtins.str
+    @_builtins.property
+    def vip_amount(self) -> _money_pb2.Money:
+        """Spending in the last lapsed_days that makes a client a VIP, in the chain's currency."""
+
+    @_builtins.property
+    def cash_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___CashLimit]:
+        """Beside those that are built in; an amount of 0 turns the watch off for a country."""
+
+    def __init__(
+        self,
+        *,
+        merges_automatically: _builtins.bool = ...,
+        vip_amount: _money_pb2.Money | None = ...,
+        one_timer_days: _builtins.int = ...,
+        lapsed_days: _builtins.int = ...,
+        occasion_lead_days: _builtins.int = ...,
+        cash_limits: _abc.Iterable[Global___CashLimit] | None = ...,
+        purchase_retention_years: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vip_amount", b"vip_amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_limits", b"cash_limits", "etag", b"etag", "lapsed_days", b"lapsed_days", "merges_automatically", b"merges_automatically", "occasion_lead_days", b"occasion_lead_days", "one_timer_days", b"one_timer_days", "purchase_retention_years", b"purchase_retention_years", "vip_amount", b"vip_amount"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainSettings: _TypeAlias = ChainSettings  # noqa: Y015
+
+@_typing.final
+class GetChainSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChainSettingsRequest: _TypeAlias = GetChainSettingsRequest  # noqa: Y015
+
+@_typing.final
+class UpdateChainSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    etag: _builtins.str
+    @_builtins.property
+    def settings(self) -> Global___ChainSettings:
+        """All fields but the etag's are taken; days and years of 0 mean the built-in number."""
+
+    def __init__(
+        self,
+        *,
+        settings: Global___ChainSettings | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateChainSettingsRequest: _TypeAlias = UpdateChainSettingsRequest  # noqa: Y015
 
 @_typing.final
 class CreateStoreRequest(_message.Message):
@@ -1340,6 +1979,9 @@ class CreateClientRequest(_message.Message):
     PREFERENCES_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    NICKNAME_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     given_name: _builtins.str
     family_name: _builtins.str
@@ -1349,12 +1991,17 @@ class CreateClientRequest(_message.Message):
     associate_id: _builtins.str
     source: _builtins.str
     external_id: _builtins.str
+    nickname: _builtins.str
     @_builtins.property
     def contact_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPoint]: ...
     @_builtins.property
     def occasions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Occasion]: ...
     @_builtins.property
     def preferences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Preference]: ...
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def address(self) -> Global___PostalAddress: ...
     def __init__(
         self,
         *,
@@ -1370,10 +2017,13 @@ class CreateClientRequest(_message.Message):
         preferences: _abc.Iterable[Global___Preference] | None = ...,
         source: _builtins.str = ...,
         external_id: _builtins.str = ...,
+        nickname: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        address: Global___PostalAddress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "contact_points", b"contact_points", "external_id", b"external_id", "family_name", b"family_name", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "occasions", b"occasions", "preferences", b"preferences", "request_id", b"request_id", "source", b"source", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "associate_id", b"associate_id", "contact_points", b"contact_points", "external_id", b"external_id", "family_name", b"family_name", "given_name", b"given_name", "home_store_id", b"home_store_id", "language", b"language", "nickname", b"nickname", "occasions", b"occasions", "preferences", b"preferences", "request_id", b"request_id", "source", b"source", "tags", b"tags", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1455,7 +2105,7 @@ class UpdateClientRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of: given_name, family_name, language, time_zone, home_store_id, preferences."""
+        """Of: given_name, family_name, nickname, language, time_zone, home_store_id, preferences, tags, address."""
 
     def __init__(
         self,
@@ -1527,6 +2177,87 @@ class ListClientsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListClientsResponse: _TypeAlias = ListClientsResponse  # noqa: Y015
+
+@_typing.final
+class ClientHit(_message.Message):
+    """One found client, and by what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    MATCHES_FIELD_NUMBER: _builtins.int
+    IS_OF_OWN_STORE_FIELD_NUMBER: _builtins.int
+    is_of_own_store: _builtins.bool
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedScalarFieldContainer[Global___ClientMatch.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+        matches: _abc.Iterable[Global___ClientMatch.ValueType] | None = ...,
+        is_of_own_store: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "is_of_own_store", b"is_of_own_store", "matches", b"matches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientHit: _TypeAlias = ClientHit  # noqa: Y015
+
+@_typing.final
+class SearchClientsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    store_id: _builtins.str
+    """Only clients of this home store."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchClientsRequest: _TypeAlias = SearchClientsRequest  # noqa: Y015
+
+@_typing.final
+class SearchClientsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClientHit]: ...
+    def __init__(
+        self,
+        *,
+        hits: _abc.Iterable[Global___ClientHit] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchClientsResponse: _TypeAlias = SearchClientsResponse  # noqa: Y015
 
 @_typing.final
 class AssignClientRequest(_message.Message):
@@ -2050,6 +2781,179 @@ class RemoveContactPointRequest(_message.Message):
 Global___RemoveContactPointRequest: _TypeAlias = RemoveContactPointRequest  # noqa: Y015
 
 @_typing.final
+class UpdateContactPointRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_POINT_ID_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    IS_PREFERRED_FIELD_NUMBER: _builtins.int
+    IS_VERIFIED_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    contact_point_id: _builtins.str
+    type: Global___ContactType.ValueType
+    """As it is when left out."""
+    label: _builtins.str
+    is_preferred: _builtins.bool
+    is_verified: _builtins.bool
+    """True: the client confirmed it just now. False: it is not confirmed any more."""
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        contact_point_id: _builtins.str = ...,
+        type: Global___ContactType.ValueType | None = ...,
+        label: _builtins.str | None = ...,
+        is_preferred: _builtins.bool | None = ...,
+        is_verified: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_preferred", b"_is_preferred", "_is_verified", b"_is_verified", "_label", b"_label", "_type", b"_type", "is_preferred", b"is_preferred", "is_verified", b"is_verified", "label", b"label", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_preferred", b"_is_preferred", "_is_verified", b"_is_verified", "_label", b"_label", "_type", b"_type", "client_id", b"client_id", "contact_point_id", b"contact_point_id", "is_preferred", b"is_preferred", "is_verified", b"is_verified", "label", b"label", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_preferred: _TypeAlias = _typing.Literal["is_preferred"]  # noqa: Y015
+    _WhichOneofArgType__is_preferred: _TypeAlias = _typing.Literal["_is_preferred", b"_is_preferred"]  # noqa: Y015
+    _WhichOneofReturnType__is_verified: _TypeAlias = _typing.Literal["is_verified"]  # noqa: Y015
+    _WhichOneofArgType__is_verified: _TypeAlias = _typing.Literal["_is_verified", b"_is_verified"]  # noqa: Y015
+    _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
+    _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_preferred) -> _WhichOneofReturnType__is_preferred | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_verified) -> _WhichOneofReturnType__is_verified | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__label) -> _WhichOneofReturnType__label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
+
+Global___UpdateContactPointRequest: _TypeAlias = UpdateContactPointRequest  # noqa: Y015
+
+@_typing.final
+class AddPreferenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    client_id: _builtins.str
+    @_builtins.property
+    def preference(self) -> Global___Preference: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        preference: Global___Preference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["preference", b"preference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "preference", b"preference", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddPreferenceRequest: _TypeAlias = AddPreferenceRequest  # noqa: Y015
+
+@_typing.final
+class RemovePreferenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    PREFERENCE_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    preference_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        preference_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "preference_id", b"preference_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemovePreferenceRequest: _TypeAlias = RemovePreferenceRequest  # noqa: Y015
+
+@_typing.final
+class AddRelationshipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    RELATIONSHIP_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    client_id: _builtins.str
+    @_builtins.property
+    def relationship(self) -> Global___Relationship: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        relationship: Global___Relationship | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["relationship", b"relationship"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "relationship", b"relationship", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddRelationshipRequest: _TypeAlias = AddRelationshipRequest  # noqa: Y015
+
+@_typing.final
+class RemoveRelationshipRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    RELATIONSHIP_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    relationship_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        relationship_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "relationship_id", b"relationship_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveRelationshipRequest: _TypeAlias = RemoveRelationshipRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOccasionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    OCCASION_ID_FIELD_NUMBER: _builtins.int
+    OCCASION_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    occasion_id: _builtins.str
+    @_builtins.property
+    def occasion(self) -> Global___Occasion: ...
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        occasion_id: _builtins.str = ...,
+        occasion: Global___Occasion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occasion", b"occasion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "occasion", b"occasion", "occasion_id", b"occasion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOccasionRequest: _TypeAlias = UpdateOccasionRequest  # noqa: Y015
+
+@_typing.final
 class AddOccasionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2111,6 +3015,10 @@ class RecordPurchaseRequest(_message.Message):
     FOR_WHOM_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    PAYMENTS_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
@@ -2119,10 +3027,16 @@ class RecordPurchaseRequest(_message.Message):
     for_whom: _builtins.str
     source: _builtins.str
     external_id: _builtins.str
+    recipient_client_id: _builtins.str
+    surprise_for_client_id: _builtins.str
     @_builtins.property
     def purchase_date(self) -> _date_pb2.Date: ...
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurchaseLine]: ...
+    @_builtins.property
+    def payments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Payment]: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -2136,10 +3050,14 @@ class RecordPurchaseRequest(_message.Message):
         for_whom: _builtins.str = ...,
         source: _builtins.str = ...,
         external_id: _builtins.str = ...,
+        payments: _abc.Iterable[Global___Payment] | None = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase_date", b"purchase_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase_date", b"purchase_date", "surprise_end_date", b"surprise_end_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "external_id", b"external_id", "for_whom", b"for_whom", "lines", b"lines", "occasion_kind", b"occasion_kind", "purchase_date", b"purchase_date", "request_id", b"request_id", "source", b"source", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "external_id", b"external_id", "for_whom", b"for_whom", "lines", b"lines", "occasion_kind", b"occasion_kind", "payments", b"payments", "purchase_date", b"purchase_date", "recipient_client_id", b"recipient_client_id", "request_id", b"request_id", "source", b"source", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2165,6 +3083,150 @@ class GetPurchaseRequest(_message.Message):
 Global___GetPurchaseRequest: _TypeAlias = GetPurchaseRequest  # noqa: Y015
 
 @_typing.final
+class ListPurchasesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    INCLUDE_SURPRISES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    store_id: _builtins.str
+    include_surprises: _builtins.bool
+    """With client_id: also those that are a surprise for this client."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+        include_surprises: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "end_date", b"end_date", "include_surprises", b"include_surprises", "page_size", b"page_size", "page_token", b"page_token", "start_date", b"start_date", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurchasesRequest: _TypeAlias = ListPurchasesRequest  # noqa: Y015
+
+@_typing.final
+class ListPurchasesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def purchases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Purchase]: ...
+    def __init__(
+        self,
+        *,
+        purchases: _abc.Iterable[Global___Purchase] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "purchases", b"purchases"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurchasesResponse: _TypeAlias = ListPurchasesResponse  # noqa: Y015
+
+@_typing.final
+class GetVisitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    visit_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        visit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVisitRequest: _TypeAlias = GetVisitRequest  # noqa: Y015
+
+@_typing.final
+class ListVisitsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    INCLUDE_SURPRISES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    store_id: _builtins.str
+    include_surprises: _builtins.bool
+    page_size: _builtins.int
+    page_token: _builtins.str
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date: ...
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+        include_surprises: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "end_date", b"end_date", "include_surprises", b"include_surprises", "page_size", b"page_size", "page_token", b"page_token", "start_date", b"start_date", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVisitsRequest: _TypeAlias = ListVisitsRequest  # noqa: Y015
+
+@_typing.final
+class ListVisitsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def visits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Visit]: ...
+    def __init__(
+        self,
+        *,
+        visits: _abc.Iterable[Global___Visit] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "visits", b"visits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVisitsResponse: _TypeAlias = ListVisitsResponse  # noqa: Y015
+
+@_typing.final
 class RecordVisitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2176,11 +3238,22 @@ class RecordVisitRequest(_message.Message):
     FOR_WHOM_FIELD_NUMBER: _builtins.int
     NEED_BY_DATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    OCCASION_KIND_FIELD_NUMBER: _builtins.int
+    MINIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    MAXIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    COMPANION_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
     for_whom: _builtins.str
     note: _builtins.str
+    occasion_kind: Global___OccasionKind.ValueType
+    companion: _builtins.str
+    recipient_client_id: _builtins.str
+    surprise_for_client_id: _builtins.str
     @_builtins.property
     def visit_time(self) -> _timestamp_pb2.Timestamp:
         """Now, when left out."""
@@ -2189,6 +3262,12 @@ class RecordVisitRequest(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___VisitItem]: ...
     @_builtins.property
     def need_by_date(self) -> _date_pb2.Date: ...
+    @_builtins.property
+    def minimum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def maximum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -2200,10 +3279,17 @@ class RecordVisitRequest(_message.Message):
         for_whom: _builtins.str = ...,
         need_by_date: _date_pb2.Date | None = ...,
         note: _builtins.str = ...,
+        occasion_kind: Global___OccasionKind.ValueType = ...,
+        minimum_budget: _money_pb2.Money | None = ...,
+        maximum_budget: _money_pb2.Money | None = ...,
+        companion: _builtins.str = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["need_by_date", b"need_by_date", "visit_time", b"visit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "surprise_end_date", b"surprise_end_date", "visit_time", b"visit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "for_whom", b"for_whom", "items", b"items", "need_by_date", b"need_by_date", "note", b"note", "request_id", b"request_id", "store_id", b"store_id", "visit_time", b"visit_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "companion", b"companion", "for_whom", b"for_whom", "items", b"items", "maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "note", b"note", "occasion_kind", b"occasion_kind", "recipient_client_id", b"recipient_client_id", "request_id", b"request_id", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "visit_time", b"visit_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2258,6 +3344,15 @@ class CaptureVisitRequest(_message.Message):
     NEED_BY_DATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CONSENT_FIELD_NUMBER: _builtins.int
+    VISIT_TIME_FIELD_NUMBER: _builtins.int
+    IS_NEW_CLIENT_FIELD_NUMBER: _builtins.int
+    OCCASION_KIND_FIELD_NUMBER: _builtins.int
+    MINIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    MAXIMUM_BUDGET_FIELD_NUMBER: _builtins.int
+    COMPANION_FIELD_NUMBER: _builtins.int
+    RECIPIENT_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_FOR_CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SURPRISE_END_DATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     store_id: _builtins.str
     client_id: _builtins.str
@@ -2270,12 +3365,28 @@ class CaptureVisitRequest(_message.Message):
     time_zone: _builtins.str
     for_whom: _builtins.str
     note: _builtins.str
+    is_new_client: _builtins.bool
+    """After CLIENT_LIKELY: it is somebody new all the same."""
+    occasion_kind: Global___OccasionKind.ValueType
+    companion: _builtins.str
+    recipient_client_id: _builtins.str
+    surprise_for_client_id: _builtins.str
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___VisitItem]: ...
     @_builtins.property
     def need_by_date(self) -> _date_pb2.Date: ...
     @_builtins.property
     def consent(self) -> Global___CapturedConsent: ...
+    @_builtins.property
+    def visit_time(self) -> _timestamp_pb2.Timestamp:
+        """When they were in the store: now, when left out. A phone that was offline says it later."""
+
+    @_builtins.property
+    def minimum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def maximum_budget(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def surprise_end_date(self) -> _date_pb2.Date: ...
     def __init__(
         self,
         *,
@@ -2293,10 +3404,19 @@ class CaptureVisitRequest(_message.Message):
         need_by_date: _date_pb2.Date | None = ...,
         note: _builtins.str = ...,
         consent: Global___CapturedConsent | None = ...,
+        visit_time: _timestamp_pb2.Timestamp | None = ...,
+        is_new_client: _builtins.bool = ...,
+        occasion_kind: Global___OccasionKind.ValueType = ...,
+        minimum_budget: _money_pb2.Money | None = ...,
+        maximum_budget: _money_pb2.Money | None = ...,
+        companion: _builtins.str = ...,
+        recipient_client_id: _builtins.str = ...,
+        surprise_for_client_id: _builtins.str = ...,
+        surprise_end_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "need_by_date", b"need_by_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "surprise_end_date", b"surprise_end_date", "visit_time", b"visit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "consent", b"consent", "email", b"email", "family_name", b"family_name", "for_whom", b"for_whom", "given_name", b"given_name", "items", b"items", "language", b"language", "need_by_date", b"need_by_date", "note", b"note", "phone", b"phone", "request_id", b"request_id", "store_id", b"store_id", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "companion", b"companion", "consent", b"consent", "email", b"email", "family_name", b"family_name", "for_whom", b"for_whom", "given_name", b"given_name", "is_new_client", b"is_new_client", "items", b"items", "language", b"language", "maximum_budget", b"maximum_budget", "minimum_budget", b"minimum_budget", "need_by_date", b"need_by_date", "note", b"note", "occasion_kind", b"occasion_kind", "phone", b"phone", "recipient_client_id", b"recipient_client_id", "request_id", b"request_id", "store_id", b"store_id", "surprise_end_date", b"surprise_end_date", "surprise_for_client_id", b"surprise_for_client_id", "time_zone", b"time_zone", "visit_time", b"visit_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2400,9 +3520,12 @@ class ListTimelineRequest(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_SURPRISES_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
+    include_surprises: _builtins.bool
+    """Also what is a surprise for this client. Leave it out wherever the client may see the screen."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___TimelineKind.ValueType]: ...
     def __init__(
@@ -2412,10 +3535,11 @@ class ListTimelineRequest(_message.Message):
         kinds: _abc.Iterable[Global___TimelineKind.ValueType] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_surprises: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "include_surprises", b"include_surprises", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2476,12 +3600,19 @@ class CreateImportRequest(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     ASSOCIATE_IDS_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    DATE_ORDER_FIELD_NUMBER: _builtins.int
+    IMPORT_MAPPING_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     source: _builtins.str
     file_name: _builtins.str
     format: Global___ImportFormat.ValueType
     delimiter: _builtins.str
     store_id: _builtins.str
+    encoding: _builtins.str
+    date_order: Global___DateOrder.ValueType
+    import_mapping_id: _builtins.str
+    """A saved mapping; what is set here beside it goes before it. Columns are then not needed."""
     @_builtins.property
     def columns(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -2497,10 +3628,13 @@ class CreateImportRequest(_message.Message):
         columns: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         store_id: _builtins.str = ...,
         associate_ids: _abc.Iterable[_builtins.str] | None = ...,
+        encoding: _builtins.str = ...,
+        date_order: Global___DateOrder.ValueType = ...,
+        import_mapping_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_ids", b"associate_ids", "columns", b"columns", "delimiter", b"delimiter", "file_name", b"file_name", "format", b"format", "request_id", b"request_id", "source", b"source", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_ids", b"associate_ids", "columns", b"columns", "date_order", b"date_order", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "format", b"format", "import_mapping_id", b"import_mapping_id", "request_id", b"request_id", "source", b"source", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2512,19 +3646,23 @@ class UploadImportContentRequest(_message.Message):
 
     IMPORT_ID_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """In the first message only."""
     content: _builtins.bytes
     """At most 256 KiB a message."""
+    offset: _builtins.int
+    """In the first message only: the byte of the file that content begins with, 0 or the import's resume_offset."""
     def __init__(
         self,
         *,
         import_id: _builtins.str = ...,
         content: _builtins.bytes = ...,
+        offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "import_id", b"import_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "import_id", b"import_id", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,16 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Chain.FromString,
                 _registered_method=True)
+        self.GetChainSettings = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/GetChainSettings',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainSettingsRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.FromString,
+                _registered_method=True)
+        self.UpdateChainSettings = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/UpdateChainSettings',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateChainSettingsRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.FromString,
+                _registered_method=True)
         self.CreateStore = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/CreateStore',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.CreateStoreRequest.SerializeToString,
@@ -116,6 +126,11 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListClientsRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListClientsResponse.FromString,
                 _registered_method=True)
+        self.SearchClients = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/SearchClients',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsResponse.FromString,
+                _registered_method=True)
         self.AssignClient = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/AssignClient',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.SerializeToString,
@@ -166,9 +181,39 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemoveContactPointRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
                 _registered_method=True)
+        self.UpdateContactPoint = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/UpdateContactPoint',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateContactPointRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.AddPreference = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/AddPreference',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddPreferenceRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.RemovePreference = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/RemovePreference',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemovePreferenceRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.AddRelationship = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/AddRelationship',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddRelationshipRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.RemoveRelationship = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/RemoveRelationship',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemoveRelationshipRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
         self.AddOccasion = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/AddOccasion',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddOccasionRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+                _registered_method=True)
+        self.UpdateOccasion = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/UpdateOccasion',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateOccasionRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
                 _registered_method=True)
         self.RemoveOccasion = channel.unary_unary(
@@ -186,10 +231,25 @@ class ProfilesServiceStub:
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetPurchaseRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Purchase.FromString,
                 _registered_method=True)
+        self.ListPurchases = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/ListPurchases',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesResponse.FromString,
+                _registered_method=True)
         self.RecordVisit = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/RecordVisit',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RecordVisitRequest.SerializeToString,
                 response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.FromString,
+                _registered_method=True)
+        self.GetVisit = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/GetVisit',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetVisitRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.FromString,
+                _registered_method=True)
+        self.ListVisits = channel.unary_unary(
+                '/carnet.profiles.v1.ProfilesService/ListVisits',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsResponse.FromString,
                 _registered_method=True)
         self.CaptureVisit = channel.unary_unary(
                 '/carnet.profiles.v1.ProfilesService/CaptureVisit',
@@ -261,6 +321,20 @@ class ProfilesServiceServicer:
 
     def GetChain(self, request, context):
         """Read the caller's own chain. Another chain's id is NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetChainSettings(self, request, context):
+        """Read what the chain decided about its clients.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateChainSettings(self, request, context):
+        """Decide anew; all fields are taken. Refuses a stale etag (CHAIN_SETTINGS_CHANGED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -365,6 +439,15 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchClients(self, request, context):
+        """Find clients as somebody types: pieces of names with accents and typos, nicknames, digits of a phone number, e-mail,
+        tags, and what was bought, such as "sapphire pendant 2024". Those of the caller's own stores come first, then the
+        best match.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AssignClient(self, request, context):
         """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND).
         """
@@ -440,8 +523,53 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateContactPoint(self, request, context):
+        """Change a contact point: its type, label, preferred mark, or that the client confirmed it just now. Its value cannot be
+        changed: consent was given on it; add another one instead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddPreference(self, request, context):
+        """Add one preference beside those that are there. The same kind and value (and finger) again brings its source and
+        date up to date.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemovePreference(self, request, context):
+        """Forget a preference.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddRelationship(self, request, context):
+        """Say who belongs to a client: another client, who sees it from the other side, or a person who is none. Refuses a
+        client as its own relative (RELATIONSHIP_WITH_ITSELF) and a pair that is related already (RELATIONSHIP_EXISTS).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveRelationship(self, request, context):
+        """Forget a relationship, with the occasions of a person who is no client.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AddOccasion(self, request, context):
         """Note a day that matters to a client.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOccasion(self, request, context):
+        """Put another content into an occasion. Refuses a day that no calendar has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -468,6 +596,13 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPurchases(self, request, context):
+        """List purchases, newest first: of a client, a store, a span of days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordVisit(self, request, context):
         """Record a visit of a known client: what was looked at, what was liked, for whom, needed by when.
         """
@@ -475,9 +610,25 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVisit(self, request, context):
+        """Read one visit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVisits(self, request, context):
+        """List visits, newest first: of a client, a store, a span of days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CaptureVisit(self, request, context):
         """Capture a walk-in in one call: the client (found by phone or e-mail, else created), the visit and the consent.
-        Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY).
+        Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY), a contact of several clients
+        (CLIENT_AMBIGUOUS), and, until client_id or is_new_client says who it is, somebody who is likely known already
+        (CLIENT_LIKELY); both name them in the metadata client_ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -514,8 +665,9 @@ class ProfilesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadImportContent(self, request_iterator, context):
-        """Stream the content of an announced file; answers when the last line has been worked through. May be repeated
-        from the start after a cut connection: lines that are in already are counted as unchanged.
+        """Stream the content of an announced file; answers when the last line has been worked through. After a cut connection
+        it goes on at resume_offset, or is repeated from the start: lines that are in already are counted as unchanged.
+        Refuses another offset than those two (IMPORT_OFFSET_MISMATCH).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -568,6 +720,16 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     servicer.GetChain,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Chain.SerializeToString,
+            ),
+            'GetChainSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChainSettings,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainSettingsRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.SerializeToString,
+            ),
+            'UpdateChainSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateChainSettings,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateChainSettingsRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.SerializeToString,
             ),
             'CreateStore': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateStore,
@@ -639,6 +801,11 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListClientsRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListClientsResponse.SerializeToString,
             ),
+            'SearchClients': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchClients,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsResponse.SerializeToString,
+            ),
             'AssignClient': grpc.unary_unary_rpc_method_handler(
                     servicer.AssignClient,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AssignClientRequest.FromString,
@@ -689,9 +856,39 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemoveContactPointRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
             ),
+            'UpdateContactPoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateContactPoint,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateContactPointRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'AddPreference': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPreference,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddPreferenceRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'RemovePreference': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemovePreference,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemovePreferenceRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'AddRelationship': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddRelationship,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddRelationshipRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'RemoveRelationship': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveRelationship,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemoveRelationshipRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
             'AddOccasion': grpc.unary_unary_rpc_method_handler(
                     servicer.AddOccasion,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddOccasionRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
+            ),
+            'UpdateOccasion': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOccasion,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateOccasionRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.SerializeToString,
             ),
             'RemoveOccasion': grpc.unary_unary_rpc_method_handler(
@@ -709,10 +906,25 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetPurchaseRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Purchase.SerializeToString,
             ),
+            'ListPurchases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPurchases,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesResponse.SerializeToString,
+            ),
             'RecordVisit': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordVisit,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.RecordVisitRequest.FromString,
                     response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.SerializeToString,
+            ),
+            'GetVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVisit,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetVisitRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.SerializeToString,
+            ),
+            'ListVisits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVisits,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsResponse.SerializeToString,
             ),
             'CaptureVisit': grpc.unary_unary_rpc_method_handler(
                     servicer.CaptureVisit,
@@ -825,6 +1037,60 @@ class ProfilesService:
             '/carnet.profiles.v1.ProfilesService/GetChain',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.Chain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChainSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/GetChainSettings',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetChainSettingsRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateChainSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/UpdateChainSettings',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateChainSettingsRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ChainSettings.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1214,6 +1480,33 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
+    def SearchClients(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/SearchClients',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.SearchClientsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def AssignClient(request,
             target,
             options=(),
@@ -1484,6 +1777,141 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateContactPoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/UpdateContactPoint',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateContactPointRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPreference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/AddPreference',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddPreferenceRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemovePreference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/RemovePreference',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemovePreferenceRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddRelationship(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/AddRelationship',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddRelationshipRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveRelationship(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/RemoveRelationship',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.RemoveRelationshipRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def AddOccasion(request,
             target,
             options=(),
@@ -1499,6 +1927,33 @@ class ProfilesService:
             target,
             '/carnet.profiles.v1.ProfilesService/AddOccasion',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.AddOccasionRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOccasion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/UpdateOccasion',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.UpdateOccasionRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.Client.FromString,
             options,
             channel_credentials,
@@ -1592,6 +2047,33 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
+    def ListPurchases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/ListPurchases',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListPurchasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RecordVisit(request,
             target,
             options=(),
@@ -1608,6 +2090,60 @@ class ProfilesService:
             '/carnet.profiles.v1.ProfilesService/RecordVisit',
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.RecordVisitRequest.SerializeToString,
             carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/GetVisit',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.GetVisitRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Visit.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVisits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.ProfilesService/ListVisits',
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.ListVisitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,10 @@ class ProfilesServiceStub:
     """Open a chain: the tenant that everything else belongs to. For the platform's operator only."""
     GetChain: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetChainRequest, _profiles_pb2.Chain]
     """Read the caller's own chain. Another chain's id is NOT_FOUND."""
+    GetChainSettings: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetChainSettingsRequest, _profiles_pb2.ChainSettings]
+    """Read what the chain decided about its clients."""
+    UpdateChainSettings: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UpdateChainSettingsRequest, _profiles_pb2.ChainSettings]
+    """Decide anew; all fields are taken. Refuses a stale etag (CHAIN_SETTINGS_CHANGED)."""
     CreateStore: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CreateStoreRequest, _profiles_pb2.Store]
     """Open a store. Refuses an unknown time zone (TIME_ZONE_UNKNOWN)."""
     GetStore: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetStoreRequest, _profiles_pb2.Store]
@@ -68,6 +72,11 @@ class ProfilesServiceStub:
     """Change the fields that update_mask names. Refuses a stale etag (CLIENT_CHANGED) and a field that is not there (FIELD_UNKNOWN)."""
     ListClients: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListClientsRequest, _profiles_pb2.ListClientsResponse]
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
+    SearchClients: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SearchClientsRequest, _profiles_pb2.SearchClientsResponse]
+    """Find clients as somebody types: pieces of names with accents and typos, nicknames, digits of a phone number, e-mail,
+    tags, and what was bought, such as "sapphire pendant 2024". Those of the caller's own stores come first, then the
+    best match.
+    """
     AssignClient: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
     SetSecondaryAssociate: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetSecondaryAssociateRequest, _profiles_pb2.Client]
@@ -97,19 +106,45 @@ class ProfilesServiceStub:
     """Add a phone number or an e-mail to a client. Refuses a number that is none (PHONE_INVALID)."""
     RemoveContactPoint: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RemoveContactPointRequest, _profiles_pb2.Client]
     """Take a contact point off a client. What was agreed to on it stays in the permission ledger."""
+    UpdateContactPoint: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UpdateContactPointRequest, _profiles_pb2.Client]
+    """Change a contact point: its type, label, preferred mark, or that the client confirmed it just now. Its value cannot be
+    changed: consent was given on it; add another one instead.
+    """
+    AddPreference: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AddPreferenceRequest, _profiles_pb2.Client]
+    """Add one preference beside those that are there. The same kind and value (and finger) again brings its source and
+    date up to date.
+    """
+    RemovePreference: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RemovePreferenceRequest, _profiles_pb2.Client]
+    """Forget a preference."""
+    AddRelationship: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AddRelationshipRequest, _profiles_pb2.Client]
+    """Say who belongs to a client: another client, who sees it from the other side, or a person who is none. Refuses a
+    client as its own relative (RELATIONSHIP_WITH_ITSELF) and a pair that is related already (RELATIONSHIP_EXISTS).
+    """
+    RemoveRelationship: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RemoveRelationshipRequest, _profiles_pb2.Client]
+    """Forget a relationship, with the occasions of a person who is no client."""
     AddOccasion: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.AddOccasionRequest, _profiles_pb2.Client]
     """Note a day that matters to a client."""
+    UpdateOccasion: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UpdateOccasionRequest, _profiles_pb2.Client]
+    """Put another content into an occasion. Refuses a day that no calendar has."""
     RemoveOccasion: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RemoveOccasionRequest, _profiles_pb2.Client]
     """Forget an occasion."""
     RecordPurchase: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RecordPurchaseRequest, _profiles_pb2.Purchase]
     """Record what a client bought. Safe to repeat by request_id, and by source with external_id."""
     GetPurchase: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetPurchaseRequest, _profiles_pb2.Purchase]
     """Read one purchase."""
+    ListPurchases: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListPurchasesRequest, _profiles_pb2.ListPurchasesResponse]
+    """List purchases, newest first: of a client, a store, a span of days."""
     RecordVisit: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RecordVisitRequest, _profiles_pb2.Visit]
     """Record a visit of a known client: what was looked at, what was liked, for whom, needed by when."""
+    GetVisit: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetVisitRequest, _profiles_pb2.Visit]
+    """Read one visit."""
+    ListVisits: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.ListVisitsRequest, _profiles_pb2.ListVisitsResponse]
+    """List visits, newest first: of a client, a store, a span of days."""
     CaptureVisit: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CaptureVisitRequest, _profiles_pb2.CaptureVisitResponse]
     """Capture a walk-in in one call: the client (found by phone or e-mail, else created), the visit and the consent.
-    Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY).
+    Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY), a contact of several clients
+    (CLIENT_AMBIGUOUS), and, until client_id or is_new_client says who it is, somebody who is likely known already
+    (CLIENT_LIKELY); both name them in the metadata client_ids.
     """
     RecordConsent: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RecordConsentRequest, _profiles_pb2.Consent]
     """Record what a client agreed to, with the wording that was shown. Refuses a contact point of somebody else
@@ -124,8 +159,9 @@ class ProfilesServiceStub:
     Refuses a mapping to a field that is not there (COLUMN_UNKNOWN).
     """
     UploadImportContent: _grpc.StreamUnaryMultiCallable[_profiles_pb2.UploadImportContentRequest, _profiles_pb2.Import]
-    """Stream the content of an announced file; answers when the last line has been worked through. May be repeated
-    from the start after a cut connection: lines that are in already are counted as unchanged.
+    """Stream the content of an announced file; answers when the last line has been worked through. After a cut connection
+    it goes on at resume_offset, or is repeated from the start: lines that are in already are counted as unchanged.
+    Refuses another offset than those two (IMPORT_OFFSET_MISMATCH).
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetImportRequest, _profiles_pb2.Import]
     """Read an import with its progress."""
@@ -147,6 +183,10 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """Open a chain: the tenant that everything else belongs to. For the platform's operator only."""
     GetChain: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetChainRequest, _profiles_pb2.Chain]  # type: ignore[assignment]
     """Read the caller's own chain. Another chain's id is NOT_FOUND."""
+    GetChainSettings: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetChainSettingsRequest, _profiles_pb2.ChainSettings]  # type: ignore[assignment]
+    """Read what the chain decided about its clients."""
+    UpdateChainSettings: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UpdateChainSettingsRequest, _profiles_pb2.ChainSettings]  # type: ignore[assignment]
+    """Decide anew; all fields are taken. Refuses a stale etag (CHAIN_SETTINGS_CHANGED)."""
     CreateStore: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CreateStoreRequest, _profiles_pb2.Store]  # type: ignore[assignment]
     """Open a store. Refuses an unknown time zone (TIME_ZONE_UNKNOWN)."""
     GetStore: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetStoreRequest, _profiles_pb2.Store]  # type: ignore[assignment]
@@ -177,6 +217,11 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """Change the fields that update_mask names. Refuses a stale etag (CLIENT_CHANGED) and a field that is not there (FIELD_UNKNOWN)."""
     ListClients: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListClientsRequest, _profiles_pb2.ListClientsResponse]  # type: ignore[assignment]
     """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
+    SearchClients: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SearchClientsRequest, _profiles_pb2.SearchClientsResponse]  # type: ignore[assignment]
+    """Find clients as somebody types: pieces of names with accents and typos, nicknames, digits of a phone number, e-mail,
+    tags, and what was bought, such as "sapphire pendant 2024". Those of the caller's own stores come first, then the
+    best match.
+    """
     AssignClient: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AssignClientRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Give a client to an associate. Refuses an unknown or departed associate (ASSOCIATE_NOT_FOUND)."""
     SetSecondaryAssociate: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetSecondaryAssociateRequest, _profiles_pb2.Client]  # type: ignore[assignment]
@@ -206,19 +251,45 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """Add a phone number or an e-mail to a client. Refuses a number that is none (PHONE_INVALID)."""
     RemoveContactPoint: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RemoveContactPointRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Take a contact point off a client. What was agreed to on it stays in the permission ledger."""
+    UpdateContactPoint: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UpdateContactPointRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Change a contact point: its type, label, preferred mark, or that the client confirmed it just now. Its value cannot be
+    changed: consent was given on it; add another one instead.
+    """
+    AddPreference: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AddPreferenceRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Add one preference beside those that are there. The same kind and value (and finger) again brings its source and
+    date up to date.
+    """
+    RemovePreference: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RemovePreferenceRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Forget a preference."""
+    AddRelationship: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AddRelationshipRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Say who belongs to a client: another client, who sees it from the other side, or a person who is none. Refuses a
+    client as its own relative (RELATIONSHIP_WITH_ITSELF) and a pair that is related already (RELATIONSHIP_EXISTS).
+    """
+    RemoveRelationship: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RemoveRelationshipRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Forget a relationship, with the occasions of a person who is no client."""
     AddOccasion: _aio.UnaryUnaryMultiCallable[_profiles_pb2.AddOccasionRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Note a day that matters to a client."""
+    UpdateOccasion: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UpdateOccasionRequest, _profiles_pb2.Client]  # type: ignore[assignment]
+    """Put another content into an occasion. Refuses a day that no calendar has."""
     RemoveOccasion: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RemoveOccasionRequest, _profiles_pb2.Client]  # type: ignore[assignment]
     """Forget an occasion."""
     RecordPurchase: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RecordPurchaseRequest, _profiles_pb2.Purchase]  # type: ignore[assignment]
     """Record what a client bought. Safe to repeat by request_id, and by source with external_id."""
     GetPurchase: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetPurchaseRequest, _profiles_pb2.Purchase]  # type: ignore[assignment]
     """Read one purchase."""
+    ListPurchases: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListPurchasesRequest, _profiles_pb2.ListPurchasesResponse]  # type: ignore[assignment]
+    """List purchases, newest first: of a client, a store, a span of days."""
     RecordVisit: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RecordVisitRequest, _profiles_pb2.Visit]  # type: ignore[assignment]
     """Record a visit of a known client: what was looked at, what was liked, for whom, needed by when."""
+    GetVisit: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetVisitRequest, _profiles_pb2.Visit]  # type: ignore[assignment]
+    """Read one visit."""
+    ListVisits: _aio.UnaryUnaryMultiCallable[_profiles_pb2.ListVisitsRequest, _profiles_pb2.ListVisitsResponse]  # type: ignore[assignment]
+    """List visits, newest first: of a client, a store, a span of days."""
     CaptureVisit: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CaptureVisitRequest, _profiles_pb2.CaptureVisitResponse]  # type: ignore[assignment]
     """Capture a walk-in in one call: the client (found by phone or e-mail, else created), the visit and the consent.
-    Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY).
+    Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY), a contact of several clients
+    (CLIENT_AMBIGUOUS), and, until client_id or is_new_client says who it is, somebody who is likely known already
+    (CLIENT_LIKELY); both name them in the metadata client_ids.
     """
     RecordConsent: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RecordConsentRequest, _profiles_pb2.Consent]  # type: ignore[assignment]
     """Record what a client agreed to, with the wording that was shown. Refuses a contact point of somebody else
@@ -233,8 +304,9 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     Refuses a mapping to a field that is not there (COLUMN_UNKNOWN).
     """
     UploadImportContent: _aio.StreamUnaryMultiCallable[_profiles_pb2.UploadImportContentRequest, _profiles_pb2.Import]  # type: ignore[assignment]
-    """Stream the content of an announced file; answers when the last line has been worked through. May be repeated
-    from the start after a cut connection: lines that are in already are counted as unchanged.
+    """Stream the content of an announced file; answers when the last line has been worked through. After a cut connection
+    it goes on at resume_offset, or is repeated from the start: lines that are in already are counted as unchanged.
+    Refuses another offset than those two (IMPORT_OFFSET_MISMATCH).
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetImportRequest, _profiles_pb2.Import]  # type: ignore[assignment]
     """Read an import with its progress."""
@@ -265,6 +337,22 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Chain, _abc.Awaitable[_profiles_pb2.Chain]]:
         """Read the caller's own chain. Another chain's id is NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetChainSettings(
+        self,
+        request: _profiles_pb2.GetChainSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ChainSettings, _abc.Awaitable[_profiles_pb2.ChainSettings]]:
+        """Read what the chain decided about its clients."""
+
+    @_abc_1.abstractmethod
+    def UpdateChainSettings(
+        self,
+        request: _profiles_pb2.UpdateChainSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ChainSettings, _abc.Awaitable[_profiles_pb2.ChainSettings]]:
+        """Decide anew; all fields are taken. Refuses a stale etag (CHAIN_SETTINGS_CHANGED)."""
 
     @_abc_1.abstractmethod
     def CreateStore(
@@ -381,6 +469,17 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """List clients, newest first, or those that match a piece of a name, a phone number or an e-mail."""
 
     @_abc_1.abstractmethod
+    def SearchClients(
+        self,
+        request: _profiles_pb2.SearchClientsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.SearchClientsResponse, _abc.Awaitable[_profiles_pb2.SearchClientsResponse]]:
+        """Find clients as somebody types: pieces of names with accents and typos, nicknames, digits of a phone number, e-mail,
+        tags, and what was bought, such as "sapphire pendant 2024". Those of the caller's own stores come first, then the
+        best match.
+        """
+
+    @_abc_1.abstractmethod
     def AssignClient(
         self,
         request: _profiles_pb2.AssignClientRequest,
@@ -470,12 +569,66 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """Take a contact point off a client. What was agreed to on it stays in the permission ledger."""
 
     @_abc_1.abstractmethod
+    def UpdateContactPoint(
+        self,
+        request: _profiles_pb2.UpdateContactPointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Change a contact point: its type, label, preferred mark, or that the client confirmed it just now. Its value cannot be
+        changed: consent was given on it; add another one instead.
+        """
+
+    @_abc_1.abstractmethod
+    def AddPreference(
+        self,
+        request: _profiles_pb2.AddPreferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Add one preference beside those that are there. The same kind and value (and finger) again brings its source and
+        date up to date.
+        """
+
+    @_abc_1.abstractmethod
+    def RemovePreference(
+        self,
+        request: _profiles_pb2.RemovePreferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Forget a preference."""
+
+    @_abc_1.abstractmethod
+    def AddRelationship(
+        self,
+        request: _profiles_pb2.AddRelationshipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Say who belongs to a client: another client, who sees it from the other side, or a person who is none. Refuses a
+        client as its own relative (RELATIONSHIP_WITH_ITSELF) and a pair that is related already (RELATIONSHIP_EXISTS).
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveRelationship(
+        self,
+        request: _profiles_pb2.RemoveRelationshipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Forget a relationship, with the occasions of a person who is no client."""
+
+    @_abc_1.abstractmethod
     def AddOccasion(
         self,
         request: _profiles_pb2.AddOccasionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
         """Note a day that matters to a client."""
+
+    @_abc_1.abstractmethod
+    def UpdateOccasion(
+        self,
+        request: _profiles_pb2.UpdateOccasionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Client, _abc.Awaitable[_profiles_pb2.Client]]:
+        """Put another content into an occasion. Refuses a day that no calendar has."""
 
     @_abc_1.abstractmethod
     def RemoveOccasion(
@@ -502,6 +655,14 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """Read one purchase."""
 
     @_abc_1.abstractmethod
+    def ListPurchases(
+        self,
+        request: _profiles_pb2.ListPurchasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ListPurchasesResponse, _abc.Awaitable[_profiles_pb2.ListPurchasesResponse]]:
+        """List purchases, newest first: of a client, a store, a span of days."""
+
+    @_abc_1.abstractmethod
     def RecordVisit(
         self,
         request: _profiles_pb2.RecordVisitRequest,
@@ -510,13 +671,31 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """Record a visit of a known client: what was looked at, what was liked, for whom, needed by when."""
 
     @_abc_1.abstractmethod
+    def GetVisit(
+        self,
+        request: _profiles_pb2.GetVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Visit, _abc.Awaitable[_profiles_pb2.Visit]]:
+        """Read one visit."""
+
+    @_abc_1.abstractmethod
+    def ListVisits(
+        self,
+        request: _profiles_pb2.ListVisitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ListVisitsResponse, _abc.Awaitable[_profiles_pb2.ListVisitsResponse]]:
+        """List visits, newest first: of a client, a store, a span of days."""
+
+    @_abc_1.abstractmethod
     def CaptureVisit(
         self,
         request: _profiles_pb2.CaptureVisitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.CaptureVisitResponse, _abc.Awaitable[_profiles_pb2.CaptureVisitResponse]]:
         """Capture a walk-in in one call: the client (found by phone or e-mail, else created), the visit and the consent.
-        Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY).
+        Refuses a call with neither name, phone, e-mail nor client_id (CAPTURE_EMPTY), a contact of several clients
+        (CLIENT_AMBIGUOUS), and, until client_id or is_new_client says who it is, somebody who is likely known already
+        (CLIENT_LIKELY); both name them in the metadata client_ids.
         """
 
     @_abc_1.abstractmethod
@@ -561,8 +740,9 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_profiles_pb2.UploadImportContentRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Import, _abc.Awaitable[_profiles_pb2.Import]]:
-        """Stream the content of an announced file; answers when the last line has been worked through. May be repeated
-        from the start after a cut connection: lines that are in already are counted as unchanged.
+        """Stream the content of an announced file; answers when the last line has been worked through. After a cut connection
+        it goes on at resume_offset, or is repeated from the start: lines that are in already are counted as unchanged.
+        Refuses another offset than those two (IMPORT_OFFSET_MISMATCH).
         """
 
     @_abc_1.abstractmethod

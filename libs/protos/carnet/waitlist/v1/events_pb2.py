@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from carnet.options.v1 import options_pb2 as carnet_dot_options_dot_v1_dot_options__pb2
+from carnet.privacy.v1 import privacy_pb2 as carnet_dot_privacy_dot_v1_dot_privacy__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/waitlist/v1/events.proto\x12\x12\x63\x61rnet.waitlist.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x12InterestRegistered\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t:*\x9a\xb5\x18&carnet.waitlist.interest.registered.v1\"\xa0\x01\n\x11InterestWithdrawn\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t:)\x9a\xb5\x18%carnet.waitlist.interest.withdrawn.v1\"\xba\x01\n\x12\x41llocationReceived\x12\x15\n\rallocation_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x0f\n\x07serials\x18\x05 \x03(\t\x12\x16\n\x0ereference_code\x18\x06 \x01(\t:*\x9a\xb5\x18&carnet.waitlist.allocation.received.v1\"\x95\x02\n\tOfferFact\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x15\n\rallocation_id\x18\x02 \x01(\t\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12\x10\n\x08piece_id\x18\x06 \x01(\t\x12\x0e\n\x06serial\x18\x07 \x01(\t\x12\x11\n\tclient_id\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\x03\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\x0b \x01(\x05\x12\x16\n\x0ereference_code\x18\x0c \x01(\t\"\\\n\tOfferMade\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:!\x9a\xb5\x18\x1d\x63\x61rnet.waitlist.offer.made.v1\"d\n\rOfferAccepted\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:%\x9a\xb5\x18!carnet.waitlist.offer.accepted.v1\"d\n\rOfferDeclined\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:%\x9a\xb5\x18!carnet.waitlist.offer.declined.v1\"b\n\x0cOfferExpired\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:$\x9a\xb5\x18 carnet.waitlist.offer.expired.v1\"\\\n\tPieceSold\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:!\x9a\xb5\x18\x1d\x63\x61rnet.waitlist.piece.sold.v1\"\xd2\x01\n\rPieceReturned\x12\x10\n\x08piece_id\x18\x01 \x01(\t\x12\x15\n\rallocation_id\x18\x02 \x01(\t\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12\x0e\n\x06serial\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x16\n\x0ereference_code\x18\x08 \x01(\t:%\x9a\xb5\x18!carnet.waitlist.piece.returned.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/waitlist/v1/events.proto\x12\x12\x63\x61rnet.waitlist.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x12InterestRegistered\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t:*\x9a\xb5\x18&carnet.waitlist.interest.registered.v1\"\xa0\x01\n\x11InterestWithdrawn\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t:)\x9a\xb5\x18%carnet.waitlist.interest.withdrawn.v1\"\xba\x01\n\x12\x41llocationReceived\x12\x15\n\rallocation_id\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x0f\n\x07serials\x18\x05 \x03(\t\x12\x16\n\x0ereference_code\x18\x06 \x01(\t:*\x9a\xb5\x18&carnet.waitlist.allocation.received.v1\"\x95\x02\n\tOfferFact\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x15\n\rallocation_id\x18\x02 \x01(\t\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12\x10\n\x08piece_id\x18\x06 \x01(\t\x12\x0e\n\x06serial\x18\x07 \x01(\t\x12\x11\n\tclient_id\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\x03\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epolicy_version\x18\x0b \x01(\x05\x12\x16\n\x0ereference_code\x18\x0c \x01(\t\"\\\n\tOfferMade\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:!\x9a\xb5\x18\x1d\x63\x61rnet.waitlist.offer.made.v1\"d\n\rOfferAccepted\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:%\x9a\xb5\x18!carnet.waitlist.offer.accepted.v1\"d\n\rOfferDeclined\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:%\x9a\xb5\x18!carnet.waitlist.offer.declined.v1\"b\n\x0cOfferExpired\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:$\x9a\xb5\x18 carnet.waitlist.offer.expired.v1\"\\\n\tPieceSold\x12,\n\x05offer\x18\x01 \x01(\x0b\x32\x1d.carnet.waitlist.v1.OfferFact:!\x9a\xb5\x18\x1d\x63\x61rnet.waitlist.piece.sold.v1\"\xd2\x01\n\rPieceReturned\x12\x10\n\x08piece_id\x18\x01 \x01(\t\x12\x15\n\rallocation_id\x18\x02 \x01(\t\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x10\n\x08\x62rand_id\x18\x04 \x01(\t\x12\x10\n\x08store_id\x18\x05 \x01(\t\x12\x0e\n\x06serial\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x16\n\x0ereference_code\x18\x08 \x01(\t:%\x9a\xb5\x18!carnet.waitlist.piece.returned.v1\"n\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:\'\x9a\xb5\x18#carnet.waitlist.client.forgotten.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,24 +52,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PIECESOLD']._serialized_options = b'\232\265\030\035carnet.waitlist.piece.sold.v1'
   _globals['_PIECERETURNED']._loaded_options = None
   _globals['_PIECERETURNED']._serialized_options = b'\232\265\030!carnet.waitlist.piece.returned.v1'
-  _globals['_INTERESTREGISTERED']._serialized_start=122
-  _globals['_INTERESTREGISTERED']._serialized_end=284
-  _globals['_INTERESTWITHDRAWN']._serialized_start=287
-  _globals['_INTERESTWITHDRAWN']._serialized_end=447
-  _globals['_ALLOCATIONRECEIVED']._serialized_start=450
-  _globals['_ALLOCATIONRECEIVED']._serialized_end=636
-  _globals['_OFFERFACT']._serialized_start=639
-  _globals['_OFFERFACT']._serialized_end=916
-  _globals['_OFFERMADE']._serialized_start=918
-  _globals['_OFFERMADE']._serialized_end=1010
-  _globals['_OFFERACCEPTED']._serialized_start=1012
-  _globals['_OFFERACCEPTED']._serialized_end=1112
-  _globals['_OFFERDECLINED']._serialized_start=1114
-  _globals['_OFFERDECLINED']._serialized_end=1214
-  _globals['_OFFEREXPIRED']._serialized_start=1216
-  _globals['_OFFEREXPIRED']._serialized_end=1314
-  _globals['_PIECESOLD']._serialized_start=1316
-  _globals['_PIECESOLD']._serialized_end=1408
-  _globals['_PIECERETURNED']._serialized_start=1411
-  _globals['_PIECERETURNED']._serialized_end=1621
+  _globals['_CLIENTFORGOTTEN']._loaded_options = None
+  _globals['_CLIENTFORGOTTEN']._serialized_options = b'\232\265\030#carnet.waitlist.client.forgotten.v1'
+  _globals['_INTERESTREGISTERED']._serialized_start=155
+  _globals['_INTERESTREGISTERED']._serialized_end=317
+  _globals['_INTERESTWITHDRAWN']._serialized_start=320
+  _globals['_INTERESTWITHDRAWN']._serialized_end=480
+  _globals['_ALLOCATIONRECEIVED']._serialized_start=483
+  _globals['_ALLOCATIONRECEIVED']._serialized_end=669
+  _globals['_OFFERFACT']._serialized_start=672
+  _globals['_OFFERFACT']._serialized_end=949
+  _globals['_OFFERMADE']._serialized_start=951
+  _globals['_OFFERMADE']._serialized_end=1043
+  _globals['_OFFERACCEPTED']._serialized_start=1045
+  _globals['_OFFERACCEPTED']._serialized_end=1145
+  _globals['_OFFERDECLINED']._serialized_start=1147
+  _globals['_OFFERDECLINED']._serialized_end=1247
+  _globals['_OFFEREXPIRED']._serialized_start=1249
+  _globals['_OFFEREXPIRED']._serialized_end=1347
+  _globals['_PIECESOLD']._serialized_start=1349
+  _globals['_PIECESOLD']._serialized_end=1441
+  _globals['_PIECERETURNED']._serialized_start=1444
+  _globals['_PIECERETURNED']._serialized_end=1654
+  _globals['_CLIENTFORGOTTEN']._serialized_start=1656
+  _globals['_CLIENTFORGOTTEN']._serialized_end=1766
 # @@protoc_insertion_point(module_scope)

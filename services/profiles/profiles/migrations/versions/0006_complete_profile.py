@@ -1,0 +1,8 @@
+"""Everything that a profile holds beside names and numbers."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
