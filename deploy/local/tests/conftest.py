@@ -27,7 +27,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 def eventually() -> Eventually:
     """Wait until a predicate (plain or async) holds, at most `within` seconds."""
 
-    async def wait(predicate: Callable[[], bool | Awaitable[bool]], *, within: float = 15.0) -> None:
+    async def wait(predicate: Callable[[], bool | Awaitable[bool]], *, within: float = 60.0) -> None:
         async with asyncio.timeout(within):
             while True:
                 answer = predicate()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import nats
 import nats.errors
@@ -18,6 +18,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from carnet_local.nats_permissions import ADMIN, PERMISSIONS, SERVICES, stream_of
 from carnet_local.servers import Servers
 
+Eventually = Callable[..., Awaitable[None]]
 SUBJECT = "carnet.profiles.client.created.v1.chn_1"
 DENIED = (nats.errors.TimeoutError, nats.js.errors.NoStreamResponseError)
 
@@ -64,7 +65,7 @@ async def test_a_service_cannot_say_anothers_facts(servers: Servers, streams: No
 
 @pytest.mark.parametrize("service", [service for service in SERVICES if service != "profiles"])
 async def test_a_service_consumes_anothers_stream_with_a_durable(
-    servers: Servers, streams: None, service: str
+    servers: Servers, streams: None, eventually: Eventually, service: str
 ) -> None:
     async with connected(servers, "profiles") as profiles, connected(servers, service) as client:
         await profiles.jetstream().publish(SUBJECT, b"fact")
@@ -73,8 +74,13 @@ async def test_a_service_consumes_anothers_stream_with_a_durable(
         )
         (message,) = await subscription.fetch(1, timeout=5)
         await message.ack_sync(timeout=5)
-        info = await client.jetstream().consumer_info("PROFILES", f"{service}-facts")
-        assert (message.data, info.num_ack_pending, info.num_pending) == (b"fact", 0, 0)
+        assert message.data == b"fact"
+
+        async def is_through() -> bool:
+            info = await client.jetstream().consumer_info("PROFILES", f"{service}-facts")
+            return (info.num_ack_pending, info.num_pending) == (0, 0)
+
+        await eventually(is_through)  # the server counts after it has answered
 
 
 async def test_a_service_changes_only_its_own_stream(servers: Servers, streams: None) -> None:
@@ -98,7 +104,7 @@ async def test_a_service_cannot_delete_anothers_consumer(servers: Servers, strea
             await short(client).delete_consumer("PROFILES", "waitlist-facts")
 
 
-async def test_a_service_answers_requests(servers: Servers) -> None:
+async def test_a_service_answers_requests(servers: Servers, eventually: Eventually) -> None:
     async with connected(servers, "profiles") as server, connected(servers, "profiles") as client:
 
         async def answer(message: Msg) -> None:
@@ -106,7 +112,16 @@ async def test_a_service_answers_requests(servers: Servers) -> None:
 
         await server.subscribe("carnet.profiles.ping", cb=answer)
         await server.flush()
-        assert (await client.request("carnet.profiles.ping", b"?", timeout=5)).data == b"yes"
+
+        async def is_answered() -> bool:
+            try:
+                return (await client.request("carnet.profiles.ping", b"?", timeout=5)).data == b"yes"
+            except (
+                nats.errors.NoRespondersError
+            ):  # one connection's interest reaches the other a moment later
+                return False
+
+        await eventually(is_answered)
 
 
 async def test_an_unknown_user_is_refused(servers: Servers) -> None:

@@ -70,7 +70,7 @@ class Carnet:
 
     async def __call__(self, *arguments: str, **more: str) -> tuple[int, str]:
         process = await self.spawn(*arguments, **more)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             output, _ = await process.communicate()
         assert process.returncode is not None
         return process.returncode, output.decode()

@@ -232,7 +232,7 @@ async def channel_to(address: str) -> AsyncIterator[Any]:
         await channel.close()
 
 
-async def eventually(predicate: Callable[[], Any | Awaitable[Any]], *, within: float = 10.0) -> Any:
+async def eventually(predicate: Callable[[], Any | Awaitable[Any]], *, within: float = 60.0) -> Any:
     """Wait until `predicate` (plain or async) returns something true, and return that; fail after `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while True:

@@ -36,7 +36,7 @@ async def all_arrive(toy: Toy, chain_id: str, expected: int) -> None:
     async def arrived() -> bool:
         return await effects(toy, chain_id) == expected
 
-    await eventually(arrived, within=30)
+    await eventually(arrived, within=60)
 
 
 async def test_writes_go_on_without_the_broker_and_their_events_arrive_later(
@@ -63,7 +63,7 @@ async def test_the_broker_dies_in_the_middle_of_a_flood(make_toy: MakeToy, serve
         async def half_way() -> bool:
             return await effects(toy, "chn_flood") > 50
 
-        await eventually(half_way, within=30)
+        await eventually(half_way, within=60)
         await servers.nats.stop()
         await servers.nats.start()
         await flood
@@ -98,7 +98,7 @@ async def test_without_the_database_calls_are_told_when_to_try_again_and_recover
                 assert error.kind is Kind.UNAVAILABLE
                 return False
 
-        await eventually(works_again, within=20)
+        await eventually(works_again, within=60)
 
         async def relayed() -> bool:
             async with toy.database.platform_transaction() as connection:
@@ -107,7 +107,7 @@ async def test_without_the_database_calls_are_told_when_to_try_again_and_recover
                 )
                 return bool(found.scalar_one() == 0)
 
-        await eventually(relayed, within=20)
+        await eventually(relayed, within=60)
 
 
 async def test_a_service_stops_in_time_when_everything_around_it_is_gone(

@@ -301,7 +301,7 @@ async def test_two_hundred_events_to_three_brands_keep_each_brands_order(
         ids = [one.event["data"]["offer_id"] for one in receiver.at(f"/{brand}")]
         return list(dict.fromkeys(ids))
 
-    await eventually(lambda: all(len(taken(brand)) == 20 for brand in brands), within=20)
+    await eventually(lambda: all(len(taken(brand)) == 20 for brand in brands), within=60)
     for index, brand in enumerate(brands):
         assert taken(brand) == [f"off_{number}" for number in range(index, 60, 3)]
 

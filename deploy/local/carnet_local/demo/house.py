@@ -28,7 +28,7 @@ def expect(holds: object, what: str) -> None:
         raise Disappointed(what)
 
 
-async def until(ask: Callable[[], Awaitable[Answer]], what: str, *, within: float = 15.0) -> Answer:
+async def until(ask: Callable[[], Awaitable[Answer]], what: str, *, within: float = 60.0) -> Answer:
     """Ask again until the answer is something. Raises Disappointed after so many seconds."""
     deadline = time.monotonic() + within
     while not (answer := await ask()):

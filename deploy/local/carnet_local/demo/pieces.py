@@ -81,7 +81,7 @@ async def allocate_watch(teller: Teller, anybody: Api, house: House, site: Recei
     async def heard() -> bool:
         return len(site.events) >= len(promised)
 
-    await until(heard, "the partner brand did not hear of everything", within=30)
+    await until(heard, "the partner brand did not hear of everything")
     for event in site.events:
         teller.show(f"{event['time'][11:19]}  {event['type']}  {event['subject']}  signature holds")
     order = [event["type"].removeprefix("carnet.waitlist.").removesuffix(".v1") for event in site.events]
