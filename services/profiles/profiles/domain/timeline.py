@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from profiles.domain.surprises import NO_SURPRISE, Surprise
+
 
 class TimelineKind(enum.StrEnum):
     """Where a line comes from."""
@@ -16,6 +18,10 @@ class TimelineKind(enum.StrEnum):
     MESSAGE = "message"
     APPOINTMENT = "appointment"
     WAITLIST = "waitlist"
+    REPAIR = "repair"
+    WISH = "wish"
+    NOTE = "note"
+    RETURN = "return"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Entry:
     occurred_at: datetime
     summary: str
     subject_id: str
+    surprise: Surprise = NO_SURPRISE
 
 
 def entry_id_of(subject_id: str) -> str:

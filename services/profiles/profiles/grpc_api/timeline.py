@@ -10,9 +10,9 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import invalid
 from chassis.paging import cut_page, decode_page_token, page_size_of
-from chassis.values import timestamp_of
+from chassis.values import proto_date_of, timestamp_of
 from profiles.domain.timeline import Entry
-from profiles.store import clients as client_store
+from profiles.store import audit as audit_store
 from profiles.store import timeline as timeline_store
 from profiles.vocabulary import TIMELINE_KINDS
 
@@ -27,11 +27,19 @@ class TimelineCalls:
         """Read a client's timeline, newest first."""
         size = page_size_of(request.page_size)
         kinds = [TIMELINE_KINDS.word(kind, f"kinds[{index}]") for index, kind in enumerate(request.kinds)]
-        async with self._database.transaction(current_caller().chain_id) as tx:
-            client_id = await client_store.require_client(tx, request.client_id)
-            found = await timeline_store.list_entries(
-                tx, client_id, kinds=kinds, before=_before(request.page_token), limit=size + 1
+        caller = current_caller()
+        now = self._clock.now()
+        async with self._database.transaction(caller.chain_id) as tx:
+            client_id, found = await timeline_store.list_entries(
+                tx,
+                request.client_id,
+                kinds=kinds,
+                before=_before(request.page_token),
+                limit=size + 1,
+                now=now,
+                include_surprises=request.include_surprises,
             )
+            await audit_store.note(tx, caller, "ListTimeline", [client_id], now=now)
         page, token = cut_page(found, size, lambda entry: (entry.occurred_at.isoformat(), entry.entry_id))
         return pb.ListTimelineResponse(entries=map(_entry_message, page), next_page_token=token)
 
@@ -53,4 +61,6 @@ def _entry_message(entry: Entry) -> pb.TimelineEntry:
         occur_time=timestamp_of(entry.occurred_at),
         summary=entry.summary,
         subject_id=entry.subject_id,
+        surprise_for_client_id=entry.surprise.client_id,
+        surprise_end_date=proto_date_of(entry.surprise.ends_on),
     )
