@@ -102,6 +102,7 @@ async def main() -> None:
                     "metrics_address": f"127.0.0.1:{free_port()}",
                     "signing_key": json.dumps(signing),
                     "caller_keys": json.dumps({"keys": [public]}),
+                    "suppression_key": "k" * 32,
                 }
             )
             signer = CallerSigner(settings.signing_key, SystemClock())

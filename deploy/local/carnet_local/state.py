@@ -51,6 +51,7 @@ class State:
     signing_keys: dict[str, dict[str, str]]
     encryption_key: str
     operator_key: str
+    suppression_key: str = ""
     seeded: bool = False
     sign_ins: tuple[tuple[str, str, str, str], ...] = ()
 
@@ -104,6 +105,7 @@ def open_state(directory: Path) -> State:
         ports={**PREFERRED_PORTS, **state.ports},
         passwords={name: secrets.token_urlsafe(24) for name in _PASSWORDS} | state.passwords,
         signing_keys={service: _signing_key(service) for service in SERVICES} | state.signing_keys,
+        suppression_key=state.suppression_key or secrets.token_urlsafe(32),
     )
     save_state(directory, state)
     return state
@@ -115,7 +117,7 @@ def read_state(directory: Path) -> State | None:
     try:
         raw = json.loads(path.read_text())
         raw["sign_ins"] = tuple(tuple(entry) for entry in raw["sign_ins"])
-        return State(**{field.name: raw[field.name] for field in fields(State)})
+        return State(**{field.name: raw[field.name] for field in fields(State) if field.name in raw})
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

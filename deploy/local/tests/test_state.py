@@ -40,7 +40,11 @@ def test_what_an_older_state_lacks_is_added_and_the_rest_kept(tmp_path: Path) ->
     whole = open_state(tmp_path)
     older = replace(whole, passwords={"postgres": whole.passwords["postgres"]}, signing_keys={})
     save_state(tmp_path, older)
+    raw = json.loads((tmp_path / "state.json").read_text())
+    del raw["suppression_key"]
+    (tmp_path / "state.json").write_text(json.dumps(raw))
     again = open_state(tmp_path)
+    assert len(again.suppression_key) >= 32
     assert again.passwords.keys() == whole.passwords.keys()
     assert again.passwords["postgres"] == whole.passwords["postgres"]
     assert again.signing_keys.keys() == whole.signing_keys.keys()
@@ -89,6 +93,7 @@ def test_each_service_gets_its_own_secrets_and_no_others(tmp_path: Path) -> None
         text = json.dumps(environment)
         assert environment["CARNET_DATABASE_URL"] == "postgresql://runtime"
         assert ("CARNET_ENCRYPTION_KEY" in environment) == (service == "gateway")
+        assert ("CARNET_SUPPRESSION_KEY" in environment) == (service == "profiles")
         assert state.passwords["postgres"] not in text
         assert state.operator_key not in text
         for other in SERVICES:

@@ -58,7 +58,7 @@ async def profiles(
     database = await make_database("profiles", VERSIONS)
     settings = settings_for(
         Settings, "profiles", database=database, servers=servers, keys=keys,
-        import_batch_lines=50, import_watch_seconds=0.01, database_pool_size=25,
+        suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01, database_pool_size=25,
     )  # fmt: skip
     clock = FixedClock(NOON)
     service = build(settings, clock=clock)

@@ -120,7 +120,9 @@ async def test_an_event_from_the_broker_arrives_on_the_timeline(
 ) -> None:
     """The whole service with everything on: outbox, relay, streams, consumers."""
     database = await make_database("profiles", VERSIONS)
-    settings = settings_for(Settings, "profiles", database=database, servers=servers, keys=keys)
+    settings = settings_for(
+        Settings, "profiles", database=database, servers=servers, keys=keys, suppression_key="k" * 32
+    )
     messaging_side = Broker(servers.nats_url("messaging"), client_name="messaging")
     await messaging_side.start()
     await messaging_side.declare_stream("MESSAGING")
