@@ -5,12 +5,15 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1 import segments_pb2
 
 from chassis.errors import invalid
 from profiles.domain.books import AssignmentReason
 from profiles.domain.clients import ContactKind, OccasionKind, PreferenceKind
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
+from profiles.domain.payments import PaymentKind
+from profiles.domain.segments import Lifecycle
 from profiles.domain.timeline import TimelineKind
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -41,9 +44,11 @@ class Words(Generic[Word]):
 ASSIGNMENT_REASONS = Words(AssignmentReason, pb.AssignmentReason.Value, "ASSIGNMENT_REASON")
 CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
 OCCASION_KINDS = Words(OccasionKind, pb.OccasionKind.Value, "OCCASION_KIND")
+PAYMENT_KINDS = Words(PaymentKind, pb.PaymentKind.Value, "PAYMENT_KIND")
 PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KIND")
 CHANNELS = Words(Channel, pb.Channel.Value, "CHANNEL")
 PURPOSES = Words(Purpose, pb.Purpose.Value, "PURPOSE")
 TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
 IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")
 IMPORT_STATES = Words(ImportState, pb.ImportState.Value, "IMPORT_STATE")
+LIFECYCLES = Words(Lifecycle, segments_pb2.Lifecycle.Value, "LIFECYCLE")

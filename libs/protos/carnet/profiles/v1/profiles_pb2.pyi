@@ -1621,7 +1621,7 @@ class ChainSettings(_message.Message):
     etag: _builtins.str
     @_builtins.property
     def vip_amount(self) -> _money_pb2.Money:
-        """Spending in the last lapsed_days that makes a client a VIP, in the chain's currency."""
+        """Who spent so much in all, and bought within lapsed_days, is a VIP; in the chain's currency."""
 
     @_builtins.property
     def cash_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___CashLimit]:

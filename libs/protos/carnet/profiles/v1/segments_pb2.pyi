@@ -36,7 +36,7 @@ class _LifecycleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Lifecycle.V
     LIFECYCLE_REPEAT: _Lifecycle.ValueType  # 3
     """Bought more than once, lately."""
     LIFECYCLE_VIP: _Lifecycle.ValueType  # 4
-    """Spent at least the chain's VIP amount, lately."""
+    """Spent at least the chain's VIP amount in all, and bought lately."""
     LIFECYCLE_ONE_TIMER: _Lifecycle.ValueType  # 5
     """Bought once and then for longer than the one-timer days nothing."""
     LIFECYCLE_LAPSED: _Lifecycle.ValueType  # 6
@@ -55,7 +55,7 @@ LIFECYCLE_FIRST_TIME: Lifecycle.ValueType  # 2
 LIFECYCLE_REPEAT: Lifecycle.ValueType  # 3
 """Bought more than once, lately."""
 LIFECYCLE_VIP: Lifecycle.ValueType  # 4
-"""Spent at least the chain's VIP amount, lately."""
+"""Spent at least the chain's VIP amount in all, and bought lately."""
 LIFECYCLE_ONE_TIMER: Lifecycle.ValueType  # 5
 """Bought once and then for longer than the one-timer days nothing."""
 LIFECYCLE_LAPSED: Lifecycle.ValueType  # 6
