@@ -9,11 +9,13 @@ from carnet.profiles.v1 import segments_pb2
 
 from chassis.errors import invalid
 from profiles.domain.books import AssignmentReason
-from profiles.domain.clients import ContactKind, OccasionKind, PreferenceKind
+from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
 from profiles.domain.payments import PaymentKind
 from profiles.domain.segments import Lifecycle
+from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
+from profiles.domain.relationships import RelationshipKind
 from profiles.domain.timeline import TimelineKind
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -43,6 +45,11 @@ class Words(Generic[Word]):
 
 ASSIGNMENT_REASONS = Words(AssignmentReason, pb.AssignmentReason.Value, "ASSIGNMENT_REASON")
 CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
+CONTACT_TYPES = Words(ContactType, pb.ContactType.Value, "CONTACT_TYPE")
+OCCASION_RECURRENCES = Words(OccasionRecurrence, pb.OccasionRecurrence.Value, "OCCASION_RECURRENCE")
+RELATIONSHIP_KINDS = Words(RelationshipKind, pb.RelationshipKind.Value, "RELATIONSHIP_KIND")
+FINGERS = Words(Finger, pb.Finger.Value, "FINGER")
+SIZE_SYSTEMS = Words(SizeSystem, pb.SizeSystem.Value, "SIZE_SYSTEM")
 OCCASION_KINDS = Words(OccasionKind, pb.OccasionKind.Value, "OCCASION_KIND")
 PAYMENT_KINDS = Words(PaymentKind, pb.PaymentKind.Value, "PAYMENT_KIND")
 PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KIND")

@@ -6,11 +6,16 @@ from datetime import date, datetime
 
 from chassis.errors import invalid
 from profiles.domain.clients import OccasionKind
+from profiles.domain.payments import Payment
+from profiles.domain.surprises import NO_SURPRISE, Surprise
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One thing from the case, as specific as is known; the price in minor units."""
+    """One thing from the case, as specific as is known; the price in minor units.
+
+    Its fields are the columns of every table of pieces, in this order.
+    """
 
     brand_id: str = ""
     reference: str = ""
@@ -24,6 +29,8 @@ class Piece:
     size: str = ""
     price_minor: int | None = None
     price_currency: str = ""
+    carat: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class PurchaseLine:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What a client bought at once; amounts in minor units of `currency_code`."""
+    """What a client bought at once; amounts in minor units of `currency_code`, `returned_minor` of what came back."""
 
     purchase_id: str
     client_id: str
@@ -51,6 +58,10 @@ class Purchase:
     source: str
     external_id: str
     created_at: datetime
+    payments: tuple[Payment, ...] = ()
+    recipient_client_id: str = ""
+    surprise: Surprise = NO_SURPRISE
+    returned_minor: int = 0
 
     @property
     def total_minor(self) -> int:
@@ -69,6 +80,19 @@ class VisitItem:
 
     piece: Piece
     is_liked: bool
+    is_tried_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a visitor wants to spend, in minor units; None where nothing was said."""
+
+    minimum_minor: int | None = None
+    maximum_minor: int | None = None
+    currency_code: str = ""
+
+
+NO_BUDGET = Budget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +109,21 @@ class Visit:
     needed_by: date | None
     note: str
     created_at: datetime
+    occasion_kind: OccasionKind | None = None
+    budget: Budget = NO_BUDGET
+    companion: str = ""
+    recipient_client_id: str = ""
+    surprise: Surprise = NO_SURPRISE
 
     @property
     def liked_count(self) -> int:
         """Return how many of the pieces were liked."""
         return sum(item.is_liked for item in self.items)
+
+    @property
+    def tried_on_count(self) -> int:
+        """Return how many of the pieces were tried on."""
+        return sum(item.is_tried_on for item in self.items)
 
 
 def one_currency(currencies: Sequence[str]) -> str:
@@ -104,12 +138,42 @@ def one_currency(currencies: Sequence[str]) -> str:
     return currencies[0]
 
 
+def require_budget(minimum: tuple[int, str] | None, maximum: tuple[int, str] | None) -> Budget:
+    """Return the budget between two amounts, in minor units with their currencies; None for an end that is open.
+
+    Raises CURRENCY_MISMATCH, and INVALID for an amount below 0 and a maximum below the minimum.
+    """
+    for name, end in (("minimum_budget", minimum), ("maximum_budget", maximum)):
+        if end is not None and end[0] < 0:
+            raise invalid(name, "is below 0")
+    if minimum is not None and maximum is not None:
+        if minimum[1] != maximum[1]:
+            raise invalid(
+                "maximum_budget.currency_code",
+                f"is {maximum[1]}, the minimum is in {minimum[1]}",
+                reason="CURRENCY_MISMATCH",
+            )
+        if maximum[0] < minimum[0]:
+            raise invalid("maximum_budget", "is below minimum_budget")
+    known = minimum or maximum
+    return NO_BUDGET if known is None else Budget(minimum and minimum[0], maximum and maximum[0], known[1])
+
+
 def purchase_summary(quantity: int, total_minor: int, currency_code: str, digits: int) -> str:
     """Say a purchase in one line; `digits` are those behind the point of the currency."""
     pieces = "1 piece" if quantity == 1 else f"{quantity} pieces"
     if total_minor < 0:
-        return f"Returned {pieces} for {currency_code} {_decimal(-total_minor, digits)}"
+        return return_summary(quantity, -total_minor, currency_code, digits)
     return f"Bought {pieces} for {currency_code} {_decimal(total_minor, digits)}"
+
+
+def return_summary(
+    quantity: int, total_minor: int, currency_code: str, digits: int, *, is_exchange: bool = False
+) -> str:
+    """Say in one line what came back; `total_minor` is positive."""
+    pieces = "1 piece" if quantity == 1 else f"{quantity} pieces"
+    verb = "Exchanged" if is_exchange else "Returned"
+    return f"{verb} {pieces} for {currency_code} {_decimal(total_minor, digits)}"
 
 
 def visit_summary(visit: Visit) -> str:
@@ -117,8 +181,12 @@ def visit_summary(visit: Visit) -> str:
     if not visit.items:
         return "Came in"
     count = len(visit.items)
-    seen = f"Came in and looked at {count} piece{'' if count == 1 else 's'}"
-    return f"{seen}, liked {visit.liked_count}" if visit.liked_count else seen
+    parts = [f"Came in and looked at {count} piece{'' if count == 1 else 's'}"]
+    if visit.tried_on_count:
+        parts.append(f"tried on {visit.tried_on_count}")
+    if visit.liked_count:
+        parts.append(f"liked {visit.liked_count}")
+    return ", ".join(parts)
 
 
 def _decimal(minor: int, digits: int) -> str:

@@ -24,6 +24,8 @@ def piece_of(piece: pb.Piece, field: str) -> Piece:
         size=piece.size,
         price_minor=price_minor,
         price_currency=price_currency,
+        carat=piece.carat,
+        certificate=piece.certificate,
     )
 
 
@@ -41,4 +43,6 @@ def piece_message(piece: Piece) -> pb.Piece:
         style=piece.style,
         size=piece.size,
         price=None if piece.price_minor is None else money_of(piece.price_minor, piece.price_currency),
+        carat=piece.carat,
+        certificate=piece.certificate,
     )

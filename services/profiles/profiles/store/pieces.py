@@ -1,4 +1,4 @@
-"""The columns that every table of pieces has."""
+"""The columns that every table of pieces has: the fields of a Piece, named in no other place but migrations."""
 
 from collections.abc import Sequence
 from typing import Any
