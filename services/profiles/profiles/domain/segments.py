@@ -22,7 +22,7 @@ class Lifecycle(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """A chain's settings seen from one day: from what on somebody is a VIP, and before which days one has gone quiet."""
+    """A chain's settings seen from one day: who spent enough for a VIP, and before which days one has gone quiet."""
 
     vip_amount_minor: int
     one_timer_before: date
@@ -150,7 +150,7 @@ _RANGES = (
 
 
 def require_filter(wanted: SegmentFilter) -> None:
-    """Refuse a filter without a condition (SEGMENT_EMPTY), a range that ends before it begins, and months of no occasion."""
+    """Refuse a filter without a condition (SEGMENT_EMPTY), a range the wrong way round, and months of no occasion."""
     if all(getattr(wanted, field.name) in ((), None) for field in fields(SegmentFilter)):
         raise invalid("filter", "has no condition: it would be every client", reason="SEGMENT_EMPTY")
     for lower, upper in _RANGES:

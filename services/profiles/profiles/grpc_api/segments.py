@@ -1,7 +1,6 @@
 """Segments on the wire."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from carnet.profiles.v1 import segments_pb2 as pb
@@ -124,11 +123,10 @@ class SegmentCalls:
 
 
 def _filter_of(message: pb.SegmentFilter) -> SegmentFilter:
+    given = {field.name for field, _ in message.ListFields()}
     values: dict[str, Any] = {name: tuple(getattr(message, name)) for name in _LISTS}
-    values |= {name: getattr(message, name) for name in (*_FIGURES, *_FLAGS) if message.HasField(name)}
-    values |= {
-        name: date_of(getattr(message, name), f"filter.{name}") for name in _DAYS if message.HasField(name)
-    }
+    values |= {name: getattr(message, name) for name in (*_FIGURES, *_FLAGS) if name in given}
+    values |= {name: date_of(getattr(message, name), f"filter.{name}") for name in _DAYS if name in given}
     return SegmentFilter(
         lifecycles=tuple(
             LIFECYCLES.word(number, f"filter.lifecycles[{index}]")
@@ -142,13 +140,12 @@ def _filter_of(message: pb.SegmentFilter) -> SegmentFilter:
 
 def _filter_message(wanted: SegmentFilter) -> pb.SegmentFilter:
     values: dict[str, Any] = {name: getattr(wanted, name) for name in (*_LISTS, *_FIGURES, *_FLAGS)}
-    days: dict[str, date | None] = {name: getattr(wanted, name) for name in _DAYS}
+    values |= {name: proto_date_of(getattr(wanted, name)) for name in _DAYS}
     return pb.SegmentFilter(
         lifecycles=[LIFECYCLES.number(word) for word in wanted.lifecycles],
         occasion_kind=OCCASION_KINDS.number(wanted.occasion_kind),
         occasion_months=wanted.occasion_months,
         **values,
-        **{name: proto_date_of(day) for name, day in days.items()},
     )
 
 

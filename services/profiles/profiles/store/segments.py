@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row
@@ -130,7 +130,7 @@ _LIFECYCLE = """
 """
 
 
-def _found(tx: Transaction, wanted: SegmentFilter, thresholds: Thresholds) -> tuple[str, Mapping[str, Any]]:
+def _found(tx: Transaction, wanted: SegmentFilter, thresholds: Thresholds) -> tuple[str, dict[str, Any]]:
     """Return the query of what SegmentClient holds for a filter's clients, with its parameters."""
     conditions = ["c.chain_id = :chain_id"]
     parameters: dict[str, Any] = {
@@ -168,7 +168,7 @@ def _found(tx: Transaction, wanted: SegmentFilter, thresholds: Thresholds) -> tu
 def _has_contact(kind: str) -> Callable[[bool], str]:
     def condition(has: bool) -> str:
         return (
-            f"{'' if has else 'not '}exists (select from contact_points p where p.chain_id = c.chain_id"  # noqa: S608
+            f"{'' if has else 'not '}exists (select from contact_points p where p.chain_id = c.chain_id"
             f" and p.client_id = c.client_id and p.kind = '{kind}')"
         )
 
@@ -177,13 +177,13 @@ def _has_contact(kind: str) -> Callable[[bool], str]:
 
 def _has_wish(has: bool) -> str:
     return (
-        f"{'' if has else 'not '}exists (select from wishes w where w.chain_id = c.chain_id"  # noqa: S608
+        f"{'' if has else 'not '}exists (select from wishes w where w.chain_id = c.chain_id"
         " and w.client_id = c.client_id and w.state = 'wanted')"
     )
 
 
 def _pieces(column: str) -> str:
-    return f"f.{column} && array(select searchable(word) from unnest(cast(:{column} as text[])) word)"
+    return f"f.{column} && array(select searchable(word) from unnest(cast(:{column} as text[])) word)"  # noqa: S608
 
 
 _CONDITIONS: Mapping[str, str | Callable[[Any], str]] = {
