@@ -14,6 +14,7 @@ from chassis.database import Database
 from profiles.grpc_api.attachments import AttachmentCalls
 from profiles.grpc_api.audit import AuditCalls
 from profiles.grpc_api.books import BookCalls
+from profiles.grpc_api.captures import CaptureCalls
 from profiles.grpc_api.cash_alerts import CashAlertCalls
 from profiles.grpc_api.chain_settings import ChainSettingsCalls
 from profiles.grpc_api.changes import ChangeCalls
@@ -53,6 +54,7 @@ class ProfilesServicer(
     CoverCalls,
     PurchaseCalls,
     VisitCalls,
+    CaptureCalls,
     ConsentCalls,
     TimelineCalls,
     ImportCalls,

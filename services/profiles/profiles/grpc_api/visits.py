@@ -1,4 +1,4 @@
-"""Visits and captures on the wire."""
+"""Visits on the wire."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,13 +12,9 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.values import date_of, datetime_of, proto_date_of, timestamp_of
 from profiles.domain.pieces import Visit, VisitItem
-from profiles.grpc_api.clients import client_message
-from profiles.grpc_api.consents import consent_message, purposes_of
 from profiles.grpc_api.pieces import piece_message, piece_of
 from profiles.use_cases import visits as use_cases
-from profiles.use_cases.consents import ConsentFields
 from profiles.use_cases.visits import VisitFields
-from profiles.vocabulary import CHANNELS
 
 
 class VisitCalls:
@@ -38,65 +34,30 @@ class VisitCalls:
             store_id=request.store_id,
             visited_at=datetime_of(request.visit_time) if request.HasField("visit_time") else None,
             fields=VisitFields(
-                items=_items(request.items),
+                items=items_of(request.items),
                 for_whom=request.for_whom,
-                needed_by=_optional_day(request, request.need_by_date),
+                needed_by=optional_day(request, request.need_by_date),
                 note=request.note,
             ),
         )
-        return _visit_message(visit)
-
-    async def CaptureVisit(self, request: pb.CaptureVisitRequest, context: Any) -> pb.CaptureVisitResponse:
-        """Capture a walk-in in one call."""
-        consent = request.consent
-        capture = await use_cases.capture_visit(
-            database=self._database,
-            clock=self._clock,
-            caller=current_caller(),
-            key=RequestKey.of(request),
-            store_id=request.store_id,
-            client_id=request.client_id,
-            given_name=request.given_name,
-            family_name=request.family_name,
-            phone=request.phone,
-            email=request.email,
-            language=request.language,
-            time_zone=request.time_zone,
-            visit=VisitFields(
-                items=_items(request.items),
-                for_whom=request.for_whom,
-                needed_by=_optional_day(request, request.need_by_date),
-                note=request.note,
-            ),
-            consent=ConsentFields(
-                channel=CHANNELS.word(consent.channel, "consent.channel"),
-                purposes=purposes_of(consent.purposes, "consent.purposes"),
-                wording=consent.wording,
-                source=consent.source,
-            )
-            if request.HasField("consent")
-            else None,
-        )
-        return pb.CaptureVisitResponse(
-            client=client_message(capture.client),
-            visit=_visit_message(capture.visit),
-            consent=consent_message(capture.consent) if capture.consent else None,
-            is_new_client=capture.is_new_client,
-        )
+        return visit_message(visit)
 
 
-def _optional_day(request: pb.RecordVisitRequest | pb.CaptureVisitRequest, day: Date) -> date | None:
+def optional_day(request: pb.RecordVisitRequest | pb.CaptureVisitRequest, day: Date) -> date | None:
+    """Return the day by which it is needed, None where nobody said."""
     return date_of(day, "need_by_date") if request.HasField("need_by_date") else None
 
 
-def _items(items: Sequence[pb.VisitItem]) -> list[VisitItem]:
+def items_of(items: Sequence[pb.VisitItem]) -> list[VisitItem]:
+    """Return what was looked at. Raises INVALID on the field."""
     return [
         VisitItem(piece_of(item.piece, f"items[{index}].piece"), item.is_liked)
         for index, item in enumerate(items)
     ]
 
 
-def _visit_message(visit: Visit) -> pb.Visit:
+def visit_message(visit: Visit) -> pb.Visit:
+    """Return a visit as the contract spells it."""
     return pb.Visit(
         visit_id=visit.visit_id,
         client_id=visit.client_id,

@@ -1,7 +1,7 @@
-"""Record visits of known clients, and capture walk-ins: the client, the visit and the consent in one call."""
+"""Record visits of known clients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from chassis.caller import Caller
@@ -10,21 +10,12 @@ from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid
 from chassis.ids import new_id
 from profiles import events
-from profiles.domain import captures
-from profiles.domain.books import AssignmentReason
-from profiles.domain.clients import Client, ContactKind, ContactPoint, require_email
-from profiles.domain.consents import CONTACT_OF, Consent
-from profiles.domain.directory import require_time_zone
 from profiles.domain.pieces import Visit, VisitItem, visit_summary
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
-from profiles.phones import require_e164
 from profiles.store import clients as client_store
-from profiles.store import consents as consent_store
 from profiles.store import directory as directory_store
 from profiles.store import timeline as timeline_store
 from profiles.store import visits as store
-from profiles.use_cases.clients import ClientFields, add_client, new_client, save_change
-from profiles.use_cases.consents import ConsentFields, add_consent
 
 _CLOCKS_APART = timedelta(minutes=10)  # by which a phone on the floor may be ahead of us
 
@@ -60,12 +51,12 @@ async def record_visit(
             return await store.get_visit(tx, visit_id)
         client_id = await client_store.keep_client(tx, client_id)
         await directory_store.get_store(tx, store_id)
-        return await _add_visit(
+        return await add_visit(
             tx, caller, visit_id, client_id, store_id, visited_at or clock.now(), fields, clock=clock
         )
 
 
-async def _add_visit(
+async def add_visit(
     tx: Transaction,
     caller: Caller,
     visit_id: str,
@@ -76,6 +67,7 @@ async def _add_visit(
     *,
     clock: Clock,
 ) -> Visit:
+    """Write a visit of a client whom the transaction holds, with its line, and say so."""
     visit = Visit(
         visit_id=visit_id,
         client_id=client_id,
@@ -104,128 +96,3 @@ async def _add_visit(
     )
     tx.publish(events.visit_recorded(visit), entity_id=client_id)
     return visit
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """What capturing a walk-in led to."""
-
-    client: Client
-    visit: Visit
-    consent: Consent | None
-    is_new_client: bool
-
-
-async def capture_visit(
-    *,
-    database: Database,
-    clock: Clock,
-    caller: Caller,
-    key: RequestKey,
-    store_id: str,
-    client_id: str,
-    given_name: str,
-    family_name: str,
-    phone: str,
-    email: str,
-    language: str,
-    time_zone: str,
-    visit: VisitFields,
-    consent: ConsentFields | None,
-) -> Capture:
-    """Capture a walk-in in one call: the client, found or new, the visit and the consent.
-
-    Raises CAPTURE_EMPTY, CLIENT_AMBIGUOUS, CONSENT_CONTACT_MISSING, PHONE_INVALID, EMAIL_INVALID, TIME_ZONE_UNKNOWN,
-    CLIENT_NOT_FOUND and STORE_NOT_FOUND.
-    """
-    caller.require_store(store_id)
-    captures.require_somebody(
-        client_id=client_id, given_name=given_name, family_name=family_name, phone=phone, email=email
-    )
-    if time_zone:
-        require_time_zone(time_zone)
-    email = require_email(email, "email") if email.strip() else ""
-    async with database.transaction(caller.chain_id) as tx:
-        visit_id, is_repeat = await tx.once(key, new_id("vis"))
-        if is_repeat:
-            return await _captured_before(tx, visit_id)
-        place = await directory_store.get_store(tx, store_id)
-        phone = require_e164(phone, place.country, "phone") if phone.strip() else ""
-        if consent is not None:
-            captures.require_contact_for(consent.channel, phone=phone, email=email)
-        fields = ClientFields(
-            given_name=given_name.strip(),
-            family_name=family_name.strip(),
-            language=language,
-            time_zone=time_zone,
-            home_store_id=store_id,
-            associate_id=caller.associate_id,
-            contact_points=[
-                ContactPoint(new_id("cpt"), kind, value)
-                for kind, value in ((ContactKind.PHONE, phone), (ContactKind.EMAIL, email))
-                if value
-            ],
-            source="walk_in",
-        )
-        known = await _find_client(tx, client_id, fields)
-        if known is None:
-            client = new_client(_id_beside(visit_id, "cli"), fields, clock=clock)
-            await add_client(tx, client, reason=AssignmentReason.CAPTURED, actor=caller.actor_id)
-        else:
-            client = await _complete(tx, known, fields, clock=clock)
-        recorded = await _add_visit(
-            tx, caller, visit_id, client.client_id, store_id, clock.now(), visit, clock=clock
-        )
-        agreed = None
-        if consent is not None:
-            kind = CONTACT_OF[consent.channel]
-            contact = client.contact(kind, phone if kind is ContactKind.PHONE else email)
-            assert contact is not None  # the captured contact was put on the client just now, or was there
-            agreed = await add_consent(
-                tx, caller, _id_beside(visit_id, "con"), client.client_id, contact, consent, clock=clock
-            )
-        return Capture(
-            await client_store.get_client(tx, client.client_id), recorded, agreed, is_new_client=known is None
-        )
-
-
-def _id_beside(visit_id: str, prefix: str) -> str:
-    """Return the id of what a capture makes beside the visit, so that a repeat finds it by the visit alone."""
-    return f"{prefix}_{visit_id.partition('_')[2]}"
-
-
-async def _captured_before(tx: Transaction, visit_id: str) -> Capture:
-    visit = await store.get_visit(tx, visit_id)
-    client = await client_store.get_client(tx, visit.client_id)
-    consent = await consent_store.find_consent(tx, _id_beside(visit_id, "con"))
-    return Capture(client, visit, consent, is_new_client=client.client_id == _id_beside(visit_id, "cli"))
-
-
-async def _find_client(tx: Transaction, client_id: str, fields: ClientFields) -> Client | None:
-    if client_id:
-        return await client_store.lock_client(tx, client_id)
-    contacts = [(contact.kind, contact.match_key) for contact in fields.contact_points]
-    if not contacts:
-        return None
-    # Two captures of one new number at the same moment must not make two clients.
-    await client_store.take_turns(tx, [f"{kind} {key}" for kind, key in contacts])
-    matches = await client_store.match_contacts(tx, contacts)
-    found = captures.choose(matches, f"{fields.given_name} {fields.family_name}")
-    return None if found is None else await client_store.lock_client(tx, found.client_id)
-
-
-async def _complete(tx: Transaction, client: Client, fields: ClientFields, *, clock: Clock) -> Client:
-    """Add to a known client what the capture knows and the client lacks; nothing that is there is overwritten."""
-    missing = [c for c in fields.contact_points if client.contact(c.kind, c.value) is None]
-    for contact in missing:
-        await client_store.add_contact_point(tx, client.client_id, contact)
-    changes = {
-        name: getattr(fields, name)
-        for name in ("language", "time_zone")
-        if getattr(fields, name) and not getattr(client, name)
-    }
-    if not client.given_name and not client.family_name and (fields.given_name or fields.family_name):
-        changes |= {"given_name": fields.given_name, "family_name": fields.family_name}
-    if not missing and not changes:
-        return client
-    return await save_change(tx, replace(client, **changes), clock=clock)
