@@ -1,0 +1,181 @@
+"""Which tables hold something of a client, in which columns, and what a merge, an export and an erasure make of it.
+
+Whoever adds a table adds a line here; tests/test_client_tables.py compares it with the database and fails for a table,
+or a column with clients' ids, that is not declared. Merges re-point `owner` and `mentions`, exports write `section`,
+erasures follow `fate`. Must not run any SQL.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+class Fate(enum.StrEnum):
+    """What becomes of a client's own rows when the client is erased."""
+
+    GONE = "gone"
+    # The row stays for the reason in `basis`, without what tells who it was.
+    EMPTIED = "emptied"
+    # Ids, times and amounts only: nothing in it tells who it was.
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTable:
+    """A table that holds something of a client.
+
+    `key` names a row beside chain_id. `owner` is the column that says whose row it is; a table without one (`owner` is
+    empty) hangs on `parent`, whose single key it has under the same name. `mentions` are columns with the id of another
+    client, `mention_lists` the same as arrays; in an array that is the `owner`, every client in it owns the row.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    fate: Fate
+    owner: str = "client_id"
+    parent: str = ""
+    mentions: tuple[str, ...] = ()
+    mention_lists: tuple[str, ...] = ()
+    # For GONE only: the condition, as SQL, under which a row stays EMPTIED nevertheless.
+    stays_while: str = ""
+    # Somebody else's rows that say something of an erased client only are deleted; elsewhere the mention is emptied.
+    is_gone_with_mentioned: bool = False
+    # The runtime role may not change or delete rows: a merge leaves them and reads them through client_aliases.
+    is_append_only: bool = False
+    # The name of the file in an export; not exported when empty, and `why_not_exported` says why.
+    section: str = ""
+    why_not_exported: str = ""
+    # Only in an export that stays in the house.
+    is_house_only: bool = False
+    # What columns become in the client's own copy while the row is a surprise, as SQL; the row itself is no secret.
+    hidden_words: Mapping[str, str] = field(default_factory=dict)
+    # Columns that an export leaves out: what the system needs to find rows, not what is known of somebody.
+    internal: tuple[str, ...] = ()
+    # What the columns of a row that stays EMPTIED become, as SQL.
+    emptied: Mapping[str, str] = field(default_factory=dict)
+    # Why a row stays.
+    basis: str = ""
+
+
+_ACCOUNTS = "tax and accounting records"
+_NO_SURPRISE = {"surprise_for_client_id": "''", "surprise_ends_on": "null"}
+
+CLIENT_TABLES: tuple[ClientTable, ...] = (
+    # Which columns of it stay is declared in store/erasures.py.
+    ClientTable("clients", ("client_id",), Fate.EMPTIED, section="client", basis="so that late news finds nobody"),
+    ClientTable("client_aliases", ("alias_id",), Fate.GONE, section="former_ids"),
+    ClientTable(
+        "contact_points", ("contact_point_id",), Fate.GONE, section="contact_points",
+        internal=("match_key", "position"),
+    ),
+    ClientTable(
+        "occasions", ("occasion_id",), Fate.GONE, section="occasions", mentions=("surprise_for_client_id",),
+        internal=("position",),
+    ),
+    ClientTable("preferences", ("client_id", "position"), Fate.GONE, section="preferences", internal=("position",)),
+    ClientTable(
+        "relationships", ("relationship_id",), Fate.GONE, section="relationships", mentions=("related_client_id",),
+        is_gone_with_mentioned=True, internal=("position",),
+    ),
+    ClientTable("client_search", ("client_id",), Fate.GONE, why_not_exported="the other sections' words again"),
+    ClientTable("client_facts", ("client_id",), Fate.GONE, section="facts"),
+    ClientTable(
+        "purchases", ("purchase_id",), Fate.EMPTIED, section="purchases",
+        mentions=("surprise_for_client_id", "recipient_client_id"),
+        emptied=_NO_SURPRISE | {"for_whom": "''", "occasion_kind": "''", "recipient_client_id": "''"},
+        basis=_ACCOUNTS,
+    ),
+    ClientTable(
+        "purchase_lines", ("purchase_id", "position"), Fate.EMPTIED, owner="", parent="purchases",
+        section="purchase_lines", basis=_ACCOUNTS,
+        emptied={"serial": "''", "description": "''", "size": "''", "certificate": "''"},
+    ),
+    ClientTable(
+        "purchase_payments", ("purchase_id", "position"), Fate.KEPT, owner="", parent="purchases",
+        section="purchase_payments", basis=_ACCOUNTS,
+    ),
+    ClientTable(
+        "purchase_returns", ("return_id",), Fate.EMPTIED, owner="", parent="purchases", section="returns",
+        emptied={"reason": "''"}, basis=_ACCOUNTS,
+    ),
+    ClientTable(
+        "purchase_return_lines", ("return_id", "position"), Fate.KEPT, owner="", parent="purchase_returns",
+        section="return_lines", basis=_ACCOUNTS,
+    ),
+    ClientTable(
+        "visits", ("visit_id",), Fate.GONE, section="visits",
+        mentions=("surprise_for_client_id", "recipient_client_id"),
+    ),
+    ClientTable("visit_items", ("visit_id", "position"), Fate.GONE, owner="", parent="visits", section="visit_items"),
+    ClientTable(
+        "consents", ("consent_id",), Fate.EMPTIED, section="consents", is_append_only=True, basis="proof of consent",
+    ),
+    ClientTable(
+        "repairs", ("repair_id",), Fate.GONE, section="repairs", mentions=("surprise_for_client_id",),
+        stays_while="stage not in ('collected', 'cancelled')", basis="the client's piece is still in the house",
+        emptied=_NO_SURPRISE | {"intake": "'{}'", "scope": "''"},
+    ),
+    ClientTable(
+        "repair_moves", ("repair_id", "position"), Fate.GONE, owner="", parent="repairs", section="repair_moves",
+        is_append_only=True,
+    ),
+    ClientTable(
+        "wishes", ("wish_id",), Fate.GONE, section="wishes", mentions=("bought_by_client_id",),
+        hidden_words={
+            "state": "'wanted'", "bought_by_client_id": "''", "is_surprise": "false", "surprise_ends_on": "null",
+        },
+    ),
+    ClientTable("notes", ("note_id",), Fate.GONE, section="notes", mentions=("surprise_for_client_id",)),
+    ClientTable(
+        "attachments", ("attachment_id",), Fate.GONE, section="attachments", mentions=("surprise_for_client_id",),
+        internal=("object_key", "content_hash"),
+    ),
+    ClientTable(
+        "cash_alerts", ("cash_alert_id",), Fate.EMPTIED, section="cash_alerts", is_house_only=True,
+        mention_lists=("linked_client_ids",), emptied={"closing_note": "''"}, basis="records on payments in cash",
+    ),
+    ClientTable(
+        "timeline_entries", ("client_id", "kind", "occurred_at", "entry_id"), Fate.GONE, section="timeline",
+        mentions=("surprise_for_client_id",),
+    ),
+    ClientTable(
+        "assignments", ("client_id", "assigned_at", "assignment_id"), Fate.KEPT, section="assignments",
+        is_append_only=True, basis="ids only: whose work a client was",
+    ),
+    ClientTable(
+        "audit_entries", ("audit_entry_id",), Fate.KEPT, owner="client_ids", section="audit_entries",
+        is_append_only=True, basis="ids only: accountability",
+    ),
+)  # fmt: skip
+
+# Every other table, and why nothing in it is a client's.
+TABLES_OF_NOBODY: Mapping[str, str] = {
+    "alembic_version": "the schema's version",
+    "outbox": "events: ids, days and amounts; gone after a day",
+    "inbox": "ids of events",
+    "dead_letters": "events: ids, days and amounts",
+    "requests": "request ids and what they made; gone after a day",
+    "chains": "the house",
+    "chain_settings": "the house",
+    "stores": "the house",
+    "associates": "the house's own people",
+    "brands": "the house's suppliers",
+    "covers": "the house's own people",
+    "reassignments": "the house's own people; how far a batch is, by a client's id",
+    "segments": "the house's filters",
+    "object_removals": "where objects lay that are to be deleted",
+    "imports": "files: their name and how far they are",
+    "import_faults": "what is wrong with lines of files, in the words of the check",
+    "import_rows": "hashes of lines while a file is read",
+    "suppressions": "keyed hashes: who must not come back",
+}
+
+
+def exported() -> Iterator[ClientTable]:
+    """Return the tables that an export has a section of, in the order of the archive."""
+    return (table for table in CLIENT_TABLES if table.section)
+
+
+def table_named(name: str) -> ClientTable:
+    """Return the declaration of a table."""
+    return next(table for table in CLIENT_TABLES if table.name == name)
