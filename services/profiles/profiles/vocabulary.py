@@ -5,17 +5,18 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from carnet.profiles.v1 import profiles_pb2 as pb
-from carnet.profiles.v1 import segments_pb2
+from carnet.profiles.v1 import segments_pb2, sync_pb2
 
 from chassis.errors import invalid
 from profiles.domain.books import AssignmentReason
+from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
 from profiles.domain.payments import PaymentKind
-from profiles.domain.segments import Lifecycle
 from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
 from profiles.domain.relationships import RelationshipKind
+from profiles.domain.segments import Lifecycle
 from profiles.domain.timeline import TimelineKind
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -44,6 +45,7 @@ class Words(Generic[Word]):
 
 
 ASSIGNMENT_REASONS = Words(AssignmentReason, pb.AssignmentReason.Value, "ASSIGNMENT_REASON")
+CHANGE_KINDS = Words(ChangeKind, sync_pb2.ChangeKind.Value, "CHANGE_KIND")
 CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
 CONTACT_TYPES = Words(ContactType, pb.ContactType.Value, "CONTACT_TYPE")
 OCCASION_RECURRENCES = Words(OccasionRecurrence, pb.OccasionRecurrence.Value, "OCCASION_RECURRENCE")

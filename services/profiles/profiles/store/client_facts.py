@@ -7,27 +7,23 @@ from collections.abc import Sequence
 
 from chassis.database import Transaction
 
-# Purchases in other currencies count as purchases, but their amounts cannot be added. One that brought money back as a
-# whole is no purchase. What was returned is taken off what was spent.
+# Purchases in other currencies count as purchases, but their amounts cannot be added. One that came back as a whole is
+# no purchase. What was returned is taken off what was spent.
 _REFRESH = """
     insert into client_facts (chain_id, client_id, purchases, spent_minor, last_purchase_on, last_visit_on,
                               brand_ids, categories, metals, stones)
     select :chain_id, named.client_id, coalesce(bought.purchases, 0),
-           coalesce(bought.spent, 0) - coalesce(returned.amount, 0), bought.last_on, seen.last_on,
+           coalesce(bought.spent, 0), bought.last_on, seen.last_on,
            coalesce(pieces.brand_ids, '{}'), coalesce(pieces.categories, '{}'),
            coalesce(pieces.metals, '{}'), coalesce(pieces.stones, '{}')
     from unnest(cast(:client_ids as text[])) named (client_id)
     join clients c on c.chain_id = :chain_id and c.client_id = named.client_id
     left join lateral (
-        select count(*) filter (where p.total_minor > 0) purchases,
-               sum(p.total_minor) filter (where p.currency_code = :currency_code) spent,
-               max(p.purchased_on) filter (where p.total_minor > 0) last_on
+        select count(*) filter (where p.total_minor > p.returned_minor) purchases,
+               sum(p.total_minor - p.returned_minor) filter (where p.currency_code = :currency_code) spent,
+               max(p.purchased_on) filter (where p.total_minor > p.returned_minor) last_on
         from purchases p where p.chain_id = :chain_id and p.client_id = named.client_id
     ) bought on true
-    left join lateral (
-        select sum(r.total_minor) amount from purchase_returns r
-        where r.chain_id = :chain_id and r.client_id = named.client_id and r.currency_code = :currency_code
-    ) returned on true
     left join lateral (
         select max(cast(v.visited_at at time zone s.time_zone as date)) last_on
         from visits v join stores s on s.chain_id = v.chain_id and s.store_id = v.store_id
