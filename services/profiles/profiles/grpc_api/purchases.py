@@ -46,15 +46,15 @@ class PurchaseCalls:
             source=request.source,
             external_id=request.external_id,
         )
-        return _purchase_message(purchase)
+        return purchase_message(purchase)
 
     async def GetPurchase(self, request: pb.GetPurchaseRequest, context: Any) -> pb.Purchase:
         """Read one purchase."""
         async with self._database.transaction(current_caller().chain_id) as tx:
-            return _purchase_message(await store.get_purchase(tx, request.purchase_id))
+            return purchase_message(await store.get_purchase(tx, request.purchase_id))
 
 
-def _purchase_message(purchase: Purchase) -> pb.Purchase:
+def purchase_message(purchase: Purchase) -> pb.Purchase:
     return pb.Purchase(
         purchase_id=purchase.purchase_id,
         client_id=purchase.client_id,
