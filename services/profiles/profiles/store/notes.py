@@ -9,7 +9,7 @@ from chassis.database import Transaction
 from chassis.errors import not_found
 from profiles.domain.notes import Note, NoteVisibility
 from profiles.domain.surprises import Surprise
-from profiles.store.people import NOT_A_SURPRISE, Person
+from profiles.store.surprises import SHOWN, Viewer
 
 _COLUMNS = (
     "note_id, client_id, body, visibility, author, surprise_for_client_id, surprise_ends_on, version, created_at,"
@@ -78,27 +78,27 @@ async def delete_note(tx: Transaction, note_id: str) -> None:
 
 async def list_notes(
     tx: Transaction,
-    person: Person,
+    viewer: Viewer,
     *,
     reader: str,
     include_surprises: bool,
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Note]:
-    """Return the notes on a person that `reader` sees, newest first."""
+    """Return the notes on a client that `reader` sees, newest first."""
     parameters: dict[str, Any] = {
-        "client_id": person.client_id,
+        "client_id": viewer.client_id,
         "reader": reader,
         "limit": limit,
-        **person.seen(include_surprises=include_surprises),
+        **viewer.parameters(include_surprises=include_surprises),
     }
     after = ""
     if before:
         after = " and (created_at, note_id) < (:before_time, :before_id)"
         parameters |= {"before_time": before[0], "before_id": before[1]}
     found = await tx.execute(
-        f"select {_COLUMNS} from notes where client_id = :client_id and (visibility = 'shared' or author = :reader)"  # noqa: S608
-        f" and {NOT_A_SURPRISE}{after} order by created_at desc, note_id desc limit :limit",
+        f"select {_COLUMNS} from notes r where client_id = :client_id and (visibility = 'shared' or author = :reader)"  # noqa: S608
+        f" and {SHOWN}{after} order by created_at desc, note_id desc limit :limit",
         parameters,
     )
     return [_note(row) for row in found]

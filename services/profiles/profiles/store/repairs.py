@@ -11,7 +11,7 @@ from chassis.errors import not_found
 from profiles.domain.repairs import UNDER_WAY, Repair, RepairKind, RepairMove, RepairStage
 from profiles.domain.surprises import Surprise
 from profiles.store.documents import document_of, intake_of, piece_of
-from profiles.store.people import NOT_A_SURPRISE, Person
+from profiles.store.surprises import SHOWN, Viewer
 
 NO_PROMISE = date.max  # Postgres' infinity: what was promised for no day comes last
 
@@ -133,21 +133,21 @@ def _changeable(repair: Repair) -> dict[str, Any]:
 async def list_repairs(
     tx: Transaction,
     *,
-    person: Person | None = None,
+    viewer: Viewer | None = None,
     store_id: str = "",
     stages: Sequence[RepairStage] = (),
     overdue_at: Sequence[tuple[str, date]] | None = None,
     after: tuple[date, str] | None = None,
     limit: int,
 ) -> list[Repair]:
-    """Return repairs, the earliest promised first; those of a person without what is a surprise for that person.
+    """Return repairs, the earliest promised first; those of a client without what is a surprise for that client.
 
     `overdue_at` narrows them to those overdue: the stores, each with the day there.
     """
     conditions, parameters = ["r.chain_id = :chain_id"], dict[str, Any](chain_id=tx.chain_id, limit=limit)
-    if person:
-        conditions.append(f"r.client_id = :client_id and {NOT_A_SURPRISE}")
-        parameters |= {"client_id": person.client_id, **person.seen()}
+    if viewer:
+        conditions.append(f"r.client_id = :client_id and {SHOWN}")
+        parameters |= {"client_id": viewer.client_id, **viewer.parameters(include_surprises=False)}
     if store_id:
         conditions.append("r.store_id = :store_id")
         parameters["store_id"] = store_id

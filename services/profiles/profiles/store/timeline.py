@@ -104,3 +104,28 @@ async def list_entries(
         for row in rows
         if row.entry_id is not None
     ]
+
+
+async def remove_entries(tx: Transaction, client_id: str, kind: TimelineKind, subject_id: str) -> None:
+    """Delete the entries of one kind about a record that is gone, or hidden from now on."""
+    await tx.execute(
+        "delete from timeline_entries where client_id = :client_id and kind = :kind and subject_id = :subject_id",
+        {"client_id": client_id, "kind": kind.value, "subject_id": subject_id},
+    )
+
+
+async def set_surprise(
+    tx: Transaction, client_id: str, kind: TimelineKind, subject_id: str, surprise: Surprise
+) -> None:
+    """Write who must not learn of a record onto its entries."""
+    await tx.execute(
+        "update timeline_entries set surprise_for_client_id = :for_client_id, surprise_ends_on = :ends_on"
+        " where client_id = :client_id and kind = :kind and subject_id = :subject_id",
+        {
+            "client_id": client_id,
+            "kind": kind.value,
+            "subject_id": subject_id,
+            "for_client_id": surprise.client_id,
+            "ends_on": surprise.ends_on,
+        },
+    )
