@@ -123,3 +123,41 @@ def create_mechanism_tables() -> None:
         """
     )
     secure("outbox", "inbox", "dead_letters", "requests", platform=True)
+
+
+def create_identity_tables() -> None:
+    """Create what `identities` needs: merges as they were said, where ids lead, and who was forgotten."""
+    run_sql(
+        """
+        create table identity_merges (
+            chain_id text not null,
+            merge_id text not null,
+            kept_id text not null,
+            merged_id text not null,
+            is_undone boolean not null,
+            primary key (chain_id, merge_id)
+        );
+        create index identity_merges_of_kept on identity_merges (chain_id, kept_id);
+        create index identity_merges_of_merged on identity_merges (chain_id, merged_id);
+        create table identity_aliases (
+            chain_id text not null,
+            alias_id text not null,
+            current_id text not null,
+            primary key (chain_id, alias_id)
+        );
+        create index identity_aliases_of_current on identity_aliases (chain_id, current_id);
+        create table forgotten_identities (
+            chain_id text not null,
+            identity_id text not null,
+            cause_id text not null,
+            primary key (chain_id, identity_id)
+        );
+        create table forgetting_receipts (
+            chain_id text not null,
+            cause_id text not null,
+            receipt bytea not null,
+            primary key (chain_id, cause_id)
+        );
+        """
+    )
+    secure("identity_merges", "identity_aliases", "forgotten_identities", "forgetting_receipts")
