@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1 import records_pb2 as rec
 from carnet.profiles.v1 import segments_pb2, sync_pb2
 
 from chassis.errors import invalid
@@ -13,11 +14,14 @@ from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
+from profiles.domain.notes import NoteVisibility
 from profiles.domain.payments import PaymentKind
 from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
 from profiles.domain.relationships import RelationshipKind
+from profiles.domain.repairs import RepairKind, RepairStage
 from profiles.domain.segments import Lifecycle
 from profiles.domain.timeline import TimelineKind
+from profiles.domain.wishes import WishState
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -61,3 +65,7 @@ TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
 IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")
 IMPORT_STATES = Words(ImportState, pb.ImportState.Value, "IMPORT_STATE")
 LIFECYCLES = Words(Lifecycle, segments_pb2.Lifecycle.Value, "LIFECYCLE")
+REPAIR_KINDS = Words(RepairKind, rec.RepairKind.Value, "REPAIR_KIND")
+REPAIR_STAGES = Words(RepairStage, rec.RepairStage.Value, "REPAIR_STAGE")
+WISH_STATES = Words(WishState, rec.WishState.Value, "WISH_STATE")
+NOTE_VISIBILITIES = Words(NoteVisibility, rec.NoteVisibility.Value, "NOTE_VISIBILITY")

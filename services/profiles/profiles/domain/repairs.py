@@ -142,10 +142,6 @@ class Repair:
         """Return whether a move to `stage` would take the last one back."""
         return stage not in _NEXT[self.stage]
 
-    def is_overdue(self, today: date) -> bool:
-        """Return whether it was promised for a day before `today`, which is the day at its store."""
-        return self.promised_on is not None and self.promised_on < today and self.stage in UNDER_WAY
-
 
 def path_of(stages: Sequence[RepairStage]) -> list[RepairStage]:
     """Return the stages that count: a step back takes the step before it away."""

@@ -136,13 +136,13 @@ async def list_repairs(
     viewer: Viewer | None = None,
     store_id: str = "",
     stages: Sequence[RepairStage] = (),
-    overdue_at: Sequence[tuple[str, date]] | None = None,
+    overdue_at: datetime | None = None,
     after: tuple[date, str] | None = None,
     limit: int,
 ) -> list[Repair]:
     """Return repairs, the earliest promised first; those of a client without what is a surprise for that client.
 
-    `overdue_at` narrows them to those overdue: the stores, each with the day there.
+    `overdue_at` narrows them to those promised for a day before that moment's day at their store, and not ready.
     """
     conditions, parameters = ["r.chain_id = :chain_id"], dict[str, Any](chain_id=tx.chain_id, limit=limit)
     if viewer:
@@ -156,14 +156,11 @@ async def list_repairs(
         parameters["stages"] = [stage.value for stage in stages]
     if overdue_at is not None:
         conditions.append(
-            "r.stage = any(:under_way) and exists (select from unnest(cast(:day_stores as text[]),"
-            " cast(:days as date[])) d (store_id, day) where d.store_id = r.store_id and r.promised_on < d.day)"
+            "r.stage = any(:under_way) and exists (select from stores s where s.chain_id = r.chain_id"
+            " and s.store_id = r.store_id"
+            " and r.promised_on < cast(cast(:now as timestamptz) at time zone s.time_zone as date))"
         )
-        parameters |= {
-            "under_way": [stage.value for stage in UNDER_WAY],
-            "day_stores": [one for one, _ in overdue_at],
-            "days": [day for _, day in overdue_at],
-        }
+        parameters |= {"under_way": [stage.value for stage in UNDER_WAY], "now": overdue_at}
     if after:
         conditions.append("(r.promised_on, r.repair_id) > (:after_day, :after_id)")
         parameters |= {"after_day": after[0], "after_id": after[1]}
