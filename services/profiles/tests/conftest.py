@@ -8,7 +8,14 @@ import grpc
 import pytest
 import pytest_asyncio
 from carnet.profiles.v1 import profiles_pb2 as pb
-from carnet.profiles.v1 import profiles_pb2_grpc
+from carnet.profiles.v1 import (
+    duplicates_pb2_grpc,
+    privacy_pb2_grpc,
+    profiles_pb2_grpc,
+    records_pb2_grpc,
+    segments_pb2_grpc,
+    sync_pb2_grpc,
+)
 
 from chassis.clock import FixedClock
 from chassis.database import Database
@@ -31,7 +38,8 @@ from profiles.migrations import VERSIONS
 
 SCOPES = (
     "directory:read", "directory:write", "clients:read", "clients:write", "clients:assign", "purchases:write",
-    "imports:read", "imports:write",
+    "imports:read", "imports:write", "policies:write", "clients:merge", "segments:read", "segments:write",
+    "cash:read", "cash:write", "connectors:write", "changes:read", "privacy:write", "audit:read",
 )  # fmt: skip
 
 
@@ -44,6 +52,7 @@ class Running:
     address: str
     clock: FixedClock
     owner_url: str
+    channel: Any
 
     @property
     def database(self) -> Database:
@@ -67,7 +76,12 @@ async def profiles(
         channel_to(address) as channel,
     ):
         yield Running(
-            service, profiles_pb2_grpc.ProfilesServiceStub(channel), address, clock, database.owner_url
+            service,
+            profiles_pb2_grpc.ProfilesServiceStub(channel),
+            address,
+            clock,
+            database.owner_url,
+            channel,
         )
 
 
@@ -82,9 +96,20 @@ class House:
     ben: str
     act_as: Callable[..., None]
     stub: Any = field(init=False)
+    records: Any = field(init=False)
+    duplicates: Any = field(init=False)
+    segments: Any = field(init=False)
+    sync: Any = field(init=False)
+    privacy: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.stub = self.profiles.stub
+        channel = self.profiles.channel
+        self.records = records_pb2_grpc.RecordsServiceStub(channel)
+        self.duplicates = duplicates_pb2_grpc.DuplicatesServiceStub(channel)
+        self.segments = segments_pb2_grpc.SegmentsServiceStub(channel)
+        self.sync = sync_pb2_grpc.SyncServiceStub(channel)
+        self.privacy = privacy_pb2_grpc.PrivacyServiceStub(channel)
         self.database = self.profiles.database
         self.clock = self.profiles.clock
 
