@@ -8,12 +8,26 @@ from google.type.date_pb2 import Date
 
 from chassis.values import proto_date_of, timestamp_of
 from profiles.domain.books import Reassignment
-from profiles.domain.clients import Client
+from profiles.domain.clients import Client, Occasion
 from profiles.domain.consents import Consent
 from profiles.domain.directory import Associate, Chain, Store
 from profiles.domain.imports import Import
 from profiles.domain.pieces import Purchase, Visit
-from profiles.vocabulary import CHANNELS, OCCASION_KINDS, PURPOSES
+from profiles.domain.repairs import Repair
+from profiles.domain.wishes import Wish
+from profiles.domain.preferences import PIECE_ATTRIBUTES
+from profiles.time_zones import derived_time_zone
+from profiles.vocabulary import (
+    CHANNELS,
+    OCCASION_KINDS,
+    OCCASION_RECURRENCES,
+    PREFERENCE_KINDS,
+    PURPOSES,
+    RELATIONSHIP_KINDS,
+    REPAIR_KINDS,
+    REPAIR_STAGES,
+    WISH_STATES,
+)
 
 _PIECE_IN_FACT = frozenset({"brand_id", "reference", "category", "metal", "stone"})  # the others are words
 BATCH_EVENT_SIZE = 500  # clients and purchases in one ImportBatchLanded, each; clients in one BookReassigned
@@ -58,16 +72,30 @@ def client_fact(client: Client) -> ev.ClientFact:
         associate_id=client.associate_id,
         language=client.language,
         time_zone=client.time_zone,
-        occasions=[
-            ev.OccasionFact(
-                occasion_id=occasion.occasion_id,
-                kind=OCCASION_KINDS.number(occasion.kind),
-                date=Date(year=occasion.year, month=occasion.month, day=occasion.day),
-            )
-            for occasion in client.occasions
-        ],
+        occasions=[_occasion_fact(client, occasion) for occasion in client.occasions],
         version=client.version,
         create_time=timestamp_of(client.created_at),
+        secondary_associate_id=client.secondary_associate_id,
+        derived_time_zone=derived_time_zone(client),
+        preferences=[
+            ev.PreferenceFact(kind=PREFERENCE_KINDS.number(preference.kind), value=preference.value)
+            for preference in client.preferences
+            if preference.kind in PIECE_ATTRIBUTES
+        ],
+    )
+
+
+def _occasion_fact(client: Client, occasion: Occasion) -> ev.OccasionFact:
+    relationship = client.relationship(occasion.relationship_id)
+    return ev.OccasionFact(
+        occasion_id=occasion.occasion_id,
+        kind=OCCASION_KINDS.number(occasion.kind),
+        date=Date(year=occasion.year, month=occasion.month, day=occasion.day),
+        recurrence=OCCASION_RECURRENCES.number(occasion.recurrence),
+        lead_days=occasion.lead_days,
+        surprise_for_client_id=occasion.surprise_for_client_id,
+        relationship_kind=RELATIONSHIP_KINDS.number(relationship.kind if relationship else None),
+        related_client_id=relationship.related_client_id if relationship else "",
     )
 
 
@@ -153,6 +181,54 @@ def visit_recorded(visit: Visit) -> ev.VisitRecorded:
         liked_count=visit.liked_count,
         need_by_date=proto_date_of(visit.needed_by),
     )
+
+
+def repair_moved(repair: Repair) -> ev.RepairMoved:
+    """Say that a repair was taken in, moved, or promised for another day."""
+    return ev.RepairMoved(
+        repair_id=repair.repair_id,
+        client_id=repair.client_id,
+        store_id=repair.store_id,
+        kind=REPAIR_KINDS.number(repair.kind),
+        stage=REPAIR_STAGES.number(repair.stage),
+        promise_date=proto_date_of(repair.promised_on),
+        version=repair.version,
+        surprise_for_client_id=repair.surprise.client_id,
+        surprise_end_date=proto_date_of(repair.surprise.ends_on),
+    )
+
+
+def wish_fact(wish: Wish) -> ev.WishFact:
+    """Return what consumers may know of a wish."""
+    return ev.WishFact(
+        wish_id=wish.wish_id,
+        client_id=wish.client_id,
+        state=WISH_STATES.number(wish.outcome.state),
+        is_surprise=wish.outcome.is_surprise,
+        surprise_end_date=proto_date_of(wish.outcome.ends_on),
+        version=wish.version,
+        bought_by_client_id=wish.outcome.bought_by_client_id,
+        brand_id=wish.piece.brand_id,
+        reference=wish.piece.reference,
+        category=wish.piece.category,
+        metal=wish.piece.metal,
+        stone=wish.piece.stone,
+    )
+
+
+def wish_added(wish: Wish) -> ev.WishAdded:
+    """Say that a client wished for a piece."""
+    return ev.WishAdded(wish=wish_fact(wish))
+
+
+def wish_changed(wish: Wish) -> ev.WishChanged:
+    """Say that something became of a wish."""
+    return ev.WishChanged(wish=wish_fact(wish))
+
+
+def wish_removed(wish: Wish) -> ev.WishRemoved:
+    """Say that a wish was taken off the list."""
+    return ev.WishRemoved(wish_id=wish.wish_id, client_id=wish.client_id)
 
 
 def consent_captured(consent: Consent) -> ev.ConsentCaptured:

@@ -1,4 +1,4 @@
-"""Photos and documents of a client: which are taken, and how a type is told from the bytes. Must not read or keep bytes."""
+"""Photos and documents of a client: which are taken, and how a type is told from bytes. Must not keep any bytes."""
 
 import enum
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ class ContentType(enum.StrEnum):
 
 
 # ISO/IEC 14496-12 brands that telephones write, of still pictures in HEVC (23008-12 annex B).
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_HEIC_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
 
 
 @dataclass(frozen=True, slots=True)

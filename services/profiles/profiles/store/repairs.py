@@ -165,15 +165,17 @@ async def list_repairs(
         conditions.append("(r.promised_on, r.repair_id) > (:after_day, :after_id)")
         parameters |= {"after_day": after[0], "after_id": after[1]}
     found = await tx.execute(
-        f"{_WHOLE} where {' and '.join(conditions)} order by r.promised_on, r.repair_id limit :limit", parameters
+        f"{_WHOLE} where {' and '.join(conditions)} order by r.promised_on, r.repair_id limit :limit",
+        parameters,
     )
     return [_repair(row) for row in found]
 
 
 async def list_all_repairs(tx: Transaction, client_id: str) -> list[Repair]:
-    """Return all repairs of a client, the oldest first, surprises too; for exports, which leave those out by the rule."""
+    """Return all repairs of a client, the oldest first, surprises too; for exports, which know that rule."""
     found = await tx.execute(
-        f"{_WHOLE} where r.client_id = :client_id order by r.created_at, r.repair_id", {"client_id": client_id}
+        f"{_WHOLE} where r.client_id = :client_id order by r.created_at, r.repair_id",
+        {"client_id": client_id},
     )
     return [_repair(row) for row in found]
 
@@ -201,7 +203,8 @@ def _repair(row: Row[Any]) -> Repair:
         price_currency=row.price_currency,
         promised_on=None if row.promised_on == NO_PROMISE else row.promised_on,
         moves=tuple(
-            RepairMove(RepairStage(stage), datetime.fromisoformat(moved_at), actor) for stage, moved_at, actor in row.moves
+            RepairMove(RepairStage(stage), datetime.fromisoformat(moved_at), actor)
+            for stage, moved_at, actor in row.moves
         ),
         source=row.source,
         external_id=row.external_id,
@@ -209,4 +212,3 @@ def _repair(row: Row[Any]) -> Repair:
         version=row.version,
         surprise=Surprise(row.surprise_for_client_id, row.surprise_ends_on),
     )
-

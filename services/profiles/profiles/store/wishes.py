@@ -96,8 +96,6 @@ def _wish(row: Row[Any]) -> Wish:
         note=row.note,
         for_whom=row.for_whom,
         created_at=row.created_at,
-        outcome=Outcome(
-            WishState(row.state), row.bought_by_client_id, row.is_surprise, row.surprise_ends_on
-        ),
+        outcome=Outcome(WishState(row.state), row.bought_by_client_id, row.is_surprise, row.surprise_ends_on),
         version=row.version,
     )

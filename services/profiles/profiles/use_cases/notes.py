@@ -90,7 +90,10 @@ async def update_note(
     visibility: NoteVisibility | None,
     etag: str,
 ) -> Note:
-    """Change a note, its visibility where one is given. Raises NOTE_NOT_FOUND, NOTE_OF_SOMEBODY_ELSE and NOTE_CHANGED."""
+    """Change a note; its visibility where one is given.
+
+    Raises NOTE_NOT_FOUND, NOTE_OF_SOMEBODY_ELSE and NOTE_CHANGED.
+    """
     text = require_text(text)
     author = author_of(caller)
     async with database.transaction(caller.chain_id) as tx:

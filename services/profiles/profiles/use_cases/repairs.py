@@ -172,7 +172,9 @@ async def update_repair(
         caller.require_store(repair.store_id)
         repair.require_etag(etag)
         repair.require_open()
-        changed = replace(repair, **{name: getattr(fields, name) for name in named & {"piece", "intake", "scope"}})
+        changed = replace(
+            repair, **{name: getattr(fields, name) for name in named & {"piece", "intake", "scope"}}
+        )
         if "price" in named:
             changed = replace(changed, price_minor=fields.price_minor, price_currency=fields.price_currency)
         if "promise_date" in named:

@@ -31,7 +31,10 @@ async def create_wish(
     note: str,
     for_whom: str,
 ) -> Wish:
-    """Put a piece on a client's wishlist. Raises CLIENT_NOT_FOUND, and WISH_NOT_FOUND for a repeat after it was removed."""
+    """Put a piece on a client's wishlist.
+
+    Raises CLIENT_NOT_FOUND, and WISH_NOT_FOUND for a repeat after it was removed.
+    """
     async with database.transaction(caller.chain_id) as tx:
         wish_id, is_repeat = await tx.once(key, new_id("wsh"))
         if is_repeat:
@@ -60,7 +63,7 @@ async def list_wishes(
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Wish]:
-    """Return a client's wishes, newest first; what was granted as a surprise looks open, unless surprises are asked for.
+    """Return a client's wishes, newest first; what was granted as a surprise looks open, unless it is asked for.
 
     Raises CLIENT_NOT_FOUND.
     """
@@ -74,7 +77,10 @@ async def list_wishes(
 async def set_wish_state(
     *, database: Database, clock: Clock, caller: Caller, wish_id: str, outcome: Outcome, etag: str
 ) -> Wish:
-    """Say what became of a wish; harmless when it is said already. Raises WISH_NOT_FOUND, WISH_CHANGED, CLIENT_NOT_FOUND."""
+    """Say what became of a wish; harmless when it is said already.
+
+    Raises WISH_NOT_FOUND, WISH_CHANGED, CLIENT_NOT_FOUND and INVALID for what fits no state.
+    """
     require_outcome(outcome)
     async with database.transaction(caller.chain_id) as tx:
         wish = await store.get_wish(tx, wish_id, lock=True)
