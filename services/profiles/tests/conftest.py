@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import (
     duplicates_pb2_grpc,
     privacy_pb2_grpc,
@@ -16,6 +15,7 @@ from carnet.profiles.v1 import (
     segments_pb2_grpc,
     sync_pb2_grpc,
 )
+from carnet.profiles.v1 import profiles_pb2 as pb
 
 from chassis.clock import FixedClock
 from chassis.database import Database
@@ -67,7 +67,8 @@ async def profiles(
     database = await make_database("profiles", VERSIONS)
     settings = settings_for(
         Settings, "profiles", database=database, servers=servers, keys=keys,
-        suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01, database_pool_size=25,
+        suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01,
+        database_pool_size=25,
     )  # fmt: skip
     clock = FixedClock(NOON)
     service = build(settings, clock=clock)
