@@ -7,10 +7,25 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chassis.errors import Kind, ServiceError, Violation, invalid
+from profiles.domain.preferences import Preference
+from profiles.domain.relationships import Relationship
 
 UPDATABLE_FIELDS = frozenset(
-    {"given_name", "family_name", "language", "time_zone", "home_store_id", "preferences"}
+    {
+        "given_name",
+        "family_name",
+        "nickname",
+        "language",
+        "time_zone",
+        "home_store_id",
+        "preferences",
+        "tags",
+        "address",
+    }
 )
+MOST_TAGS = 50
+LONGEST_TAG = 60
+LONGEST_NAME = 120
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _LEAP_YEAR = 2000
@@ -34,17 +49,20 @@ class OccasionKind(enum.StrEnum):
     OTHER = "other"
 
 
-class PreferenceKind(enum.StrEnum):
-    """What a preference is about."""
+class ContactType(enum.StrEnum):
+    """Where a number or an e-mail is answered."""
 
-    RING_SIZE = "ring_size"
-    METAL = "metal"
-    STONE = "stone"
-    CUT = "cut"
-    STYLE = "style"
-    BRAND = "brand"
-    PRICE_BAND = "price_band"
-    DISLIKE = "dislike"
+    MOBILE = "mobile"
+    HOME = "home"
+    WORK = "work"
+    OTHER = "other"
+
+
+class OccasionRecurrence(enum.StrEnum):
+    """Whether a day comes back."""
+
+    YEARLY = "yearly"
+    ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,7 @@ class ContactPoint:
     label: str = ""
     is_preferred: bool = False
     verified_at: datetime | None = None
+    type: ContactType | None = None
 
     @property
     def match_key(self) -> str:
@@ -66,7 +85,11 @@ class ContactPoint:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A day that returns every year; year 0 where it is not known."""
+    """A day that matters; year 0 where it is not known.
+
+    `lead_days` is None for the chain's own number; `surprise_for_client_id` must not learn what is planned;
+    `relationship_id` says whose day it is, empty for the client's own or whom `for_whom` says in words.
+    """
 
     occasion_id: str
     kind: OccasionKind
@@ -74,16 +97,21 @@ class Occasion:
     month: int
     day: int
     for_whom: str = ""
+    recurrence: OccasionRecurrence = OccasionRecurrence.YEARLY
+    lead_days: int | None = None
+    surprise_for_client_id: str = ""
+    relationship_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Preference:
-    """One thing a client prefers, and who says so."""
+class PostalAddress:
+    """Where a client lives; `country` is ISO 3166-1 alpha-2."""
 
-    kind: PreferenceKind
-    value: str
-    source: str = ""
-    noted_on: date | None = None
+    lines: tuple[str, ...] = ()
+    locality: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +134,11 @@ class Client:
     occasions: tuple[Occasion, ...] = ()
     preferences: tuple[Preference, ...] = ()
     secondary_associate_id: str = ""
+    nickname: str = ""
+    tags: tuple[str, ...] = ()
+    address: PostalAddress | None = None
+    relationships: tuple[Relationship, ...] = ()
+    former_client_ids: tuple[str, ...] = ()
 
     @property
     def etag(self) -> str:
@@ -121,6 +154,10 @@ class Client:
         """Return the contact point with this value, spelling apart."""
         key = value.lower()
         return next((c for c in self.contact_points if c.kind is kind and c.match_key == key), None)
+
+    def relationship(self, relationship_id: str) -> Relationship | None:
+        """Return the relationship with this id, as this client sees it."""
+        return next((r for r in self.relationships if r.relationship_id == relationship_id), None)
 
 
 class PhoneInvalid(ServiceError):
@@ -205,6 +242,47 @@ def require_day(year: int, month: int, day: int, field: str) -> None:
         date(year or _LEAP_YEAR, month, day)
     except ValueError as error:
         raise invalid(field, f"{year:04}-{month:02}-{day:02} is not a day of the calendar") from error
+
+
+def require_occasion(occasion: Occasion, field: str) -> None:
+    """Refuse a day that no calendar has, and one that comes once, but nobody says in which year."""
+    require_day(occasion.year, occasion.month, occasion.day, f"{field}.date")
+    if occasion.recurrence is OccasionRecurrence.ONCE and not occasion.year:
+        raise invalid(f"{field}.date.year", "is needed for a day that comes once")
+
+
+def normal_tags(tags: Iterable[str], field: str) -> tuple[str, ...]:
+    """Return tags without blanks around them, empty ones and doubles; of two spellings the first stays."""
+    kept: dict[str, str] = {}
+    for index, tag in enumerate(tags):
+        words = " ".join(tag.split())
+        if len(words) > LONGEST_TAG:
+            raise invalid(f"{field}[{index}]", f"is longer than {LONGEST_TAG} characters")
+        if words:
+            kept.setdefault(words.casefold(), words)
+    if len(kept) > MOST_TAGS:
+        raise invalid(field, f"has more than {MOST_TAGS} tags")
+    return tuple(kept.values())
+
+
+def normal_name(name: str, field: str) -> str:
+    """Return a name without blanks around it. Raises INVALID for one that is too long."""
+    if len(name := name.strip()) > LONGEST_NAME:
+        raise invalid(field, f"is longer than {LONGEST_NAME} characters")
+    return name
+
+
+def normal_address(address: PostalAddress | None, *, home_country: str) -> PostalAddress | None:
+    """Return an address as it is kept, in the home store's country if it names none; None for an empty one."""
+    if address is None:
+        return None
+    lines = tuple(words for line in address.lines if (words := line.strip()))
+    locality, region, postal_code = (
+        address.locality.strip(), address.region.strip(), address.postal_code.strip(),
+    )  # fmt: skip
+    if not any((lines, locality, region, postal_code, address.country)):
+        return None
+    return PostalAddress(lines, locality, region, postal_code, address.country or home_country)
 
 
 def require_updatable(paths: Iterable[str]) -> frozenset[str]:

@@ -21,6 +21,7 @@ from profiles.grpc_api.changes import ChangeCalls
 from profiles.grpc_api.clients import ClientCalls
 from profiles.grpc_api.connectors import ConnectorCalls
 from profiles.grpc_api.consents import ConsentCalls
+from profiles.grpc_api.contact_points import ContactPointCalls
 from profiles.grpc_api.covers import CoverCalls
 from profiles.grpc_api.directory import DirectoryCalls
 from profiles.grpc_api.duplicates import DuplicateCalls
@@ -31,6 +32,7 @@ from profiles.grpc_api.import_mappings import ImportMappingCalls
 from profiles.grpc_api.imports import ImportCalls
 from profiles.grpc_api.merges import MergeCalls
 from profiles.grpc_api.notes import NoteCalls
+from profiles.grpc_api.occasions import OccasionCalls
 from profiles.grpc_api.preferences import PreferenceCalls
 from profiles.grpc_api.purchases import PurchaseCalls
 from profiles.grpc_api.relationships import RelationshipCalls
@@ -47,6 +49,8 @@ class ProfilesServicer(
     DirectoryCalls,
     ChainSettingsCalls,
     ClientCalls,
+    ContactPointCalls,
+    OccasionCalls,
     RelationshipCalls,
     PreferenceCalls,
     SearchCalls,

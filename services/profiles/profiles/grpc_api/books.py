@@ -12,7 +12,7 @@ from chassis.errors import invalid
 from chassis.paging import cut_page, decode_page_token, encode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.books import Assignment, Spreading, shares_of
-from profiles.grpc_api.clients import client_message
+from profiles.grpc_api.client_messages import client_message
 from profiles.store import books as store
 from profiles.store import clients as client_store
 from profiles.use_cases import books as use_cases

@@ -5,18 +5,22 @@ from typing import Any
 
 from carnet.profiles.v1 import profiles_pb2 as pb
 from google.protobuf.empty_pb2 import Empty
-from google.type.date_pb2 import Date
 
 from chassis.caller import current_caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.paging import cut_page, decode_page_token, page_size_of
-from chassis.values import date_of, datetime_of, proto_date_of, timestamp_of
-from profiles.domain.clients import Client, ContactPoint, Occasion, Preference
+from profiles.grpc_api.client_messages import (
+    address_of,
+    client_message,
+    contact_of,
+    occasion_of,
+    preference_of,
+)
+from profiles.store import audit
 from profiles.store import clients as store
 from profiles.use_cases import clients as use_cases
 from profiles.use_cases.clients import ClientFields
-from profiles.vocabulary import CONTACT_KINDS, OCCASION_KINDS, PREFERENCE_KINDS
 
 _NUMBER = re.compile(r"[\d\s()+./-]+")
 _FEWEST_DIGITS = 3
@@ -39,18 +43,22 @@ class ClientCalls:
             home_store_id=request.home_store_id,
             associate_id=request.associate_id,
             contact_points=[
-                _contact(contact, f"contact_points[{index}]")
+                contact_of(contact, f"contact_points[{index}]")
                 for index, contact in enumerate(request.contact_points)
             ],
             occasions=[
-                _occasion(occasion, f"occasions[{index}]") for index, occasion in enumerate(request.occasions)
+                occasion_of(occasion, f"occasions[{index}]")
+                for index, occasion in enumerate(request.occasions)
             ],
             preferences=[
-                _preference(preference, f"preferences[{index}]")
+                preference_of(preference, f"preferences[{index}]")
                 for index, preference in enumerate(request.preferences)
             ],
             source=request.source,
             external_id=request.external_id,
+            nickname=request.nickname,
+            tags=request.tags,
+            address=address_of(request),
         )
         return client_message(
             await use_cases.create_client(
@@ -64,15 +72,21 @@ class ClientCalls:
 
     async def GetClient(self, request: pb.GetClientRequest, context: Any) -> pb.Client:
         """Read one client."""
-        async with self._database.transaction(current_caller().chain_id) as tx:
-            return client_message(await store.get_client(tx, request.client_id))
+        caller = current_caller()
+        async with self._database.transaction(caller.chain_id) as tx:
+            client = await store.get_client(tx, request.client_id)
+            await audit.note(tx, caller, "GetClient", [client.client_id], now=self._clock.now())
+        return client_message(client)
 
     async def BatchGetClients(
         self, request: pb.BatchGetClientsRequest, context: Any
     ) -> pb.BatchGetClientsResponse:
         """Read several clients in the order asked for."""
-        async with self._database.transaction(current_caller().chain_id) as tx:
+        caller = current_caller()
+        async with self._database.transaction(caller.chain_id) as tx:
             found = await store.get_clients(tx, request.client_ids)
+            seen = [client.client_id for client in found]
+            await audit.note(tx, caller, "BatchGetClients", seen, now=self._clock.now())
         return pb.BatchGetClientsResponse(clients=map(client_message, found))
 
     async def UpdateClient(self, request: pb.UpdateClientRequest, context: Any) -> pb.Client:
@@ -91,9 +105,12 @@ class ClientCalls:
                     time_zone=given.time_zone,
                     home_store_id=given.home_store_id,
                     preferences=[
-                        _preference(preference, f"client.preferences[{index}]")
+                        preference_of(preference, f"client.preferences[{index}]")
                         for index, preference in enumerate(given.preferences)
                     ],
+                    nickname=given.nickname,
+                    tags=given.tags,
+                    address=address_of(given),
                 ),
                 paths=request.update_mask.paths,
                 etag=request.etag or given.etag,
@@ -106,7 +123,8 @@ class ClientCalls:
         key = decode_page_token(request.page_token, str)
         before = str(key[0]) if key else ""
         words = _words(request.query)
-        async with self._database.transaction(current_caller().chain_id) as tx:
+        caller = current_caller()
+        async with self._database.transaction(caller.chain_id) as tx:
             if words:
                 found = await store.search_clients(
                     tx,
@@ -124,7 +142,9 @@ class ClientCalls:
                     before=before,
                     limit=size + 1,
                 )
-        page, token = cut_page(found, size, lambda client: (client.client_id,))
+            page, token = cut_page(found, size, lambda client: (client.client_id,))
+            seen = [client.client_id for client in page]
+            await audit.note(tx, caller, "ListClients", seen, now=self._clock.now())
         return pb.ListClientsResponse(clients=map(client_message, page), next_page_token=token)
 
     async def AssignClient(self, request: pb.AssignClientRequest, context: Any) -> pb.Client:
@@ -139,60 +159,10 @@ class ClientCalls:
             )
         )
 
-    async def AddContactPoint(self, request: pb.AddContactPointRequest, context: Any) -> pb.Client:
-        """Add a phone number or an e-mail."""
-        return client_message(
-            await use_cases.add_contact_point(
-                database=self._database,
-                clock=self._clock,
-                caller=current_caller(),
-                key=RequestKey.of(request),
-                client_id=request.client_id,
-                contact=_contact(request.contact_point, "contact_point"),
-            )
-        )
-
-    async def RemoveContactPoint(self, request: pb.RemoveContactPointRequest, context: Any) -> pb.Client:
-        """Take a contact point off a client."""
-        return client_message(
-            await use_cases.remove_contact_point(
-                database=self._database,
-                clock=self._clock,
-                caller=current_caller(),
-                client_id=request.client_id,
-                contact_point_id=request.contact_point_id,
-            )
-        )
-
-    async def AddOccasion(self, request: pb.AddOccasionRequest, context: Any) -> pb.Client:
-        """Note a day that matters."""
-        return client_message(
-            await use_cases.add_occasion(
-                database=self._database,
-                clock=self._clock,
-                caller=current_caller(),
-                key=RequestKey.of(request),
-                client_id=request.client_id,
-                occasion=_occasion(request.occasion, "occasion"),
-            )
-        )
-
-    async def RemoveOccasion(self, request: pb.RemoveOccasionRequest, context: Any) -> pb.Client:
-        """Forget an occasion."""
-        return client_message(
-            await use_cases.remove_occasion(
-                database=self._database,
-                clock=self._clock,
-                caller=current_caller(),
-                client_id=request.client_id,
-                occasion_id=request.occasion_id,
-            )
-        )
-
     async def DeleteClient(self, request: pb.DeleteClientRequest, context: Any) -> Empty:
         """Remove a client who was created by mistake."""
         await use_cases.delete_client(
-            database=self._database, caller=current_caller(), client_id=request.client_id
+            database=self._database, clock=self._clock, caller=current_caller(), client_id=request.client_id
         )
         return Empty()
 
@@ -204,85 +174,3 @@ def _words(query: str) -> list[str]:
         # Numbers are kept in E.164, which has no trunk zero.
         return [digits.lstrip("0") or digits]
     return query.split()[:_MOST_WORDS]
-
-
-def _contact(contact: pb.ContactPoint, field: str) -> ContactPoint:
-    return ContactPoint(
-        contact_point_id="",
-        kind=CONTACT_KINDS.word(contact.kind, f"{field}.kind"),
-        value=contact.value,
-        label=contact.label,
-        is_preferred=contact.is_preferred,
-        verified_at=datetime_of(contact.verify_time) if contact.HasField("verify_time") else None,
-    )
-
-
-def _occasion(occasion: pb.Occasion, field: str) -> Occasion:
-    day = occasion.date
-    return Occasion(
-        occasion_id="",
-        kind=OCCASION_KINDS.word(occasion.kind, f"{field}.kind"),
-        year=day.year,
-        month=day.month,
-        day=day.day,
-        for_whom=occasion.for_whom,
-    )
-
-
-def _preference(preference: pb.Preference, field: str) -> Preference:
-    return Preference(
-        kind=PREFERENCE_KINDS.word(preference.kind, f"{field}.kind"),
-        value=preference.value,
-        source=preference.source,
-        noted_on=date_of(preference.note_date, f"{field}.note_date")
-        if preference.HasField("note_date")
-        else None,
-    )
-
-
-def client_message(client: Client) -> pb.Client:
-    """Return a client as the contract spells it."""
-    return pb.Client(
-        client_id=client.client_id,
-        given_name=client.given_name,
-        family_name=client.family_name,
-        language=client.language,
-        time_zone=client.time_zone,
-        home_store_id=client.home_store_id,
-        associate_id=client.associate_id,
-        contact_points=[
-            pb.ContactPoint(
-                contact_point_id=contact.contact_point_id,
-                kind=CONTACT_KINDS.number(contact.kind),
-                value=contact.value,
-                label=contact.label,
-                is_preferred=contact.is_preferred,
-                verify_time=timestamp_of(contact.verified_at),
-            )
-            for contact in client.contact_points
-        ],
-        occasions=[
-            pb.Occasion(
-                occasion_id=occasion.occasion_id,
-                kind=OCCASION_KINDS.number(occasion.kind),
-                date=Date(year=occasion.year, month=occasion.month, day=occasion.day),
-                for_whom=occasion.for_whom,
-            )
-            for occasion in client.occasions
-        ],
-        preferences=[
-            pb.Preference(
-                kind=PREFERENCE_KINDS.number(preference.kind),
-                value=preference.value,
-                source=preference.source,
-                note_date=proto_date_of(preference.noted_on),
-            )
-            for preference in client.preferences
-        ],
-        source=client.source,
-        external_id=client.external_id,
-        create_time=timestamp_of(client.created_at),
-        update_time=timestamp_of(client.updated_at),
-        etag=client.etag,
-        secondary_associate_id=client.secondary_associate_id,
-    )

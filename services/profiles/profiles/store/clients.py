@@ -1,7 +1,7 @@
 """Rows of clients with their contact points, occasions and preferences; finding clients."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -12,26 +12,43 @@ from profiles.domain.clients import (
     Client,
     ContactKind,
     ContactPoint,
+    ContactType,
     ExternalIdTaken,
     Occasion,
     OccasionKind,
-    Preference,
-    PreferenceKind,
+    OccasionRecurrence,
+    PostalAddress,
 )
+from profiles.domain.relationships import Relationship, RelationshipKind
+from profiles.store import preferences as preference_store
 
 _COLUMNS = (
     "client_id, given_name, family_name, language, time_zone, home_store_id, associate_id, source, external_id,"
-    " version, created_at, updated_at, secondary_associate_id"
+    " version, created_at, updated_at, secondary_associate_id, nickname, tags, address_lines, locality, region,"
+    " postal_code, country"
 )
-# One round trip for the whole client; three small index scans each.
+# One round trip for the whole client; a few small index scans each. A relationship with another client is one row,
+# which that one sees from the other side.
 _WHOLE = f"""
     select {_COLUMNS},
-        (select jsonb_agg(jsonb_build_array(contact_point_id, kind, value, label, is_preferred, verified_at)
+        (select jsonb_agg(jsonb_build_array(contact_point_id, kind, value, label, is_preferred, verified_at, type)
                           order by position) from contact_points p where p.client_id = c.client_id) contacts,
-        (select jsonb_agg(jsonb_build_array(occasion_id, kind, year, month, day, for_whom)
+        (select jsonb_agg(jsonb_build_array(occasion_id, kind, year, month, day, for_whom, recurrence, lead_days,
+                                            surprise_for_client_id, relationship_id)
                           order by position) from occasions o where o.client_id = c.client_id) occasions,
-        (select jsonb_agg(jsonb_build_array(kind, value, source, noted_on)
-                          order by position) from preferences f where f.client_id = c.client_id) preferences
+        (select jsonb_agg(jsonb_build_array({preference_store.COLUMNS})
+                          order by position) from preferences f where f.client_id = c.client_id) preferences,
+        (select jsonb_agg(jsonb_build_array(r.relationship_id, r.kind, r.is_seen_from_there, r.other_id,
+                                            coalesce(n.given_name, r.given_name),
+                                            coalesce(n.family_name, r.family_name), r.note) order by r.position)
+         from (select relationship_id, kind, false is_seen_from_there, related_client_id other_id, given_name,
+                   family_name, note, position from relationships where client_id = c.client_id
+               union all
+               select relationship_id, kind, true, client_id, '', '', note, position from relationships
+               where related_client_id = c.client_id) r
+             left join clients n on n.client_id = r.other_id) relationships,
+        (select array_agg(a.alias_id order by a.alias_id) from client_aliases a where a.client_id = c.client_id)
+            former_client_ids
     from clients c
 """  # noqa: S608
 
@@ -62,6 +79,16 @@ async def lock_client(tx: Transaction, client_id: str) -> Client:
     if found.one_or_none() is None:
         return await lock_client(tx, await _survivor_of(tx, client_id))
     return await get_client(tx, client_id)
+
+
+async def lock_clients(tx: Transaction, client_ids: Sequence[str]) -> list[Client]:
+    """Return clients, in the order of the ids, whom nobody else can change until the transaction ends.
+
+    They are locked in one order, so that two who want the same two never wait for one another. Raises CLIENT_NOT_FOUND.
+    """
+    resolved = [await require_client(tx, client_id) for client_id in client_ids]
+    locked = {client_id: await lock_client(tx, client_id) for client_id in sorted(set(resolved))}
+    return [locked[client_id] for client_id in resolved]
 
 
 async def require_client(tx: Transaction, client_id: str) -> str:
@@ -169,9 +196,11 @@ async def add_client(tx: Transaction, client: Client) -> None:
     """Insert a client with everything on it. Raises CLIENT_EXTERNAL_ID_TAKEN."""
     added = await tx.execute(
         "insert into clients (client_id, chain_id, given_name, family_name, language, time_zone, home_store_id,"
-        " associate_id, source, external_id, version, created_at, updated_at) values (:client_id, :chain_id,"
+        " associate_id, source, external_id, version, created_at, updated_at, nickname, tags, address_lines, locality,"
+        " region, postal_code, country) values (:client_id, :chain_id,"
         " :given_name, :family_name, :language, :time_zone, :home_store_id, :associate_id, :source, :external_id,"
-        " :version, :created_at, :updated_at)"
+        " :version, :created_at, :updated_at, :nickname, :tags, :address_lines, :locality,"
+        " :region, :postal_code, :country)"
         " on conflict (chain_id, source, external_id) where external_id <> '' do nothing",
         {
             "client_id": client.client_id,
@@ -187,6 +216,7 @@ async def add_client(tx: Transaction, client: Client) -> None:
             "version": client.version,
             "created_at": client.created_at,
             "updated_at": client.updated_at,
+            **_own_words(client),
         },
     )
     if not added.rowcount:
@@ -200,7 +230,7 @@ async def add_client(tx: Transaction, client: Client) -> None:
     for occasion in client.occasions:
         await add_occasion(tx, client.client_id, occasion)
     if client.preferences:
-        await set_preferences(tx, client.client_id, client.preferences)
+        await preference_store.set_preferences(tx, client.client_id, client.preferences)
     await refresh_search(tx, [client.client_id])
 
 
@@ -209,8 +239,9 @@ async def save_client(tx: Transaction, client: Client) -> None:
     await tx.execute(
         "update clients set given_name = :given_name, family_name = :family_name, language = :language,"
         " time_zone = :time_zone, home_store_id = :home_store_id, associate_id = :associate_id,"
-        " secondary_associate_id = :secondary_associate_id, version = :version,"
-        " updated_at = :updated_at where client_id = :client_id",
+        " secondary_associate_id = :secondary_associate_id, nickname = :nickname, tags = :tags,"
+        " address_lines = :address_lines, locality = :locality, region = :region, postal_code = :postal_code,"
+        " country = :country, version = :version, updated_at = :updated_at where client_id = :client_id",
         {
             "client_id": client.client_id,
             "given_name": client.given_name,
@@ -222,9 +253,23 @@ async def save_client(tx: Transaction, client: Client) -> None:
             "secondary_associate_id": client.secondary_associate_id,
             "version": client.version,
             "updated_at": client.updated_at,
+            **_own_words(client),
         },
     )
     await refresh_search(tx, [client.client_id])
+
+
+def _own_words(client: Client) -> dict[str, Any]:
+    address = client.address or PostalAddress()
+    return {
+        "nickname": client.nickname,
+        "tags": list(client.tags),
+        "address_lines": list(address.lines),
+        "locality": address.locality,
+        "region": address.region,
+        "postal_code": address.postal_code,
+        "country": address.country,
+    }
 
 
 async def delete_client(tx: Transaction, client_id: str) -> None:
@@ -246,16 +291,11 @@ async def has_purchases(tx: Transaction, client_id: str) -> bool:
 
 async def add_contact_point(tx: Transaction, client_id: str, contact: ContactPoint) -> None:
     """Insert a contact point; a preferred one takes that mark from the others of its kind."""
-    if contact.is_preferred:
-        await tx.execute(
-            "update contact_points set is_preferred = false"
-            " where client_id = :client_id and kind = :kind and is_preferred",
-            {"client_id": client_id, "kind": contact.kind.value},
-        )
+    await _take_preferred_mark(tx, client_id, contact)
     await tx.execute(
         "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label,"
-        " is_preferred, verified_at) values (:contact_point_id, :chain_id, :client_id, :kind, :value, :match_key,"
-        " :label, :is_preferred, :verified_at)",
+        " is_preferred, verified_at, type) values (:contact_point_id, :chain_id, :client_id, :kind, :value,"
+        " :match_key, :label, :is_preferred, :verified_at, :type)",
         {
             "contact_point_id": contact.contact_point_id,
             "chain_id": tx.chain_id,
@@ -266,8 +306,35 @@ async def add_contact_point(tx: Transaction, client_id: str, contact: ContactPoi
             "label": contact.label,
             "is_preferred": contact.is_preferred,
             "verified_at": contact.verified_at,
+            "type": contact.type or "",
         },
     )
+
+
+async def save_contact_point(tx: Transaction, client_id: str, contact: ContactPoint) -> None:
+    """Write what is said of a contact point; a preferred one takes that mark from the others of its kind."""
+    await _take_preferred_mark(tx, client_id, contact)
+    await tx.execute(
+        "update contact_points set label = :label, is_preferred = :is_preferred, verified_at = :verified_at,"
+        " type = :type where client_id = :client_id and contact_point_id = :contact_point_id",
+        {
+            "contact_point_id": contact.contact_point_id,
+            "client_id": client_id,
+            "label": contact.label,
+            "is_preferred": contact.is_preferred,
+            "verified_at": contact.verified_at,
+            "type": contact.type or "",
+        },
+    )
+
+
+async def _take_preferred_mark(tx: Transaction, client_id: str, contact: ContactPoint) -> None:
+    if contact.is_preferred:
+        await tx.execute(
+            "update contact_points set is_preferred = false"
+            " where client_id = :client_id and kind = :kind and is_preferred",
+            {"client_id": client_id, "kind": contact.kind.value},
+        )
 
 
 async def remove_contact_point(tx: Transaction, client_id: str, contact_point_id: str) -> None:
@@ -283,19 +350,39 @@ async def remove_contact_point(tx: Transaction, client_id: str, contact_point_id
 async def add_occasion(tx: Transaction, client_id: str, occasion: Occasion) -> None:
     """Insert an occasion."""
     await tx.execute(
-        "insert into occasions (occasion_id, chain_id, client_id, kind, year, month, day, for_whom)"
-        " values (:occasion_id, :chain_id, :client_id, :kind, :year, :month, :day, :for_whom)",
-        {
-            "occasion_id": occasion.occasion_id,
-            "chain_id": tx.chain_id,
-            "client_id": client_id,
-            "kind": occasion.kind.value,
-            "year": occasion.year,
-            "month": occasion.month,
-            "day": occasion.day,
-            "for_whom": occasion.for_whom,
-        },
+        "insert into occasions (occasion_id, chain_id, client_id, kind, year, month, day, for_whom, recurrence,"
+        " lead_days, surprise_for_client_id, relationship_id) values (:occasion_id, :chain_id, :client_id, :kind,"
+        " :year, :month, :day, :for_whom, :recurrence, :lead_days, :surprise_for_client_id, :relationship_id)",
+        {"chain_id": tx.chain_id} | _occasion_row(client_id, occasion),
     )
+
+
+async def save_occasion(tx: Transaction, client_id: str, occasion: Occasion) -> None:
+    """Put another content into an occasion. Raises OCCASION_NOT_FOUND."""
+    written = await tx.execute(
+        "update occasions set kind = :kind, year = :year, month = :month, day = :day, for_whom = :for_whom,"
+        " recurrence = :recurrence, lead_days = :lead_days, surprise_for_client_id = :surprise_for_client_id,"
+        " relationship_id = :relationship_id where client_id = :client_id and occasion_id = :occasion_id",
+        _occasion_row(client_id, occasion),
+    )
+    if not written.rowcount:
+        raise not_found("occasion", occasion.occasion_id)
+
+
+def _occasion_row(client_id: str, occasion: Occasion) -> dict[str, Any]:
+    return {
+        "occasion_id": occasion.occasion_id,
+        "client_id": client_id,
+        "kind": occasion.kind.value,
+        "year": occasion.year,
+        "month": occasion.month,
+        "day": occasion.day,
+        "for_whom": occasion.for_whom,
+        "recurrence": occasion.recurrence.value,
+        "lead_days": occasion.lead_days,
+        "surprise_for_client_id": occasion.surprise_for_client_id,
+        "relationship_id": occasion.relationship_id,
+    }
 
 
 async def remove_occasion(tx: Transaction, client_id: str, occasion_id: str) -> None:
@@ -306,28 +393,6 @@ async def remove_occasion(tx: Transaction, client_id: str, occasion_id: str) -> 
     )
     if not removed.rowcount:
         raise not_found("occasion", occasion_id)
-
-
-async def set_preferences(tx: Transaction, client_id: str, preferences: Sequence[Preference]) -> None:
-    """Put `preferences` in the place of all that were there."""
-    await tx.execute("delete from preferences where client_id = :client_id", {"client_id": client_id})
-    if preferences:
-        await tx.execute(
-            "insert into preferences (client_id, position, chain_id, kind, value, source, noted_on)"
-            " values (:client_id, :position, :chain_id, :kind, :value, :source, :noted_on)",
-            [
-                {
-                    "client_id": client_id,
-                    "position": position,
-                    "chain_id": tx.chain_id,
-                    "kind": preference.kind.value,
-                    "value": preference.value,
-                    "source": preference.source,
-                    "noted_on": preference.noted_on,
-                }
-                for position, preference in enumerate(preferences)
-            ],
-        )
 
 
 async def refresh_search(tx: Transaction, client_ids: Sequence[str]) -> None:
@@ -368,20 +433,54 @@ def _client(row: Row[Any]) -> Client:
                 label,
                 is_preferred,
                 datetime.fromisoformat(verified_at) if verified_at else None,
+                ContactType(type_) if type_ else None,
             )
-            for contact_point_id, kind, value, label, is_preferred, verified_at in _decoded(row.contacts)
+            for contact_point_id, kind, value, label, is_preferred, verified_at, type_ in _decoded(row.contacts)
         ),
         occasions=tuple(
-            Occasion(occasion_id, OccasionKind(kind), year, month, day, for_whom)
-            for occasion_id, kind, year, month, day, for_whom in _decoded(row.occasions)
-        ),
-        preferences=tuple(
-            Preference(
-                PreferenceKind(kind), value, source, date.fromisoformat(noted_on) if noted_on else None
+            Occasion(
+                occasion_id,
+                OccasionKind(kind),
+                year,
+                month,
+                day,
+                for_whom,
+                OccasionRecurrence(recurrence),
+                lead_days,
+                surprise_for_client_id,
+                relationship_id,
             )
-            for kind, value, source, noted_on in _decoded(row.preferences)
+            for (
+                occasion_id, kind, year, month, day, for_whom, recurrence, lead_days, surprise_for_client_id,
+                relationship_id,
+            ) in _decoded(row.occasions)
         ),
-    )
+        preferences=tuple(preference_store.preference_of(*values) for values in _decoded(row.preferences)),
+        nickname=row.nickname,
+        tags=tuple(row.tags),
+        address=_address(row),
+        relationships=tuple(
+            Relationship(
+                relationship_id,
+                RelationshipKind(kind).inverse if is_seen_from_there else RelationshipKind(kind),
+                related_client_id or "",
+                given_name,
+                family_name,
+                note,
+            )
+            for relationship_id, kind, is_seen_from_there, related_client_id, given_name, family_name, note in (
+                _decoded(row.relationships)
+            )
+        ),
+        former_client_ids=tuple(row.former_client_ids or ()),
+    )  # fmt: skip
+
+
+def _address(row: Row[Any]) -> PostalAddress | None:
+    # An address always has a country: the home store's, where none was given.
+    if not row.country:
+        return None
+    return PostalAddress(tuple(row.address_lines), row.locality, row.region, row.postal_code, row.country)
 
 
 def _decoded(aggregate: list[list[Any]] | None) -> list[list[Any]]:

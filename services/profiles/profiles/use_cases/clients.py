@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
+from chassis.errors import not_found
 from chassis.ids import new_id
 from profiles import events
 from profiles.domain.books import Assignment, AssignmentReason, first_assignment_id
@@ -16,19 +19,31 @@ from profiles.domain.clients import (
     ContactPointTaken,
     HasPurchases,
     Occasion,
-    Preference,
-    require_day,
+    PostalAddress,
+    normal_address,
+    normal_name,
+    normal_tags,
     require_email,
+    require_occasion,
     require_source,
     require_updatable,
 )
-from profiles.domain.directory import require_time_zone
+from profiles.domain.directory import Store, require_time_zone
+from profiles.domain.preferences import Preference, merged, noted, require_few
+from profiles.domain.relationships import Relationship
 from profiles.domain.timeline import Entry, TimelineKind, came_into_book, entry_id_of
 from profiles.phones import require_e164
 from profiles.store import books as book_store
 from profiles.store import clients as store
 from profiles.store import directory as directory_store
+from profiles.store import preferences as preference_store
+from profiles.store import relationships as relationship_store
 from profiles.store import timeline as timeline_store
+
+_NAMES = frozenset({"given_name", "family_name", "nickname"})
+_TAKEN_AS_THEY_ARE = frozenset({"language", "time_zone", "home_store_id"})
+_NEED_STORE = frozenset({"home_store_id", "address", "preferences"})
+_MACHINES = frozenset({"integration", "service", "partner"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,9 @@ class ClientFields:
     preferences: Sequence[Preference] = ()
     source: str = ""
     external_id: str = ""
+    nickname: str = ""
+    tags: Sequence[str] = ()
+    address: PostalAddress | None = None
 
 
 async def create_client(
@@ -54,14 +72,16 @@ async def create_client(
     """Add a client.
 
     Raises PHONE_INVALID, EMAIL_INVALID, CONTACT_POINT_TAKEN for one given twice, TIME_ZONE_UNKNOWN, STORE_NOT_FOUND,
-    ASSOCIATE_NOT_FOUND, SOURCE_MISSING and CLIENT_EXTERNAL_ID_TAKEN.
+    ASSOCIATE_NOT_FOUND, SOURCE_MISSING, CLIENT_EXTERNAL_ID_TAKEN, what domain.preferences.noted raises,
+    CLIENT_NOT_FOUND for an occasion's surprise and RELATIONSHIP_NOT_FOUND for its relationship: there is none yet.
     """
     caller.require_store(fields.home_store_id)
     require_source(fields.source, fields.external_id)
     if fields.time_zone:
         require_time_zone(fields.time_zone)
     for index, occasion in enumerate(fields.occasions):
-        require_day(occasion.year, occasion.month, occasion.day, f"occasions[{index}].date")
+        require_occasion(occasion, f"occasions[{index}]")
+    tags = normal_tags(fields.tags, "tags")
     async with database.transaction(caller.chain_id) as tx:
         client_id, is_repeat = await tx.once(key, new_id("cli"))
         if is_repeat:
@@ -72,7 +92,7 @@ async def create_client(
         contacts: list[ContactPoint] = []
         for index, contact in enumerate(fields.contact_points):
             path = f"contact_points[{index}].value"
-            added = _normal(contact, home.country, path)
+            added = normal_contact(contact, home.country, path)
             if any((other.kind, other.match_key) == (added.kind, added.match_key) for other in contacts):
                 raise ContactPointTaken(path)
             contacts.append(added)
@@ -81,7 +101,15 @@ async def create_client(
             replace(
                 fields,
                 contact_points=contacts,
-                occasions=[replace(occasion, occasion_id=new_id("occ")) for occasion in fields.occasions],
+                occasions=[
+                    replace(await linked_occasion(tx, occasion, ()), occasion_id=new_id("occ"))
+                    for occasion in fields.occasions
+                ],
+                preferences=preferences_said(
+                    fields.preferences, (), "preferences", caller=caller, home=home, clock=clock
+                ),
+                tags=tags,
+                address=normal_address(fields.address, home_country=home.country),
             ),
             clock=clock,
         )
@@ -108,7 +136,57 @@ def new_client(client_id: str, fields: ClientFields, *, clock: Clock) -> Client:
         contact_points=tuple(fields.contact_points),
         occasions=tuple(fields.occasions),
         preferences=tuple(fields.preferences),
+        nickname=fields.nickname.strip(),
+        tags=tuple(fields.tags),
+        address=fields.address,
     )
+
+
+def normal_contact(contact: ContactPoint, country: str, field: str) -> ContactPoint:
+    """Return a contact point with an id and its value as it is kept. Raises PHONE_INVALID and EMAIL_INVALID."""
+    if contact.kind is ContactKind.PHONE:
+        value = require_e164(contact.value, country, field)
+    else:
+        value = require_email(contact.value, field)
+    return replace(contact, contact_point_id=new_id("cpt"), value=value, label=contact.label.strip())
+
+
+async def linked_occasion(
+    tx: Transaction, occasion: Occasion, relationships: Sequence[Relationship]
+) -> Occasion:
+    """Return an occasion with the client behind the id who must not learn of it.
+
+    Raises CLIENT_NOT_FOUND for that one and RELATIONSHIP_NOT_FOUND for a relationship that is not among these.
+    """
+    if occasion.relationship_id and all(
+        relationship.relationship_id != occasion.relationship_id for relationship in relationships
+    ):
+        raise not_found("relationship", occasion.relationship_id)
+    if not occasion.surprise_for_client_id:
+        return occasion
+    return replace(
+        occasion, surprise_for_client_id=await store.require_client(tx, occasion.surprise_for_client_id)
+    )
+
+
+def preferences_said(
+    said: Sequence[Preference],
+    there: Sequence[Preference],
+    field: str,
+    *,
+    caller: Caller,
+    home: Store,
+    clock: Clock,
+) -> list[Preference]:
+    """Return what a caller says that a client prefers, checked, with ids, source and the store's day; no doubles."""
+    today = clock.now().astimezone(ZoneInfo(home.time_zone)).date()
+    # What a person writes is an associate's word; a machine goes by what it is.
+    source = caller.role if caller.role in _MACHINES else "associate"
+    checked = [
+        noted(preference, f"{field}[{index}]", source=source, today=today)
+        for index, preference in enumerate(said)
+    ]
+    return require_few(merged(there, checked, new_id=lambda: new_id("prf")), field)
 
 
 async def add_client(tx: Transaction, client: Client, *, reason: AssignmentReason, actor: str) -> None:
@@ -155,20 +233,33 @@ async def update_client(
     paths: Sequence[str],
     etag: str,
 ) -> Client:
-    """Change the named fields. Raises FIELD_UNKNOWN, CLIENT_CHANGED, TIME_ZONE_UNKNOWN and STORE_NOT_FOUND."""
+    """Change the named fields.
+
+    Raises FIELD_UNKNOWN, CLIENT_CHANGED, TIME_ZONE_UNKNOWN, STORE_NOT_FOUND and what domain.preferences.noted raises.
+    """
     named = require_updatable(paths)
     if "time_zone" in named and fields.time_zone:
         require_time_zone(fields.time_zone, "client.time_zone")
     if "home_store_id" in named:
         caller.require_store(fields.home_store_id)
+    own: dict[str, Any] = {name: getattr(fields, name) for name in named & _TAKEN_AS_THEY_ARE}
+    own |= {name: normal_name(getattr(fields, name), f"client.{name}") for name in named & _NAMES}
+    if "tags" in named:
+        own["tags"] = normal_tags(fields.tags, "client.tags")
     async with database.transaction(caller.chain_id) as tx:
         client = await store.lock_client(tx, client_id)
         client.require_etag(etag)
-        if "home_store_id" in named:
-            await directory_store.get_store(tx, fields.home_store_id)
-        if "preferences" in named:
-            await store.set_preferences(tx, client_id, fields.preferences)
-        own = {name: getattr(fields, name) for name in named - {"preferences"}}
+        if named & _NEED_STORE:
+            home_store_id = fields.home_store_id if "home_store_id" in named else client.home_store_id
+            home = await directory_store.get_store(tx, home_store_id)
+            if "address" in named:
+                own["address"] = normal_address(fields.address, home_country=home.country)
+            if "preferences" in named:
+                preferences = preferences_said(
+                    fields.preferences, client.preferences, "client.preferences",
+                    caller=caller, home=home, clock=clock,
+                )  # fmt: skip
+                await preference_store.set_preferences(tx, client.client_id, preferences)
         return await save_change(tx, replace(client, **own), clock=clock)
 
 
@@ -222,78 +313,20 @@ async def assign_client(
         return assigned
 
 
-async def add_contact_point(
-    *,
-    database: Database,
-    clock: Clock,
-    caller: Caller,
-    key: RequestKey,
-    client_id: str,
-    contact: ContactPoint,
-) -> Client:
-    """Add a phone number or an e-mail. Raises PHONE_INVALID, EMAIL_INVALID and CONTACT_POINT_TAKEN."""
-    async with database.transaction(caller.chain_id) as tx:
-        contact_point_id, is_repeat = await tx.once(key, new_id("cpt"))
-        client = await store.lock_client(tx, client_id)
-        if is_repeat:
-            return client
-        home = await directory_store.get_store(tx, client.home_store_id)
-        added = replace(
-            _normal(contact, home.country, "contact_point.value"), contact_point_id=contact_point_id
-        )
-        if client.contact(added.kind, added.value):
-            raise ContactPointTaken("contact_point.value")
-        await store.add_contact_point(tx, client_id, added)
-        return await save_change(tx, client, clock=clock)
-
-
-async def remove_contact_point(
-    *, database: Database, clock: Clock, caller: Caller, client_id: str, contact_point_id: str
-) -> Client:
-    """Take a contact point off a client. Raises CONTACT_POINT_NOT_FOUND."""
-    async with database.transaction(caller.chain_id) as tx:
-        client = await store.lock_client(tx, client_id)
-        await store.remove_contact_point(tx, client_id, contact_point_id)
-        return await save_change(tx, client, clock=clock)
-
-
-async def add_occasion(
-    *, database: Database, clock: Clock, caller: Caller, key: RequestKey, client_id: str, occasion: Occasion
-) -> Client:
-    """Note a day that matters. Raises INVALID for one that no calendar has."""
-    require_day(occasion.year, occasion.month, occasion.day, "occasion.date")
-    async with database.transaction(caller.chain_id) as tx:
-        occasion_id, is_repeat = await tx.once(key, new_id("occ"))
-        client = await store.lock_client(tx, client_id)
-        if is_repeat:
-            return client
-        await store.add_occasion(tx, client_id, replace(occasion, occasion_id=occasion_id))
-        return await save_change(tx, client, clock=clock)
-
-
-async def remove_occasion(
-    *, database: Database, clock: Clock, caller: Caller, client_id: str, occasion_id: str
-) -> Client:
-    """Forget an occasion. Raises OCCASION_NOT_FOUND."""
-    async with database.transaction(caller.chain_id) as tx:
-        client = await store.lock_client(tx, client_id)
-        await store.remove_occasion(tx, client_id, occasion_id)
-        return await save_change(tx, client, clock=clock)
-
-
-async def delete_client(*, database: Database, caller: Caller, client_id: str) -> None:
+async def delete_client(*, database: Database, clock: Clock, caller: Caller, client_id: str) -> None:
     """Remove a client who was created by mistake. Raises CLIENT_HAS_PURCHASES."""
     async with database.transaction(caller.chain_id) as tx:
-        await store.lock_client(tx, client_id)
+        seen = await store.get_client(tx, client_id)
+        client_id = seen.client_id
+        related_ids = [r.related_client_id for r in seen.relationships if r.related_client_id]
+        await store.lock_clients(tx, [client_id, *related_ids])
         if await store.has_purchases(tx, client_id):
             raise HasPurchases(client_id)
+        client = await store.get_client(tx, client_id)
+        for relationship in client.relationships:
+            if relationship.related_client_id:
+                await relationship_store.remove_relationship(tx, client_id, relationship)
+                related = await store.lock_client(tx, relationship.related_client_id)
+                await save_change(tx, related, clock=clock)
         await store.delete_client(tx, client_id)
         tx.publish(events.client_deleted(client_id), entity_id=client_id)
-
-
-def _normal(contact: ContactPoint, country: str, field: str) -> ContactPoint:
-    if contact.kind is ContactKind.PHONE:
-        value = require_e164(contact.value, country, field)
-    else:
-        value = require_email(contact.value, field)
-    return replace(contact, contact_point_id=new_id("cpt"), value=value)
