@@ -38,8 +38,8 @@ class ClientTable:
     mention_lists: tuple[str, ...] = ()
     # For GONE only: the condition, as SQL, under which a row stays EMPTIED nevertheless.
     stays_while: str = ""
-    # Somebody else's rows that say something of an erased client only are deleted; elsewhere the mention is emptied.
-    is_gone_with_mentioned: bool = False
+    # One row for both sides: the mentioned client's as much as the owner's. Elsewhere an erasure empties a mention.
+    is_shared: bool = False
     # The runtime role may not change or delete rows: a merge leaves them and reads them through client_aliases.
     is_append_only: bool = False
     # The name of the file in an export; not exported when empty, and `why_not_exported` says why.
@@ -47,6 +47,8 @@ class ClientTable:
     why_not_exported: str = ""
     # Only in an export that stays in the house.
     is_house_only: bool = False
+    # Whether a surprise has a last day; one without holds until somebody ends it.
+    surprise_ends: bool = True
     # What columns become in the client's own copy while the row is a surprise, as SQL; the row itself is no secret.
     hidden_words: Mapping[str, str] = field(default_factory=dict)
     # Columns that an export leaves out: what the system needs to find rows, not what is known of somebody.
@@ -70,12 +72,12 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
     ),
     ClientTable(
         "occasions", ("occasion_id",), Fate.GONE, section="occasions", mentions=("surprise_for_client_id",),
-        internal=("position",),
+        surprise_ends=False, internal=("position",),
     ),
     ClientTable("preferences", ("client_id", "position"), Fate.GONE, section="preferences", internal=("position",)),
     ClientTable(
         "relationships", ("relationship_id",), Fate.GONE, section="relationships", mentions=("related_client_id",),
-        is_gone_with_mentioned=True, internal=("position",),
+        is_shared=True, internal=("position",),
     ),
     ClientTable("client_search", ("client_id",), Fate.GONE, why_not_exported="the other sections' words again"),
     ClientTable("client_facts", ("client_id",), Fate.GONE, section="facts"),

@@ -60,3 +60,18 @@ def test_a_table_is_exported_or_says_why_not_and_what_stays_says_why(table: Clie
     assert bool(table.basis) == (table.fate is not Fate.GONE or bool(table.stays_while))
     assert not (table.stays_while and table.fate is not Fate.GONE)
     assert bool(table.owner) != bool(table.parent)
+
+
+@by_table
+async def test_what_goes_with_its_parent_hangs_on_it_by_a_foreign_key(house: Any, table: ClientTable) -> None:
+    if not (table.parent and table.fate is Fate.GONE):
+        return
+    async with house.database.platform_transaction() as connection:
+        found = await connection.execute(
+            text(
+                "select count(*) from pg_constraint where contype = 'f' and confdeltype = 'c'"
+                " and conrelid = cast(:table as regclass) and confrelid = cast(:parent as regclass)"
+            ),
+            {"table": table.name, "parent": table.parent},
+        )
+        assert found.scalar_one() == 1
