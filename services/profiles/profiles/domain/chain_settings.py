@@ -52,6 +52,11 @@ class ChainSettings:
         """Return an opaque mark of this version."""
         return f"v{self.version}"
 
+    def require_etag(self, etag: str) -> None:
+        """Refuse an etag of an older version; an empty one accepts any."""
+        if etag and etag != self.etag:
+            raise ChainSettingsChanged
+
     def cash_limit(self, country: str, day: date) -> CashLimit | None:
         """Return the limit that holds in a country on a day, None where there is none."""
         limit = self.cash_limits.get(country) or BUILT_IN_CASH_LIMITS.get(country)

@@ -19,8 +19,11 @@ async def note(
     now: datetime,
     subject_id: str = "",
 ) -> None:
-    """Write down that `caller` did `action` (the RPC's name) on these clients; nothing for nobody."""
-    if not client_ids:
+    """Write down that `caller` did `action` (the RPC's name) on these clients, or on a subject that is no client's.
+
+    Nothing is written for nobody: a list that was empty, without a subject.
+    """
+    if not client_ids and not subject_id:
         return
     await tx.execute(
         "insert into audit_entries (chain_id, audit_entry_id, actor, role, action, client_ids, subject_id, created_at)"
