@@ -17,6 +17,7 @@ from profiles.domain.imports import Fault, Import, spread
 from profiles.domain.pieces import purchase_summary
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
 from profiles.store import books as book_store
+from profiles.store import client_facts
 from profiles.store import clients as client_store
 from profiles.store import imports as store
 from profiles.store import timeline as timeline_store
@@ -282,4 +283,5 @@ async def _land_purchases(
     landed.purchases_created = len(written)
     if lines:
         await store.land_lines(tx, lines, piece_fields)
+        await client_facts.refresh(tx, [row.client_id for row in rows if row.purchase_id in written])
     return facts

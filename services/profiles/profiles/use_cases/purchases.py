@@ -12,6 +12,7 @@ from profiles.currencies import digits_of
 from profiles.domain.clients import OccasionKind, require_source
 from profiles.domain.pieces import Purchase, PurchaseLine, purchase_summary
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
+from profiles.store import client_facts
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import purchases as store
@@ -85,5 +86,6 @@ async def record_purchase(
                 )
             ],
         )
+        await client_facts.refresh(tx, [client_id])
         tx.publish(events.purchase_recorded(purchase), entity_id=client_id)
         return purchase

@@ -12,6 +12,7 @@ from chassis.ids import new_id
 from profiles import events
 from profiles.domain.pieces import Visit, VisitItem, visit_summary
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
+from profiles.store import client_facts
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import timeline as timeline_store
@@ -94,5 +95,6 @@ async def add_visit(
             )
         ],
     )
+    await client_facts.refresh(tx, [client_id])
     tx.publish(events.visit_recorded(visit), entity_id=client_id)
     return visit
