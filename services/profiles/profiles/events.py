@@ -8,12 +8,14 @@ from google.type.date_pb2 import Date
 
 from chassis.values import proto_date_of, timestamp_of
 from profiles.domain.books import Reassignment
+from profiles.domain.cash_watch import CashAlert
 from profiles.domain.clients import Client, Occasion
 from profiles.domain.consents import Consent
 from profiles.domain.directory import Associate, Chain, Store
 from profiles.domain.imports import Import
 from profiles.domain.pieces import Purchase, Visit
 from profiles.domain.repairs import Repair
+from profiles.domain.returns import Return
 from profiles.domain.wishes import Wish
 from profiles.domain.preferences import PIECE_ATTRIBUTES
 from profiles.time_zones import derived_time_zone
@@ -161,6 +163,9 @@ def purchase_fact(purchase: Purchase) -> ev.PurchaseFact:
             for line in purchase.lines
         ],
         occasion_kind=OCCASION_KINDS.number(purchase.occasion_kind),
+        recipient_client_id=purchase.recipient_client_id,
+        surprise_for_client_id=purchase.surprise.client_id,
+        surprise_end_date=proto_date_of(purchase.surprise.ends_on),
     )
 
 
@@ -180,6 +185,32 @@ def visit_recorded(visit: Visit) -> ev.VisitRecorded:
         looked_at_count=len(visit.items),
         liked_count=visit.liked_count,
         need_by_date=proto_date_of(visit.needed_by),
+        tried_on_count=visit.tried_on_count,
+        occasion_kind=OCCASION_KINDS.number(visit.occasion_kind),
+        recipient_client_id=visit.recipient_client_id,
+        surprise_for_client_id=visit.surprise.client_id,
+        surprise_end_date=proto_date_of(visit.surprise.ends_on),
+    )
+
+
+def return_recorded(returned: Return) -> ev.ReturnRecorded:
+    """Say that pieces of a purchase came back."""
+    return ev.ReturnRecorded(
+        return_id=returned.return_id,
+        purchase_id=returned.purchase_id,
+        client_id=returned.client_id,
+        store_id=returned.store_id,
+        return_date=proto_date_of(returned.returned_on),
+        total_minor=returned.total_minor,
+        currency_code=returned.currency_code,
+        exchange_purchase_id=returned.exchange_purchase_id,
+    )
+
+
+def cash_alert_raised(alert: CashAlert) -> ev.CashAlertRaised:
+    """Say that payments in cash reached a limit."""
+    return ev.CashAlertRaised(
+        cash_alert_id=alert.cash_alert_id, client_id=alert.client_id, store_id=alert.store_id
     )
 
 

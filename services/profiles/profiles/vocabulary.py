@@ -10,6 +10,7 @@ from carnet.profiles.v1 import segments_pb2, sync_pb2
 
 from chassis.errors import invalid
 from profiles.domain.books import AssignmentReason
+from profiles.domain.cash_watch import CashAlertState
 from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.consents import Channel, Purpose
@@ -59,6 +60,7 @@ SIZE_SYSTEMS = Words(SizeSystem, pb.SizeSystem.Value, "SIZE_SYSTEM")
 OCCASION_KINDS = Words(OccasionKind, pb.OccasionKind.Value, "OCCASION_KIND")
 PAYMENT_KINDS = Words(PaymentKind, pb.PaymentKind.Value, "PAYMENT_KIND")
 PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KIND")
+CASH_ALERT_STATES = Words(CashAlertState, rec.CashAlertState.Value, "CASH_ALERT_STATE")
 CHANNELS = Words(Channel, pb.Channel.Value, "CHANNEL")
 PURPOSES = Words(Purpose, pb.Purpose.Value, "PURPOSE")
 TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
