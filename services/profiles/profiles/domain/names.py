@@ -9,7 +9,8 @@ from rapidfuzz.distance import JaroWinkler
 from profiles.domain.nicknames import FORMAL_NAMES
 
 _LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "'": "", "\u2019": ""}
+    {"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "'": "",
+     "\u2019": ""}
 )  # fmt: skip
 # Said or left out as it comes: titles, and what stands before a family name.
 _NOT_NAMES: frozenset[str] = frozenset(
@@ -26,7 +27,7 @@ _SOUNDS = str.maketrans(
 )  # fmt: skip
 _LONGEST_CODE = 6
 # Jaro-Winkler similarities, set on lists of typos beside lists of other people's names: from SAME_BUT_TYPED on a pair
-# is mostly a typo (garcia/gracia .95), below OTHER_GIVEN_NAME mostly two people (tom/tim .80); joan/john, .87, is neither.
+# is mostly a typo (garcia/gracia .95), below OTHER_GIVEN_NAME mostly two people (tom/tim .80).
 SAME_BUT_TYPED = 0.90
 SAME_IF_IT_SOUNDS_SO = 0.88
 OTHER_GIVEN_NAME = 0.85
