@@ -64,8 +64,8 @@ class CashPayment:
 class CashFacts:
     """What was paid from one day to another, in minor units of the limit's currency.
 
-    `linked_client_ids` are the others who paid; `payments` are the last MOST_PAYMENTS of those that `total_minor` is the
-    sum of, oldest first.
+    `linked_client_ids` are the others who paid; `payments` are the last MOST_PAYMENTS of those that make up
+    `total_minor`, oldest first.
     """
 
     limit: CashLimit
@@ -122,7 +122,7 @@ class CashAlertClosed(ServiceError):
 
 
 def counts_as_cash(paid: CashPaid, country: str, currency_code: str) -> bool:
-    """Return whether a payment counts for the limit of a country: in its currency, and as an equivalent small enough."""
+    """Return whether a payment counts for a country's limit: in its currency, and small enough as an equivalent."""
     if paid.currency_code != currency_code:
         return False
     if paid.kind is PaymentKind.CASH:

@@ -111,7 +111,9 @@ def require_returnable(
         if line.quantity > left:
             raise ReturnExceedsPurchase(f"{field}.quantity", f"is more than the {left} that can come back")
         if amount + line.amount_minor > bought.amount_minor:
-            raise ReturnExceedsPurchase(f"{field}.amount", "is more than is left of what was paid for the line")
+            raise ReturnExceedsPurchase(
+                f"{field}.amount", "is more than is left of what was paid for the line"
+            )
         gone[line.purchase_line] = (quantity + line.quantity, amount + line.amount_minor)
 
 

@@ -62,6 +62,11 @@ def moment_of(day: date, time_zone: str, *, now: datetime) -> datetime:
     return min(noon, now)
 
 
+def day_at(time_zone: str, *, now: datetime) -> date:
+    """Return which day it is at a place."""
+    return now.astimezone(ZoneInfo(time_zone)).date()
+
+
 def said_time(moment: datetime, time_zone: str) -> str:
     """Say a moment as people at that place would, such as `Tue 10 Mar 2026, 12:00`."""
     there = moment.astimezone(ZoneInfo(time_zone))

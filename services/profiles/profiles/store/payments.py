@@ -62,7 +62,7 @@ async def payments_of(tx: Transaction, purchase_ids: Sequence[str]) -> dict[str,
 
 
 async def cash_of(tx: Transaction, client_ids: Sequence[str], *, since: date) -> list[CashPaid]:
-    """Return what clients paid in cash or equivalents from a day on, oldest first; reads only their purchases with it."""
+    """Return what clients paid in cash or equivalents from a day on, oldest first; reads no purchase without it."""
     # A row that this transaction wrote carries its number: whoever asks need not say which payments are the new ones.
     found = await tx.execute(
         "select p.purchase_id, p.client_id, p.store_id, s.country, y.paid_on, y.kind, y.amount_minor, p.currency_code,"

@@ -1,6 +1,7 @@
-"""Record what clients buy."""
+"""Record what clients buy, and read it again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from chassis.caller import Caller
@@ -10,13 +11,32 @@ from chassis.ids import new_id
 from profiles import events
 from profiles.currencies import digits_of
 from profiles.domain.clients import OccasionKind, require_source
+from profiles.domain.directory import Store
+from profiles.domain.payments import CASH_KINDS, Payment, PurchaseInFuture, require_payments
 from profiles.domain.pieces import Purchase, PurchaseLine, purchase_summary
-from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
+from profiles.domain.surprises import NO_SURPRISE, Surprise
+from profiles.domain.timeline import Entry, TimelineKind, day_at, entry_id_of, moment_of
 from profiles.store import client_facts
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import purchases as store
 from profiles.store import timeline as timeline_store
+from profiles.store.surprises import keep_surprise
+from profiles.use_cases.cash_watch import watch
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseFields:
+    """What was bought, how it was paid and for whom; `payment_currencies` are those of the payments, one each."""
+
+    currency_code: str
+    lines: Sequence[PurchaseLine]
+    payments: Sequence[Payment] = ()
+    payment_currencies: Sequence[str] = ()
+    occasion_kind: OccasionKind | None = None
+    for_whom: str = ""
+    recipient_client_id: str = ""
+    surprise: Surprise = NO_SURPRISE
 
 
 async def record_purchase(
@@ -29,16 +49,14 @@ async def record_purchase(
     store_id: str,
     associate_id: str,
     purchased_on: date,
-    currency_code: str,
-    lines: Sequence[PurchaseLine],
-    occasion_kind: OccasionKind | None,
-    for_whom: str,
+    fields: PurchaseFields,
     source: str,
     external_id: str,
 ) -> Purchase:
     """Record what a client bought; a repeat by `key`, or by source and external id, returns the first one.
 
-    Raises CLIENT_NOT_FOUND, STORE_NOT_FOUND, ASSOCIATE_NOT_FOUND and SOURCE_MISSING.
+    Raises CLIENT_NOT_FOUND for any of the clients named, STORE_NOT_FOUND, ASSOCIATE_NOT_FOUND, SOURCE_MISSING,
+    PURCHASE_IN_FUTURE, and what require_payments raises.
     """
     caller.require_store(store_id)
     require_source(source, external_id)
@@ -60,32 +78,65 @@ async def record_purchase(
             store_id=store_id,
             associate_id=associate_id or caller.associate_id,
             purchased_on=purchased_on,
-            currency_code=currency_code,
-            lines=tuple(lines),
-            occasion_kind=occasion_kind,
-            for_whom=for_whom,
+            currency_code=fields.currency_code,
+            lines=tuple(fields.lines),
+            occasion_kind=fields.occasion_kind,
+            for_whom=fields.for_whom,
             source=source,
             external_id=external_id,
             created_at=now,
+            payments=tuple(fields.payments),
         )
+        today = day_at(place.time_zone, now=now)
+        if purchased_on > today:
+            raise PurchaseInFuture("purchase_date")
+        require_payments(
+            purchase.payments,
+            fields.payment_currencies,
+            total_minor=purchase.total_minor,
+            currency_code=purchase.currency_code,
+            purchased_on=purchased_on,
+            today=today,
+        )
+        if fields.recipient_client_id:
+            recipient_id = await client_store.keep_client(tx, fields.recipient_client_id)
+            purchase = replace(purchase, recipient_client_id=recipient_id)
+        purchase = replace(purchase, surprise=await keep_surprise(tx, fields.surprise))
         if (written := await store.add_purchase(tx, purchase)) != purchase_id:
             return await store.get_purchase(tx, written)
-        summary = purchase_summary(
-            purchase.quantity, purchase.total_minor, currency_code, digits_of(currency_code) or 0
-        )
-        await timeline_store.add_entries(
-            tx,
-            [
-                Entry(
-                    entry_id_of(purchase_id),
-                    client_id,
-                    TimelineKind.PURCHASE,
-                    moment_of(purchased_on, place.time_zone, now=now),
-                    summary,
-                    purchase_id,
-                )
-            ],
-        )
+        await timeline_store.add_entries(tx, _entries(purchase, place))
         await client_facts.refresh(tx, [client_id])
         tx.publish(events.purchase_recorded(purchase), entity_id=client_id)
+        if any(payment.kind in CASH_KINDS for payment in purchase.payments):
+            await watch(tx, [client_id], now=now)
         return purchase
+
+
+def _entries(purchase: Purchase, place: Store) -> list[Entry]:
+    """Return the line of who bought and, when it was for another client, that of whom it was for."""
+    moment = moment_of(purchase.purchased_on, place.time_zone, now=purchase.created_at)
+    summary = purchase_summary(
+        purchase.quantity,
+        purchase.total_minor,
+        purchase.currency_code,
+        digits_of(purchase.currency_code) or 0,
+    )
+    bought = Entry(
+        entry_id_of(purchase.purchase_id),
+        purchase.client_id,
+        TimelineKind.PURCHASE,
+        moment,
+        summary,
+        purchase.purchase_id,
+        purchase.surprise,
+    )
+    if purchase.recipient_client_id in ("", purchase.client_id):
+        return [bought]
+    # An id of its own: when the two are merged, both lines stand on one timeline.
+    given = replace(
+        bought,
+        entry_id=f"{bought.entry_id}_given",
+        client_id=purchase.recipient_client_id,
+        summary="Was given a present",
+    )
+    return [bought, given]

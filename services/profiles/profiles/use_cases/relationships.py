@@ -11,6 +11,7 @@ from profiles.domain.clients import Client
 from profiles.domain.relationships import Relationship, RelationshipWithItself, checked
 from profiles.store import clients as client_store
 from profiles.store import relationships as store
+from profiles.use_cases.cash_watch import watch
 from profiles.use_cases.clients import save_change
 
 
@@ -44,7 +45,9 @@ async def add_relationship(
         added = replace(relationship, relationship_id=relationship_id, related_client_id=related.client_id)
         await store.add_relationship(tx, client.client_id, added, now=clock.now())
         await save_change(tx, related, clock=clock)
-        return await save_change(tx, client, clock=clock)
+        changed = await save_change(tx, client, clock=clock)
+        await watch(tx, [client.client_id, related.client_id], now=clock.now())
+        return changed
 
 
 async def remove_relationship(
