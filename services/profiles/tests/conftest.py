@@ -141,6 +141,16 @@ class House:
 async def house(profiles: Running, sign_in: SignIn) -> House:
     """Open a chain of its own for the test, and sign in to it."""
     profiles.clock.set(NOON)
+    return await _opened(profiles, sign_in)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def other_house(house: House, sign_in: SignIn) -> House:
+    """Open a second chain, and sign in to that one: `house.act_as()` goes back to the first."""
+    return await _opened(house.profiles, sign_in)
+
+
+async def _opened(profiles: Running, sign_in: SignIn) -> House:
     stub = profiles.stub
     clock = profiles.clock
     sign_in("chains:write", chain_id="", clock=clock)
