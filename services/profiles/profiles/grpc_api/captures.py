@@ -7,12 +7,11 @@ from carnet.profiles.v1 import profiles_pb2 as pb
 from chassis.caller import current_caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
-from profiles.grpc_api.clients import client_message
+from profiles.grpc_api.client_messages import client_message
 from profiles.grpc_api.consents import consent_message, purposes_of
-from profiles.grpc_api.visits import items_of, optional_day, visit_message
+from profiles.grpc_api.visits import visit_fields_of, visit_message
 from profiles.use_cases import captures as use_cases
 from profiles.use_cases.consents import ConsentFields
-from profiles.use_cases.visits import VisitFields
 from profiles.vocabulary import CHANNELS
 
 
@@ -38,12 +37,7 @@ class CaptureCalls:
             email=request.email,
             language=request.language,
             time_zone=request.time_zone,
-            visit=VisitFields(
-                items=items_of(request.items),
-                for_whom=request.for_whom,
-                needed_by=optional_day(request, request.need_by_date),
-                note=request.note,
-            ),
+            visit=visit_fields_of(request),
             consent=ConsentFields(
                 channel=CHANNELS.word(consent.channel, "consent.channel"),
                 purposes=purposes_of(consent.purposes, "consent.purposes"),

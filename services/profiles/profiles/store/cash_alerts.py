@@ -1,4 +1,4 @@
-"""Rows of cash alerts. They keep the client's id from when they were raised, and are found by every id that leads there."""
+"""Rows of cash alerts. They keep the id of the client they were raised for; every id that leads there finds them."""
 
 import json
 from collections.abc import Mapping, Sequence

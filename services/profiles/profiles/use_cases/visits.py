@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from chassis.caller import Caller
 from chassis.clock import Clock
@@ -10,25 +10,34 @@ from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid
 from chassis.ids import new_id
 from profiles import events
-from profiles.domain.pieces import Visit, VisitItem, visit_summary
+from profiles.domain.clients import OccasionKind
+from profiles.domain.pieces import NO_BUDGET, Budget, Visit, VisitItem, visit_summary
+from profiles.domain.surprises import NO_SURPRISE, Surprise
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
 from profiles.store import client_facts
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import timeline as timeline_store
 from profiles.store import visits as store
+from profiles.store.surprises import keep_surprise
 
 _CLOCKS_APART = timedelta(minutes=10)  # by which a phone on the floor may be ahead of us
+_WESTERNMOST = timedelta(hours=12)  # behind UTC: where a day ends last
 
 
 @dataclass(frozen=True, slots=True)
 class VisitFields:
-    """What was looked at, for whom, and when it is needed."""
+    """What was looked at, for whom, for what occasion and money, and when it is needed."""
 
     items: Sequence[VisitItem] = ()
     for_whom: str = ""
     needed_by: date | None = None
     note: str = ""
+    occasion_kind: OccasionKind | None = None
+    budget: Budget = NO_BUDGET
+    companion: str = ""
+    recipient_client_id: str = ""
+    surprise: Surprise = NO_SURPRISE
 
 
 async def record_visit(
@@ -68,7 +77,15 @@ async def add_visit(
     *,
     clock: Clock,
 ) -> Visit:
-    """Write a visit of a client whom the transaction holds, with its line, and say so."""
+    """Write a visit of a client whom the transaction holds, with its line, and say so.
+
+    Raises CLIENT_NOT_FOUND for whom it is for and a surprise's client, and INVALID for a day before the visit.
+    """
+    if fields.needed_by and fields.needed_by < (visited_at.astimezone(UTC) - _WESTERNMOST).date():
+        raise invalid("need_by_date", "is before the visit")
+    recipient_id = fields.recipient_client_id
+    if recipient_id:
+        recipient_id = await client_store.keep_client(tx, recipient_id)
     visit = Visit(
         visit_id=visit_id,
         client_id=client_id,
@@ -80,6 +97,11 @@ async def add_visit(
         needed_by=fields.needed_by,
         note=fields.note,
         created_at=clock.now(),
+        occasion_kind=fields.occasion_kind,
+        budget=fields.budget,
+        companion=fields.companion,
+        recipient_client_id=recipient_id,
+        surprise=await keep_surprise(tx, fields.surprise),
     )
     await store.add_visit(tx, visit)
     await timeline_store.add_entries(
@@ -92,6 +114,7 @@ async def add_visit(
                 visited_at,
                 visit_summary(visit),
                 visit_id,
+                visit.surprise,
             )
         ],
     )
