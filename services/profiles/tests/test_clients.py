@@ -159,7 +159,7 @@ async def test_of_twenty_changes_with_one_etag_one_wins(house: Any) -> None:
     assert outcomes.count("CLIENT_CHANGED") == 19
 
 
-@pytest.mark.parametrize("paths", [["source"], ["nickname"], []])
+@pytest.mark.parametrize("paths", [["source"], ["create_time"], []])
 async def test_a_field_that_cannot_be_changed_is_refused(house: Any, paths: list[str]) -> None:
     client = await house.client()
     with pytest.raises(ServiceError) as refused:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from chassis.errors import ServiceError, invalid
+from chassis.errors import invalid
 
 MOST_PREFERENCES = 100
 _LONGEST_VALUE = 120
@@ -103,14 +103,6 @@ class Preference:
         )
 
 
-class SizeInvalid(ServiceError):
-    """No size of that system, or a system that does not measure this."""
-
-    def __init__(self, field: str, description: str) -> None:
-        refused = invalid(field, description, reason="SIZE_INVALID")
-        super().__init__(refused.kind, refused.reason, refused.message, violations=refused.violations)
-
-
 def noted(preference: Preference, field: str, *, source: str, today: date) -> Preference:
     """Return a preference with its value as its kind spells it; `source` and `today` hold where nobody said others.
 
@@ -133,10 +125,11 @@ def noted(preference: Preference, field: str, *, source: str, today: date) -> Pr
     if (system := preference.size_system) is None:
         return preference
     if system not in _SYSTEMS.get(preference.kind, frozenset()):
-        raise SizeInvalid(f"{field}.size_system", f"does not measure a {preference.kind.replace('_', ' ')}")
+        measured = preference.kind.replace("_", " ")
+        raise invalid(f"{field}.size_system", f"does not measure a {measured}", reason="SIZE_INVALID")
     read, description = _SIZES[system]
     if (size := read(preference.value)) is None:
-        raise SizeInvalid(f"{field}.value", f"is no size of this system: {description}")
+        raise invalid(f"{field}.value", f"is no size of this system: {description}", reason="SIZE_INVALID")
     return replace(preference, value=size)
 
 
@@ -167,19 +160,18 @@ def merged(
     return list(kept.values())
 
 
-def with_said(there: Sequence[Preference], said: Preference, field: str) -> list[Preference]:
+def with_said(there: Sequence[Preference], said: Preference) -> list[Preference]:
     """Return what is there with one preference in the place of the same one, or behind all."""
     places = [preference.preference_id for preference in there]
     if said.preference_id not in places:
-        return require_few([*there, said], field)
+        return [*there, said]
     return [said if preference.preference_id == said.preference_id else preference for preference in there]
 
 
-def require_few(preferences: list[Preference], field: str) -> list[Preference]:
+def require_few(preferences: Sequence[Preference], field: str) -> None:
     """Refuse more preferences than anybody remembers."""
     if len(preferences) > MOST_PREFERENCES:
         raise invalid(field, f"would be more than {MOST_PREFERENCES}")
-    return preferences
 
 
 # What a size may be written as: 6, 6.5, 6 1/2, 6½.
@@ -228,3 +220,9 @@ _SIZES: Mapping[SizeSystem, tuple[Callable[[str], str | None], str]] = {
     SizeSystem.MILLIMETRES: (_numbers(80, 300, "0.1"), "80 to 300 millimetres"),
     SizeSystem.INCHES: (_numbers(3, 12, "0.01"), "3 to 12 inches"),
 }
+
+
+def size_of(text: str, system: SizeSystem) -> str | None:
+    """Return a size as its system spells it, None for what is no size of it."""
+    read, _ = _SIZES[system]
+    return read(text)

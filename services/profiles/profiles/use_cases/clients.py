@@ -1,6 +1,6 @@
 """Add, change, assign and remove clients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -106,7 +106,11 @@ async def create_client(
                     for occasion in fields.occasions
                 ],
                 preferences=preferences_said(
-                    fields.preferences, (), "preferences", caller=caller, home=home, clock=clock
+                    {f"preferences[{index}]": one for index, one in enumerate(fields.preferences)},
+                    (),
+                    caller=caller,
+                    home=home,
+                    clock=clock,
                 ),
                 tags=tags,
                 address=normal_address(fields.address, home_country=home.country),
@@ -170,23 +174,22 @@ async def linked_occasion(
 
 
 def preferences_said(
-    said: Sequence[Preference],
+    said: Mapping[str, Preference],
     there: Sequence[Preference],
-    field: str,
     *,
     caller: Caller,
     home: Store,
     clock: Clock,
 ) -> list[Preference]:
-    """Return what a caller says that a client prefers, checked, with ids, source and the store's day; no doubles."""
+    """Return what a caller says, field by field, that a client prefers: checked, with ids, source and the store's day.
+
+    There are no doubles; what is there already keeps its id. Raises what domain.preferences.noted raises.
+    """
     today = clock.now().astimezone(ZoneInfo(home.time_zone)).date()
     # What a person writes is an associate's word; a machine goes by what it is.
     source = caller.role if caller.role in _MACHINES else "associate"
-    checked = [
-        noted(preference, f"{field}[{index}]", source=source, today=today)
-        for index, preference in enumerate(said)
-    ]
-    return require_few(merged(there, checked, new_id=lambda: new_id("prf")), field)
+    checked = [noted(preference, field, source=source, today=today) for field, preference in said.items()]
+    return merged(there, checked, new_id=lambda: new_id("prf"))
 
 
 async def add_client(tx: Transaction, client: Client, *, reason: AssignmentReason, actor: str) -> None:
@@ -256,9 +259,13 @@ async def update_client(
                 own["address"] = normal_address(fields.address, home_country=home.country)
             if "preferences" in named:
                 preferences = preferences_said(
-                    fields.preferences, client.preferences, "client.preferences",
-                    caller=caller, home=home, clock=clock,
-                )  # fmt: skip
+                    {f"client.preferences[{index}]": one for index, one in enumerate(fields.preferences)},
+                    client.preferences,
+                    caller=caller,
+                    home=home,
+                    clock=clock,
+                )
+                require_few(preferences, "client.preferences")
                 await preference_store.set_preferences(tx, client.client_id, preferences)
         return await save_change(tx, replace(client, **own), clock=clock)
 

@@ -5,7 +5,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.ids import new_id
 from profiles.domain.clients import Client
-from profiles.domain.preferences import Preference, with_said
+from profiles.domain.preferences import Preference, require_few, with_said
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import preferences as store
@@ -32,9 +32,10 @@ async def add_preference(
             return client
         home = await directory_store.get_store(tx, client.home_store_id)
         (said,) = preferences_said(
-            [preference], client.preferences, "preference", caller=caller, home=home, clock=clock
+            {"preference": preference}, client.preferences, caller=caller, home=home, clock=clock
         )
-        kept = with_said(client.preferences, said, "preference")
+        kept = with_said(client.preferences, said)
+        require_few(kept, "preference")
         if kept == list(client.preferences):
             return client
         await store.set_preferences(tx, client.client_id, kept)
