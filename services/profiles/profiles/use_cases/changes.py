@@ -28,8 +28,9 @@ async def list_changes(
         page = marks[:limit]
         ids = {kind: [mark.position.record_id for mark in page if mark.kind is kind] for kind in ChangeKind}
         clients = {one.client_id: one for one in await client_store.get_clients(tx, ids[ChangeKind.CLIENT])}
-        purchases = {key: await purchase_store.get_purchase(tx, key) for key in ids[ChangeKind.PURCHASE]}
-        visits = {key: await visit_store.get_visit(tx, key) for key in ids[ChangeKind.VISIT]}
+        bought = await purchase_store.get_purchases(tx, ids[ChangeKind.PURCHASE])
+        purchases = {one.purchase_id: one for one in bought}
+        visits = {one.visit_id: one for one in await visit_store.get_visits(tx, ids[ChangeKind.VISIT])}
         removed = await store.removed_among(tx, {mark.client_id for mark in page})
 
         def read(mark: Mark) -> Change | None:
