@@ -32,7 +32,7 @@ def sizes(kind: PreferenceKind, system: SizeSystem, value: str) -> str:
         Preference(kind, value, size_system=system),
         "preference",
         source="test",
-        today=None,
+        today=date(2026, 1, 1),
     ).value
 
 
