@@ -10,12 +10,14 @@ from carnet.profiles.v1 import (
     segments_pb2_grpc,
     sync_pb2_grpc,
 )
+from cryptography.fernet import Fernet
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
-from chassis.runtime import Component
+from chassis.runtime import Background, Component, every
 from chassis.service import Foundation, Service
 from profiles.config import Settings
+from profiles.connectors.http import HttpClient
 from profiles.consumers import timeline_handlers
 from profiles.grpc_api import (
     DuplicatesServicer,
@@ -25,6 +27,9 @@ from profiles.grpc_api import (
     SegmentsServicer,
     SyncServicer,
 )
+from profiles.objects import open_objects
+from profiles.use_cases.connectors import Dialling, work_once
+from profiles.use_cases.objects import sweep_objects
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
@@ -37,12 +42,44 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         import_batch_lines=settings.import_batch_lines,
         import_watch_seconds=settings.import_watch_seconds,
     )
-    records = RecordsServicer(database, clock)
+    objects = open_objects(settings)
+    records = RecordsServicer(
+        database, clock, objects=objects, attachment_max_bytes=settings.attachment_max_bytes
+    )
     duplicates = DuplicatesServicer(database, clock)
     segments = SegmentsServicer(database, clock)
-    sync = SyncServicer(database, clock)
+    http = HttpClient()
+    dialling = Dialling(
+        http.client,
+        api_url=settings.business_central_url,
+        sign_in_url=settings.business_central_sign_in_url,
+        fernet=Fernet(settings.encryption_key),
+        clock=clock,
+    )
+    sync = SyncServicer(database, clock, dialling=dialling)
+
+    async def run_connectors() -> None:
+        while await work_once(
+            database=database,
+            clock=clock,
+            dialling=dialling,
+            actor="service:profiles",
+            batch_lines=settings.import_batch_lines,
+        ):
+            pass
+
     privacy = PrivacyServicer(database, clock)
-    components: list[Component] = []
+    components: list[Component] = [
+        Background(
+            "object removal",
+            every(
+                settings.objects_sweep_seconds,
+                lambda: sweep_objects(database=database, clock=clock, objects=objects),
+            ),
+        ),
+        http,
+        Background("connectors", every(settings.connector_poll_seconds, run_connectors)),
+    ]
     return foundation.service(
         contracts={
             "carnet.profiles.v1.ProfilesService": partial(

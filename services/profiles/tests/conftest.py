@@ -16,6 +16,7 @@ from carnet.profiles.v1 import (
     sync_pb2_grpc,
 )
 from carnet.profiles.v1 import profiles_pb2 as pb
+from cryptography.fernet import Fernet
 
 from chassis.clock import FixedClock
 from chassis.database import Database
@@ -61,14 +62,17 @@ class Running:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def profiles(
-    make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
+    make_database: MakeDatabase,
+    servers: ServersUnderTest,
+    keys: Keys,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:
     """Run the service without broker; its clock is put back to NOON before every test."""
     database = await make_database("profiles", VERSIONS)
     settings = settings_for(
         Settings, "profiles", database=database, servers=servers, keys=keys,
         suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01,
-        database_pool_size=25,
+        objects_dir=str(tmp_path_factory.mktemp("objects")), attachment_max_bytes=1_000_000, database_pool_size=25, encryption_key=Fernet.generate_key().decode(), connector_poll_seconds=0.05,
     )  # fmt: skip
     clock = FixedClock(NOON)
     service = build(settings, clock=clock)

@@ -43,6 +43,8 @@ from profiles.grpc_api.segments import SegmentCalls
 from profiles.grpc_api.timeline import TimelineCalls
 from profiles.grpc_api.visits import VisitCalls
 from profiles.grpc_api.wishes import WishCalls
+from profiles.objects import ObjectStore
+from profiles.use_cases.connectors import Dialling
 
 
 class ProfilesServicer(
@@ -86,9 +88,13 @@ class RecordsServicer(
 ):
     """Answers returns, repairs, wishes, notes, attachments and the watch on cash."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, objects: ObjectStore, attachment_max_bytes: int
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._objects = objects
+        self._attachment_max_bytes = attachment_max_bytes
 
 
 class DuplicatesServicer(DuplicateCalls, MergeCalls, duplicates_pb2_grpc.DuplicatesServiceServicer):
@@ -112,9 +118,10 @@ class SyncServicer(
 ):
     """Answers mappings, field authority, connectors and the feed of changes."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, dialling: Dialling) -> None:
         self._database = database
         self._clock = clock
+        self._dialling = dialling
 
 
 class PrivacyServicer(ExportCalls, ErasureCalls, AuditCalls, privacy_pb2_grpc.PrivacyServiceServicer):
