@@ -38,7 +38,10 @@ def secrets_of(state: State) -> Secrets:
         secrets[f"{service}-owner"] = {
             "database_url": _database_url(service, f"{service}_owner", passwords[f"database.{service}_owner"])
         }
-    secrets["profiles"] |= {"suppression_key": state.suppression_key}
+    secrets["profiles"] |= {
+        "suppression_key": state.suppression_key,
+        "encryption_key": state.connector_key,
+    }
     secrets["gateway"] |= {
         "valkey_url": f"redis://:{passwords['valkey']}@valkey:6379/0",
         "encryption_key": state.encryption_key,

@@ -61,7 +61,10 @@ def environment_of(
         **{f"CARNET_{other.upper()}_ADDRESS": grpc_address(state, other) for other in SERVICES},
     }
     if service == "profiles":
-        contract |= {"CARNET_SUPPRESSION_KEY": state.suppression_key}
+        contract |= {
+            "CARNET_SUPPRESSION_KEY": state.suppression_key,
+            "CARNET_ENCRYPTION_KEY": state.connector_key,
+        }
     if service == "gateway":
         contract |= {
             "CARNET_HTTP_ADDRESS": f"{HOST}:{state.ports['gateway_http']}",

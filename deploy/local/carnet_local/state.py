@@ -52,6 +52,7 @@ class State:
     encryption_key: str
     operator_key: str
     suppression_key: str = ""
+    connector_key: str = ""
     seeded: bool = False
     sign_ins: tuple[tuple[str, str, str, str], ...] = ()
 
@@ -106,6 +107,7 @@ def open_state(directory: Path) -> State:
         passwords={name: secrets.token_urlsafe(24) for name in _PASSWORDS} | state.passwords,
         signing_keys={service: _signing_key(service) for service in SERVICES} | state.signing_keys,
         suppression_key=state.suppression_key or secrets.token_urlsafe(32),
+        connector_key=state.connector_key or Fernet.generate_key().decode(),
     )
     save_state(directory, state)
     return state

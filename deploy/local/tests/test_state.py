@@ -41,10 +41,11 @@ def test_what_an_older_state_lacks_is_added_and_the_rest_kept(tmp_path: Path) ->
     older = replace(whole, passwords={"postgres": whole.passwords["postgres"]}, signing_keys={})
     save_state(tmp_path, older)
     raw = json.loads((tmp_path / "state.json").read_text())
-    del raw["suppression_key"]
+    del raw["suppression_key"], raw["connector_key"]
     (tmp_path / "state.json").write_text(json.dumps(raw))
     again = open_state(tmp_path)
     assert len(again.suppression_key) >= 32
+    Fernet(again.connector_key)
     assert again.passwords.keys() == whole.passwords.keys()
     assert again.passwords["postgres"] == whole.passwords["postgres"]
     assert again.signing_keys.keys() == whole.signing_keys.keys()

@@ -27,7 +27,8 @@ class Settings(ServiceSettings):
         description="folder of attachments and exports, shared by all replicas; not used when there is a bucket",
     )
     objects_s3_bucket: str = Field(
-        "", description="bucket of attachments and exports, at Amazon or what speaks its protocol; empty: a folder"
+        "",
+        description="bucket of attachments and exports, at Amazon or what speaks its protocol; empty: a folder",
     )
     objects_s3_endpoint: str = Field(
         "", description="http(s) address of the S3-compatible server; empty for Amazon's own"
@@ -39,4 +40,14 @@ class Settings(ServiceSettings):
     objects_s3_secret_access_key: str = Field("", description="secret of that access key")
     objects_sweep_seconds: float = Field(
         60.0, gt=0, le=3600, description="seconds between two looks for objects that are to be removed"
+    )
+    encryption_key: str = Field(description="Fernet key that the secrets of connectors are kept under")
+    business_central_url: str = Field(
+        "https://api.businesscentral.dynamics.com", description="where Business Central's API is"
+    )
+    business_central_sign_in_url: str = Field(
+        "https://login.microsoftonline.com", description="where tokens for Business Central are asked for"
+    )
+    connector_poll_seconds: float = Field(
+        5.0, gt=0, le=600, description="seconds between two looks for connectors that are due"
     )

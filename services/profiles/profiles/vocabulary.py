@@ -13,6 +13,7 @@ from profiles.domain.books import AssignmentReason
 from profiles.domain.cash_watch import CashAlertState
 from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
+from profiles.domain.connectors import ConnectorState, RunState
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.imports import ImportFormat, ImportState
 from profiles.domain.notes import NoteVisibility
@@ -21,6 +22,7 @@ from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
 from profiles.domain.relationships import RelationshipKind
 from profiles.domain.repairs import RepairKind, RepairStage
 from profiles.domain.segments import Lifecycle
+from profiles.domain.searches import Match
 from profiles.domain.timeline import TimelineKind
 from profiles.domain.wishes import WishState
 
@@ -51,6 +53,8 @@ class Words(Generic[Word]):
 
 ASSIGNMENT_REASONS = Words(AssignmentReason, pb.AssignmentReason.Value, "ASSIGNMENT_REASON")
 CHANGE_KINDS = Words(ChangeKind, sync_pb2.ChangeKind.Value, "CHANGE_KIND")
+CONNECTOR_STATES = Words(ConnectorState, sync_pb2.ConnectorState.Value, "CONNECTOR_STATE")
+CONNECTOR_RUN_STATES = Words(RunState, sync_pb2.ConnectorRunState.Value, "CONNECTOR_RUN_STATE")
 CONTACT_KINDS = Words(ContactKind, pb.ContactKind.Value, "CONTACT_KIND")
 CONTACT_TYPES = Words(ContactType, pb.ContactType.Value, "CONTACT_TYPE")
 OCCASION_RECURRENCES = Words(OccasionRecurrence, pb.OccasionRecurrence.Value, "OCCASION_RECURRENCE")
@@ -63,6 +67,7 @@ PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KI
 CASH_ALERT_STATES = Words(CashAlertState, rec.CashAlertState.Value, "CASH_ALERT_STATE")
 CHANNELS = Words(Channel, pb.Channel.Value, "CHANNEL")
 PURPOSES = Words(Purpose, pb.Purpose.Value, "PURPOSE")
+CLIENT_MATCHES = Words(Match, pb.ClientMatch.Value, "CLIENT_MATCH")
 TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
 IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")
 IMPORT_STATES = Words(ImportState, pb.ImportState.Value, "IMPORT_STATE")

@@ -10,7 +10,7 @@ from chassis.database import Database
 from chassis.errors import ServiceError, invalid
 from chassis.paging import decode_page_token, encode_page_token, page_size_of
 from profiles.domain.changes import Change, Position
-from profiles.grpc_api.clients import client_message
+from profiles.grpc_api.client_messages import client_message
 from profiles.grpc_api.purchases import purchase_message
 from profiles.grpc_api.visits import visit_message
 from profiles.use_cases import changes as use_cases
