@@ -27,11 +27,24 @@ from profiles import events
 from profiles.config import Settings
 from profiles.consumers import timeline_handlers
 from profiles.domain.books import Reassignment, Spreading
-from profiles.domain.clients import Client, ContactKind, ContactPoint, Occasion, OccasionKind
+from profiles.domain.cash_watch import CashAlert, CashAlertState
+from profiles.domain.clients import (
+    Client,
+    ContactKind,
+    ContactPoint,
+    Occasion,
+    OccasionKind,
+    OccasionRecurrence,
+    PostalAddress,
+)
 from profiles.domain.consents import Channel, Consent, Purpose
 from profiles.domain.directory import Associate, Chain, Store
 from profiles.domain.imports import Import, ImportFormat, ImportState, Progress
 from profiles.domain.pieces import Piece, Purchase, PurchaseLine, Visit, VisitItem
+from profiles.domain.preferences import Preference, PreferenceKind
+from profiles.domain.relationships import Relationship, RelationshipKind
+from profiles.domain.returns import Return, ReturnLine
+from profiles.domain.surprises import Surprise
 from profiles.grpc_api import ProfilesServicer
 from profiles.migrations import VERSIONS
 
@@ -54,8 +67,36 @@ CLIENT = Client(
     created_at=MOMENT,
     updated_at=MOMENT,
     contact_points=(ContactPoint("cpt_01kqh1m6q3", ContactKind.PHONE, "+12025550101"),),
-    occasions=(Occasion("occ_01kqh1m6q4", OccasionKind.BIRTHDAY, 1990, 2, 28, "not in events"),),
+    occasions=(
+        Occasion(
+            "occ_01kqh1m6q4",
+            OccasionKind.BIRTHDAY,
+            1990,
+            2,
+            28,
+            "not in events",
+            OccasionRecurrence.ONCE,
+            30,
+            "cli_01kqh1m6qx",
+            "rel_01kqh1m6qy",
+        ),
+    ),
+    preferences=(
+        Preference(PreferenceKind.METAL, "platinum", "not in events"),
+        Preference(PreferenceKind.DISLIKE, "not in events"),
+    ),
+    secondary_associate_id="asc_01kqh1m6qb",
+    nickname="not in events",
+    tags=("not in events",),
+    address=PostalAddress(("not in events",), "not in events", "NY", "not in events", "US"),
+    relationships=(
+        Relationship(
+            "rel_01kqh1m6qy", RelationshipKind.SPOUSE, "cli_01kqh1m6qx", "not in events", "not in events"
+        ),
+    ),
 )
+# Of a zone that is given none is derived: this one shows the derived one.
+CLIENT_SOMEWHERE = replace(CLIENT, client_id="cli_01kqh1m6qz", time_zone="")
 PIECE = Piece(
     "brd_01kqh1m6q5", "126610LN", "serial: not in events", "watch", "not in events", "steel", "diamond"
 )
@@ -72,6 +113,8 @@ PURCHASE = Purchase(
     source="pos",
     external_id="not in events",
     created_at=MOMENT,
+    recipient_client_id="cli_01kqh1m6qd",
+    surprise=Surprise("cli_01kqh1m6qe", date(2026, 4, 1)),
 )
 VISIT = Visit(
     visit_id="vis_01kqh1m6q7",
@@ -79,12 +122,32 @@ VISIT = Visit(
     store_id="sto_01kqh1m6q1",
     associate_id="asc_01kqh1m6q2",
     visited_at=MOMENT,
-    items=(VisitItem(PIECE, True), VisitItem(PIECE, False)),
+    items=(VisitItem(PIECE, True), VisitItem(PIECE, False, True)),
     for_whom="not in events",
     needed_by=date(2026, 5, 1),
     note="not in events",
     created_at=MOMENT,
+    occasion_kind=OccasionKind.ANNIVERSARY,
+    companion="not in events",
+    recipient_client_id="cli_01kqh1m6qd",
+    surprise=Surprise("cli_01kqh1m6qe", date(2026, 4, 1)),
 )
+RETURN = Return(
+    return_id="ret_01kqh1m6qf",
+    purchase_id=PURCHASE.purchase_id,
+    client_id=CLIENT.client_id,
+    store_id="sto_01kqh1m6q1",
+    returned_on=date(2026, 3, 10),
+    currency_code="USD",
+    lines=(ReturnLine(0, 1, 3850),),
+    exchange_purchase_id="pur_01kqh1m6qg",
+    reason="not in events",
+    created_at=MOMENT,
+)
+CASH_ALERT = CashAlert(
+    "csh_01kqh1m6qh", CLIENT.client_id, "sto_01kqh1m6q1", "US", 1_000_000, "USD", 1_000_001, (), (),
+    date(2025, 3, 10), date(2026, 3, 10), CashAlertState.OPEN, MOMENT, closing_note="not in events",
+)  # fmt: skip
 CONSENT = Consent(
     consent_id="con_01kqh1m6q8",
     client_id=CLIENT.client_id,
@@ -120,8 +183,12 @@ SAID: list[Message] = [
     events.client_deleted(CLIENT.client_id),
     events.purchase_recorded(PURCHASE),
     events.visit_recorded(VISIT),
+    events.return_recorded(RETURN),
+    events.cash_alert_raised(CASH_ALERT),
     events.consent_captured(CONSENT),
-    *events.batches_landed("imp_01kqh1m6q9", [events.client_fact(CLIENT)], [events.purchase_fact(PURCHASE)]),
+    *events.batches_landed(
+        "imp_01kqh1m6q9", [events.client_fact(CLIENT_SOMEWHERE)], [events.purchase_fact(PURCHASE)]
+    ),
     events.import_completed(IMPORT),
 ]
 
