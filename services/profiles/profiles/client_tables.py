@@ -9,6 +9,15 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from profiles.domain.erasures import (
+    ACCOUNTABILITY_BASIS,
+    CASH_BASIS,
+    CONSENTS_BASIS,
+    PURCHASES_BASIS,
+    REPAIRS_BASIS,
+    TOMBSTONE_BASIS,
+)
+
 
 class Fate(enum.StrEnum):
     """What becomes of a client's own rows when the client is erased."""
@@ -42,6 +51,8 @@ class ClientTable:
     is_shared: bool = False
     # The runtime role may not change or delete rows: a merge leaves them and reads them through client_aliases.
     is_append_only: bool = False
+    # Why a merge leaves the rows where they are, although it could move them.
+    left_by_merges: str = ""
     # The name of the file in an export; not exported when empty, and `why_not_exported` says why.
     section: str = ""
     why_not_exported: str = ""
@@ -59,12 +70,11 @@ class ClientTable:
     basis: str = ""
 
 
-_ACCOUNTS = "tax and accounting records"
 _NO_SURPRISE = {"surprise_for_client_id": "''", "surprise_ends_on": "null"}
 
 CLIENT_TABLES: tuple[ClientTable, ...] = (
     # Which columns of it stay is declared in store/erasures.py.
-    ClientTable("clients", ("client_id",), Fate.EMPTIED, section="client", basis="so that late news finds nobody"),
+    ClientTable("clients", ("client_id",), Fate.EMPTIED, section="client", basis=TOMBSTONE_BASIS),
     ClientTable("client_aliases", ("alias_id",), Fate.GONE, section="former_ids"),
     ClientTable(
         "contact_points", ("contact_point_id",), Fate.GONE, section="contact_points",
@@ -74,35 +84,64 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
         "occasions", ("occasion_id",), Fate.GONE, section="occasions", mentions=("surprise_for_client_id",),
         surprise_ends=False, internal=("position",),
     ),
-    ClientTable("preferences", ("client_id", "position"), Fate.GONE, section="preferences", internal=("position",)),
+    ClientTable(
+        "preferences", ("client_id", "position"), Fate.GONE, section="preferences", internal=("position",),
+        left_by_merges="a list in an order: united as a whole",
+    ),
     ClientTable(
         "relationships", ("relationship_id",), Fate.GONE, section="relationships", mentions=("related_client_id",),
         is_shared=True, internal=("position",),
     ),
-    ClientTable("client_search", ("client_id",), Fate.GONE, why_not_exported="the other sections' words again"),
-    ClientTable("client_facts", ("client_id",), Fate.GONE, section="facts"),
+    ClientTable(
+        "client_search", ("client_id",), Fate.GONE, why_not_exported="the other sections' words again",
+        left_by_merges="made anew",
+    ),
+    ClientTable("client_facts", ("client_id",), Fate.GONE, section="facts", left_by_merges="made anew"),
+    ClientTable("client_external_ids", ("source", "external_id"), Fate.GONE, section="external_ids"),
+    ClientTable(
+        "match_clients", ("client_id",), Fate.GONE, left_by_merges="made anew",
+        why_not_exported="hashes of the other sections' words, for finding duplicates",
+    ),
+    ClientTable(
+        "match_keys", ("key", "client_id"), Fate.GONE, left_by_merges="made anew",
+        why_not_exported="hashes of the other sections' words, for finding duplicates",
+    ),
+    ClientTable(
+        "match_queue", ("position",), Fate.GONE, left_by_merges="who was is looked up and not found",
+        why_not_exported="who is to be compared with others next",
+    ),
+    ClientTable(
+        "duplicates", ("duplicate_id",), Fate.GONE, owner="first_client_id", mentions=("second_client_id",),
+        is_shared=True, left_by_merges="pairs that may be one person follow by a rule of their own",
+        why_not_exported="a guess of the house about two clients, one of them somebody else",
+    ),
+    ClientTable(
+        "merges", ("merge_id",), Fate.EMPTIED, owner="surviving_client_id", mentions=("merged_client_id",),
+        is_shared=True, section="merges", internal=("snapshot",), left_by_merges="says who was who at the time",
+        emptied={"differences": "'[]'", "kept": "'[]'", "snapshot": "null"}, basis="ids only: accountability",
+    ),
     ClientTable(
         "purchases", ("purchase_id",), Fate.EMPTIED, section="purchases",
         mentions=("surprise_for_client_id", "recipient_client_id"),
         emptied=_NO_SURPRISE | {"for_whom": "''", "occasion_kind": "''", "recipient_client_id": "''"},
-        basis=_ACCOUNTS,
+        basis=PURCHASES_BASIS,
     ),
     ClientTable(
         "purchase_lines", ("purchase_id", "position"), Fate.EMPTIED, owner="", parent="purchases",
-        section="purchase_lines", basis=_ACCOUNTS,
+        section="purchase_lines", basis=PURCHASES_BASIS,
         emptied={"serial": "''", "description": "''", "size": "''", "certificate": "''"},
     ),
     ClientTable(
         "purchase_payments", ("purchase_id", "position"), Fate.KEPT, owner="", parent="purchases",
-        section="purchase_payments", basis=_ACCOUNTS,
+        section="purchase_payments", basis=PURCHASES_BASIS,
     ),
     ClientTable(
         "purchase_returns", ("return_id",), Fate.EMPTIED, owner="", parent="purchases", section="returns",
-        emptied={"reason": "''"}, basis=_ACCOUNTS,
+        emptied={"reason": "''"}, basis=PURCHASES_BASIS,
     ),
     ClientTable(
         "purchase_return_lines", ("return_id", "position"), Fate.KEPT, owner="", parent="purchase_returns",
-        section="return_lines", basis=_ACCOUNTS,
+        section="return_lines", basis=PURCHASES_BASIS,
     ),
     ClientTable(
         "visits", ("visit_id",), Fate.GONE, section="visits",
@@ -110,11 +149,11 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
     ),
     ClientTable("visit_items", ("visit_id", "position"), Fate.GONE, owner="", parent="visits", section="visit_items"),
     ClientTable(
-        "consents", ("consent_id",), Fate.EMPTIED, section="consents", is_append_only=True, basis="proof of consent",
+        "consents", ("consent_id",), Fate.EMPTIED, section="consents", is_append_only=True, basis=CONSENTS_BASIS,
     ),
     ClientTable(
         "repairs", ("repair_id",), Fate.GONE, section="repairs", mentions=("surprise_for_client_id",),
-        stays_while="stage not in ('collected', 'cancelled')", basis="the client's piece is still in the house",
+        stays_while="stage not in ('collected', 'cancelled')", basis=REPAIRS_BASIS,
         emptied=_NO_SURPRISE | {"intake": "'{}'", "scope": "''"},
     ),
     ClientTable(
@@ -134,19 +173,32 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
     ),
     ClientTable(
         "cash_alerts", ("cash_alert_id",), Fate.EMPTIED, section="cash_alerts", is_house_only=True,
-        mention_lists=("linked_client_ids",), emptied={"closing_note": "''"}, basis="records on payments in cash",
+        mention_lists=("linked_client_ids",), emptied={"closing_note": "''"}, basis=CASH_BASIS,
     ),
     ClientTable(
         "timeline_entries", ("client_id", "kind", "occurred_at", "entry_id"), Fate.GONE, section="timeline",
         mentions=("surprise_for_client_id",),
     ),
+    ClientTable("exports", ("export_id",), Fate.GONE, section="exports", internal=("object_key",)),
+    ClientTable(
+        "export_parts", ("export_id", "service"), Fate.GONE, owner="", parent="exports",
+        why_not_exported="how far an export is",
+    ),
+    ClientTable(
+        "erasures", ("erasure_id",), Fate.KEPT, mention_lists=("former_client_ids",), basis=ACCOUNTABILITY_BASIS,
+        why_not_exported="who has one is not there any more",
+    ),
+    ClientTable(
+        "erasure_receipts", ("erasure_id", "service"), Fate.KEPT, owner="", parent="erasures", is_append_only=True,
+        basis=ACCOUNTABILITY_BASIS, why_not_exported="who has one is not there any more",
+    ),
     ClientTable(
         "assignments", ("client_id", "assigned_at", "assignment_id"), Fate.KEPT, section="assignments",
-        is_append_only=True, basis="ids only: whose work a client was",
+        is_append_only=True, basis=ACCOUNTABILITY_BASIS,
     ),
     ClientTable(
         "audit_entries", ("audit_entry_id",), Fate.KEPT, owner="client_ids", section="audit_entries",
-        is_append_only=True, basis="ids only: accountability",
+        is_append_only=True, basis=ACCOUNTABILITY_BASIS,
     ),
 )  # fmt: skip
 
@@ -169,6 +221,9 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "imports": "files: their name and how far they are",
     "import_faults": "what is wrong with lines of files, in the words of the check",
     "import_rows": "hashes of lines while a file is read",
+    "duplicate_passes": "how far a pass is",
+    "merge_rows": "ids of rows that merges moved",
+    "privacy_jobs": "ids of exports and erasures, and when they are due",
     "suppressions": "keyed hashes: who must not come back",
 }
 

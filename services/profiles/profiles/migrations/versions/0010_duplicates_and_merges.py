@@ -135,9 +135,9 @@ def _create_duplicates() -> None:
                   and k.chain_id = g.chain_id and k.key = any(m.keys) and k.client_id = g.client_id;
             delete from match_clients m using gone g where m.chain_id = g.chain_id and m.client_id = g.client_id;
             delete from duplicates d using gone g
-                where d.chain_id = g.chain_id and d.first_client_id = g.client_id and d.state <> 'merged';
+                where d.chain_id = g.chain_id and d.first_client_id = g.client_id and d.state = 'open';
             delete from duplicates d using gone g
-                where d.chain_id = g.chain_id and d.second_client_id = g.client_id and d.state <> 'merged';
+                where d.chain_id = g.chain_id and d.second_client_id = g.client_id and d.state = 'open';
             return null;
         end $$;
         create trigger clients_removed_match after delete on clients
