@@ -13,7 +13,7 @@ from chassis.values import money_of, proto_date_of, timestamp_of
 from profiles.domain.cash_watch import CashAlert
 from profiles.store import audit
 from profiles.store import cash_alerts as store
-from profiles.store.surprises import get_viewer
+from profiles.store.clients import require_client
 from profiles.use_cases import cash_watch as use_cases
 from profiles.vocabulary import CASH_ALERT_STATES, PAYMENT_KINDS
 
@@ -39,13 +39,11 @@ class CashAlertCalls:
             caller.require_store(request.store_id)
             stores = [request.store_id]
         async with self._database.transaction(caller.chain_id) as tx:
-            hers: Sequence[str] = ()
-            if request.client_id:
-                hers = (await get_viewer(tx, request.client_id, now=now)).hers
+            client_id = request.client_id and await require_client(tx, request.client_id)
             found = await store.list_alerts(
                 tx,
                 state=CASH_ALERT_STATES.optional(request.state),
-                client_ids=hers,
+                client_id=client_id,
                 store_ids=stores,
                 before=str(before[0]),
                 limit=size + 1,

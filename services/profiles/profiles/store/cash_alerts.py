@@ -1,4 +1,4 @@
-"""Rows of cash alerts. They keep the id of the client they were raised for; every id that leads there finds them."""
+"""Rows of cash alerts, and whose payments are added to whose."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,10 @@ from profiles.domain.cash_watch import (
 from profiles.domain.payments import PaymentKind
 
 _SELECT = """
-    select a.cash_alert_id, coalesce(m.client_id, a.client_id) client_id, a.linked_client_ids, a.store_id, a.country,
-        a.currency_code, a.limit_minor, a.total_minor, a.payments, a.start_on, a.end_on, a.state, a.closed_by,
-        a.closing_note, a.created_at, a.closed_at
-    from cash_alerts a left join client_aliases m on m.chain_id = a.chain_id and m.alias_id = a.client_id
+    select cash_alert_id, client_id, linked_client_ids, store_id, country, currency_code, limit_minor, total_minor,
+        payments, start_on, end_on, state, closed_by, closing_note, created_at, closed_at
+    from cash_alerts
 """
-_OF_CLIENTS = (
-    "(a.client_id = any(:ids) or a.client_id in"
-    " (select alias_id from client_aliases where chain_id = :chain_id and client_id = any(:ids)))"
-)
 
 
 async def links_of(tx: Transaction, client_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -48,19 +43,19 @@ async def links_of(tx: Transaction, client_ids: Sequence[str]) -> dict[str, set[
 async def lock_open_alerts(tx: Transaction, client_ids: Sequence[str]) -> list[CashAlert]:
     """Return the open alerts of clients; nobody can close them until the transaction ends."""
     found = await tx.execute(
-        f"{_SELECT} where a.chain_id = :chain_id and a.state = 'open' and {_OF_CLIENTS}"
-        " order by a.cash_alert_id for update of a",
+        f"{_SELECT} where chain_id = :chain_id and state = 'open' and client_id = any(:ids)"
+        " order by cash_alert_id for update",
         {"chain_id": tx.chain_id, "ids": list(client_ids)},
     )
     return [_alert(row) for row in found]
 
 
 async def last_closed(tx: Transaction, client_ids: Sequence[str]) -> Mapping[tuple[str, str], datetime]:
-    """Return when the last alert of a client and country was closed, for those that had one."""
+    """Return when the last alert of these clients that told of a client's cash in a country was closed."""
     found = await tx.execute(
-        "select coalesce(m.client_id, a.client_id) client_id, a.country, max(a.closed_at) closed_at"  # noqa: S608
-        " from cash_alerts a left join client_aliases m on m.chain_id = a.chain_id and m.alias_id = a.client_id"
-        f" where a.chain_id = :chain_id and a.state = 'closed' and {_OF_CLIENTS} group by 1, 2",
+        "select told client_id, country, max(closed_at) closed_at"
+        " from cash_alerts cross join unnest(array_append(linked_client_ids, client_id)) told"
+        " where chain_id = :chain_id and state = 'closed' and client_id = any(:ids) group by told, country",
         {"chain_id": tx.chain_id, "ids": list(client_ids)},
     )
     return {(row.client_id, row.country): row.closed_at for row in found}
@@ -114,7 +109,7 @@ async def save_facts(tx: Transaction, cash_alert_id: str, facts: CashFacts) -> N
 async def lock_alert(tx: Transaction, cash_alert_id: str) -> CashAlert:
     """Return an open alert that nobody else can change. Raises CASH_ALERT_NOT_FOUND and CASH_ALERT_CLOSED."""
     found = await tx.execute(
-        f"{_SELECT} where a.chain_id = :chain_id and a.cash_alert_id = :cash_alert_id for update of a",
+        f"{_SELECT} where chain_id = :chain_id and cash_alert_id = :cash_alert_id for update",
         {"chain_id": tx.chain_id, "cash_alert_id": cash_alert_id},
     )
     if (row := found.one_or_none()) is None:
@@ -138,28 +133,28 @@ async def list_alerts(
     tx: Transaction,
     *,
     state: CashAlertState | None,
-    client_ids: Sequence[str],
+    client_id: str,
     store_ids: Sequence[str],
     before: str,
     limit: int,
 ) -> list[CashAlert]:
-    """Return alerts, newest first, of the given state, ids of one client and stores, or of all."""
-    conditions = ["a.chain_id = :chain_id"]
+    """Return alerts, newest first, of the given state, client and stores, or of all."""
+    conditions = ["chain_id = :chain_id"]
     parameters: dict[str, Any] = {"chain_id": tx.chain_id, "limit": limit}
     if state is not None:
-        conditions.append("a.state = :state")
+        conditions.append("state = :state")
         parameters["state"] = state.value
-    if client_ids:
-        conditions.append("a.client_id = any(:client_ids)")
-        parameters["client_ids"] = list(client_ids)
+    if client_id:
+        conditions.append("client_id = :client_id")
+        parameters["client_id"] = client_id
     if store_ids:
-        conditions.append("a.store_id = any(:store_ids)")
+        conditions.append("store_id = any(:store_ids)")
         parameters["store_ids"] = list(store_ids)
     if before:
-        conditions.append("a.cash_alert_id < :before")
+        conditions.append("cash_alert_id < :before")
         parameters["before"] = before
     found = await tx.execute(
-        f"{_SELECT} where {' and '.join(conditions)} order by a.cash_alert_id desc limit :limit",
+        f"{_SELECT} where {' and '.join(conditions)} order by cash_alert_id desc limit :limit",
         parameters,
     )
     return [_alert(row) for row in found]
