@@ -60,19 +60,28 @@ class Running:
         return self.service.foundation.database
 
 
+@pytest.fixture(scope="module")
+def more_settings() -> dict[str, Any]:
+    """Return what a module's service is told beside the usual; a module may have its own."""
+    return {}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def profiles(
     make_database: MakeDatabase,
     servers: ServersUnderTest,
     keys: Keys,
     tmp_path_factory: pytest.TempPathFactory,
+    more_settings: dict[str, Any],
 ) -> AsyncIterator[Running]:
     """Run the service without broker; its clock is put back to NOON before every test."""
     database = await make_database("profiles", VERSIONS)
     settings = settings_for(
         Settings, "profiles", database=database, servers=servers, keys=keys,
         suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01,
-        objects_dir=str(tmp_path_factory.mktemp("objects")), attachment_max_bytes=1_000_000, database_pool_size=25, encryption_key=Fernet.generate_key().decode(), connector_poll_seconds=0.05,
+        objects_dir=str(tmp_path_factory.mktemp("objects")), attachment_max_bytes=1_000_000,
+        database_pool_size=25, encryption_key=Fernet.generate_key().decode(), connector_poll_seconds=0.05,
+        **more_settings,
     )  # fmt: skip
     clock = FixedClock(NOON)
     service = build(settings, clock=clock)
