@@ -80,7 +80,7 @@ async def profiles(
         Settings, "profiles", database=database, servers=servers, keys=keys,
         suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01,
         objects_dir=str(tmp_path_factory.mktemp("objects")), attachment_max_bytes=1_000_000,
-        database_pool_size=25, encryption_key=Fernet.generate_key().decode(), connector_poll_seconds=0.05,
+        database_pool_size=25, encryption_key=Fernet.generate_key().decode(),
         **more_settings,
     )  # fmt: skip
     clock = FixedClock(NOON)

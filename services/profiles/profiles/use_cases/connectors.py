@@ -36,9 +36,13 @@ from profiles.domain.connectors import (
     modified_at,
 )
 from profiles.domain.imports import Import, ImportFormat, ImportState
+from profiles.domain.returns import ReturnLine
+from profiles.domain.timeline import day_at
 from profiles.store import connectors as store
 from profiles.store import directory as directory_store
+from profiles.store import purchases as purchase_store
 from profiles.use_cases import imports
+from profiles.use_cases.returns import record_return
 
 _LEASE = timedelta(minutes=10)
 _HEARTBEAT_SECONDS = 60.0
@@ -269,6 +273,7 @@ class _Run:
                 INVOICE_FIELDS,
                 self._invoices(remote, connector),
             )
+            await self._return_cancelled(connector)
         finally:
             self._tally = replace(self._tally, waits=remote.waits)
 
@@ -294,6 +299,31 @@ class _Run:
                 items = await store.get_items(tx, connector.connector_id, sorted(wanted))
             self._cancelled += [str(record["id"]) for record in records if record.get("status") in CANCELLED]
             yield _ndjson([line for record in records for line in invoice_lines(record, items)])
+
+    async def _return_cancelled(self, connector: Connector) -> None:
+        """Record what was sold and cancelled afterwards as returned; once, however often it is read."""
+        for invoice_id in self._cancelled:
+            async with self._database.transaction(self._caller.chain_id) as tx:
+                sold = await purchase_store.find_purchase(tx, connector.source, invoice_id)
+                if sold is None or sold.returned_minor:
+                    continue
+                place = await directory_store.get_store(tx, sold.store_id)
+            await record_return(
+                database=self._database,
+                clock=self._clock,
+                caller=self._caller,
+                key=RequestKey(f"cancelled {connector.source} {invoice_id}", ""),
+                purchase_id=sold.purchase_id,
+                store_id=sold.store_id,
+                returned_on=day_at(place.time_zone, now=self._clock.now()),
+                lines=[
+                    ReturnLine(number, line.quantity, line.amount_minor)
+                    for number, line in enumerate(sold.lines)
+                ],
+                currencies=[sold.currency_code] * len(sold.lines),
+                exchange_purchase_id="",
+                reason="The invoice was cancelled",
+            )
 
     async def _batches(
         self, remote: BusinessCentral, connector: Connector, entity: str, *, expand: str = ""
