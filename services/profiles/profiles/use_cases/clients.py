@@ -34,6 +34,7 @@ from profiles.domain.relationships import Relationship
 from profiles.domain.timeline import Entry, TimelineKind, came_into_book, entry_id_of
 from profiles.phones import require_e164
 from profiles.store import books as book_store
+from profiles.store import changes as change_store
 from profiles.store import clients as store
 from profiles.store import directory as directory_store
 from profiles.store import preferences as preference_store
@@ -336,4 +337,5 @@ async def delete_client(*, database: Database, clock: Clock, caller: Caller, cli
                 related = await store.lock_client(tx, relationship.related_client_id)
                 await save_change(tx, related, clock=clock)
         await store.delete_client(tx, client_id)
+        await change_store.add_removal(tx, client_id)
         tx.publish(events.client_deleted(client_id), entity_id=client_id)
