@@ -20,6 +20,7 @@ import asyncpg
 import uvloop
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import profiles_pb2_grpc
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
@@ -103,6 +104,11 @@ async def main() -> None:
                     "signing_key": json.dumps(signing),
                     "caller_keys": json.dumps({"keys": [public]}),
                     "suppression_key": "k" * 32,
+                    "encryption_key": Fernet.generate_key().decode(),
+                    "outreach_address": "127.0.0.1:1",
+                    "messaging_address": "127.0.0.1:1",
+                    "waitlist_address": "127.0.0.1:1",
+                    "appointments_address": "127.0.0.1:1",
                 }
             )
             signer = CallerSigner(settings.signing_key, SystemClock())

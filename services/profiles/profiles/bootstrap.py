@@ -28,7 +28,12 @@ from profiles.grpc_api import (
     SyncServicer,
 )
 from profiles.objects import open_objects
+from profiles.receipts import receipt_handlers
+from profiles.record_keepers import GrpcRecordKeepers
+from profiles.suppression import Suppressor
 from profiles.use_cases.connectors import Dialling, work_once
+from profiles.use_cases.erasures import count_overdue, delete_expired
+from profiles.use_cases.exports import ExportWorker
 from profiles.use_cases.objects import sweep_objects
 
 
@@ -68,7 +73,28 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         ):
             pass
 
-    privacy = PrivacyServicer(database, clock)
+    privacy = PrivacyServicer(
+        database, clock, objects=objects, suppressor=Suppressor(settings.suppression_key)
+    )
+    exports = ExportWorker(
+        database,
+        clock,
+        objects,
+        GrpcRecordKeepers(
+            {
+                "outreach": foundation.channel(settings.outreach_address),
+                "messaging": foundation.channel(settings.messaging_address),
+                "waitlist": foundation.channel(settings.waitlist_address),
+                "appointments": foundation.channel(settings.appointments_address),
+            },
+            foundation.signer,
+        ),
+    )
+
+    async def see_to_erasures() -> None:
+        await delete_expired(database=database, clock=clock)
+        await count_overdue(database=database, clock=clock)
+
     components: list[Component] = [
         Background(
             "object removal",
@@ -78,6 +104,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
             ),
         ),
         http,
+        Background("exports", every(settings.privacy_poll_seconds, exports.gather_due)),
+        Background("export expiry", every(settings.privacy_poll_seconds, exports.expire_due)),
+        Background("erasures", every(settings.privacy_poll_seconds, see_to_erasures)),
         Background("connectors", every(settings.connector_poll_seconds, run_connectors)),
     ]
     return foundation.service(
@@ -99,6 +128,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
                 privacy_pb2_grpc.add_PrivacyServiceServicer_to_server, privacy
             ),
         },
-        subscriptions=[Subscription("timeline", timeline_handlers())],
+        subscriptions=[
+            Subscription("timeline", timeline_handlers()),
+            Subscription("erasures", receipt_handlers()),
+        ],
         components=components,
     )

@@ -13,6 +13,14 @@ class Settings(ServiceSettings):
         description="secret that erased persons' numbers are hashed with; never changed, or imports bring them back",
     )
 
+    outreach_address: str = Field(description="host:port of outreach, asked for what it keeps of a client")
+    messaging_address: str = Field(description="host:port of messaging, asked for the same")
+    waitlist_address: str = Field(description="host:port of waitlist, asked for the same")
+    appointments_address: str = Field(description="host:port of appointments, asked for the same")
+    privacy_poll_seconds: float = Field(
+        2.0, gt=0, le=600, description="seconds between two looks for exports to gather and records past their time"
+    )
+
     import_batch_lines: int = Field(
         1000, ge=1, le=5000, description="lines of an import that are committed together, with their event"
     )

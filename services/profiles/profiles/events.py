@@ -12,6 +12,7 @@ from profiles.domain.cash_watch import CashAlert
 from profiles.domain.clients import Client, Occasion
 from profiles.domain.consents import Consent
 from profiles.domain.directory import Associate, Chain, Store
+from profiles.domain.erasures import Erasure
 from profiles.domain.imports import Import
 from profiles.domain.pieces import Purchase, Visit
 from profiles.domain.repairs import Repair
@@ -336,4 +337,13 @@ def import_completed(finished: Import) -> ev.ImportCompleted:
         import_id=finished.import_id,
         clients_created=finished.progress.clients_created,
         purchases_created=finished.progress.purchases_created,
+    )
+
+
+def client_erased(erasure: Erasure) -> ev.ClientErased:
+    """Say that a person asked to be forgotten."""
+    return ev.ClientErased(
+        erasure_id=erasure.erasure_id,
+        client_id=erasure.client_id,
+        former_client_ids=erasure.former_client_ids,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from carnet.profiles.v1 import privacy_pb2 as privacy
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import records_pb2 as rec
 from carnet.profiles.v1 import segments_pb2, sync_pb2
@@ -15,14 +16,16 @@ from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.connectors import ConnectorState, RunState
 from profiles.domain.consents import Channel, Purpose
+from profiles.domain.erasures import ErasureState
+from profiles.domain.exports import ExportAudience, ExportState
 from profiles.domain.imports import ImportFormat, ImportState
 from profiles.domain.notes import NoteVisibility
 from profiles.domain.payments import PaymentKind
 from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
 from profiles.domain.relationships import RelationshipKind
 from profiles.domain.repairs import RepairKind, RepairStage
-from profiles.domain.segments import Lifecycle
 from profiles.domain.searches import Match
+from profiles.domain.segments import Lifecycle
 from profiles.domain.timeline import TimelineKind
 from profiles.domain.wishes import WishState
 
@@ -76,3 +79,6 @@ REPAIR_KINDS = Words(RepairKind, rec.RepairKind.Value, "REPAIR_KIND")
 REPAIR_STAGES = Words(RepairStage, rec.RepairStage.Value, "REPAIR_STAGE")
 WISH_STATES = Words(WishState, rec.WishState.Value, "WISH_STATE")
 NOTE_VISIBILITIES = Words(NoteVisibility, rec.NoteVisibility.Value, "NOTE_VISIBILITY")
+EXPORT_AUDIENCES = Words(ExportAudience, privacy.ExportAudience.Value, "EXPORT_AUDIENCE")
+EXPORT_STATES = Words(ExportState, privacy.ExportState.Value, "EXPORT_STATE")
+ERASURE_STATES = Words(ErasureState, privacy.ErasureState.Value, "ERASURE_STATE")

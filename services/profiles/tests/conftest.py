@@ -44,6 +44,12 @@ SCOPES = (
 )  # fmt: skip
 
 
+# Other services that exports ask; tests that need answers name servers of their own in more_settings.
+NOBODY_ANSWERS = {
+    f"{service}_address": "127.0.0.1:1" for service in ("outreach", "messaging", "waitlist", "appointments")
+} | {"privacy_poll_seconds": 60.0}
+
+
 @dataclass
 class Running:
     """The service of one test module."""
@@ -81,7 +87,7 @@ async def profiles(
         suppression_key="a key of these tests, long enough", import_batch_lines=50, import_watch_seconds=0.01,
         objects_dir=str(tmp_path_factory.mktemp("objects")), attachment_max_bytes=1_000_000,
         database_pool_size=25, encryption_key=Fernet.generate_key().decode(),
-        **more_settings,
+        **NOBODY_ANSWERS | more_settings,
     )  # fmt: skip
     clock = FixedClock(NOON)
     service = build(settings, clock=clock)

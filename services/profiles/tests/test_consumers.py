@@ -11,6 +11,7 @@ from carnet.messaging.v1 import messaging_pb2
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import profiles_pb2_grpc
 from carnet.waitlist.v1 import events_pb2 as waitlist
+from cryptography.fernet import Fernet
 from google.protobuf.message import Message
 
 from chassis.broker import Broker
@@ -121,8 +122,10 @@ async def test_an_event_from_the_broker_arrives_on_the_timeline(
     """The whole service with everything on: outbox, relay, streams, consumers."""
     database = await make_database("profiles", VERSIONS)
     settings = settings_for(
-        Settings, "profiles", database=database, servers=servers, keys=keys, suppression_key="k" * 32
-    )
+        Settings, "profiles", database=database, servers=servers, keys=keys, suppression_key="k" * 32,
+        outreach_address="127.0.0.1:1", messaging_address="127.0.0.1:1", waitlist_address="127.0.0.1:1",
+        appointments_address="127.0.0.1:1", encryption_key=Fernet.generate_key().decode(),
+    )  # fmt: skip
     messaging_side = Broker(servers.nats_url("messaging"), client_name="messaging")
     await messaging_side.start()
     await messaging_side.declare_stream("MESSAGING")

@@ -71,7 +71,7 @@ class Export:
 
 def wait_after(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts that a service did not answer."""
-    return min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT)
+    return min(_FIRST_WAIT * (1 << min(attempts - 1, 20)), _LONGEST_WAIT)
 
 
 class ExportNotReady(ServiceError):

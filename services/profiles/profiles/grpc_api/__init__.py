@@ -45,6 +45,7 @@ from profiles.grpc_api.visits import VisitCalls
 from profiles.grpc_api.wishes import WishCalls
 from profiles.objects import ObjectStore
 from profiles.use_cases.connectors import Dialling
+from profiles.suppression import Suppressor
 
 
 class ProfilesServicer(
@@ -127,6 +128,10 @@ class SyncServicer(
 class PrivacyServicer(ExportCalls, ErasureCalls, AuditCalls, privacy_pb2_grpc.PrivacyServiceServicer):
     """Answers exports, erasures and the audit."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, objects: ObjectStore, suppressor: Suppressor
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._objects = objects
+        self._suppressor = suppressor

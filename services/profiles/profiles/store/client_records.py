@@ -16,7 +16,16 @@ _INTERNAL = frozenset({"chain_id", "changed_in", "erased_at"})
 
 # What stays of a client's own row: its key, and what other tables' keys and indexes need.
 TOMBSTONE_COLUMNS = frozenset(
-    {"chain_id", "client_id", "home_store_id", "version", "created_at", "updated_at", "erased_at", "changed_in"}
+    {
+        "chain_id",
+        "client_id",
+        "home_store_id",
+        "version",
+        "created_at",
+        "updated_at",
+        "erased_at",
+        "changed_in",
+    }
 )
 
 
@@ -47,7 +56,7 @@ def _of(table: ClientTable, alias: str = "t") -> str:
 
 
 def _is_secret(table: ClientTable, alias: str = "t") -> str:
-    """Return the condition, as SQL, for rows that the clients in `:ids` must not learn of; empty when there are none."""
+    """Return the condition, as SQL, for rows that the clients in `:ids` must not learn of; empty without such rows."""
     ends = f"({alias}.surprise_ends_on is null or {alias}.surprise_ends_on >= :today)"
     own = ""
     if "surprise_for_client_id" in table.mentions:
@@ -68,8 +77,8 @@ def _is_secret(table: ClientTable, alias: str = "t") -> str:
 async def list_section(
     tx: Transaction, table: ClientTable, client_ids: Sequence[str], *, as_of: date, is_for_client: bool
 ) -> list[str]:
-    """Return the rows of one section as JSON objects; what is a surprise for the client only when it stays in the house."""
-    shown = f"to_jsonb(t) - cast(:internal as text[])"  # noqa: F541
+    """Return the rows of one section as JSON objects; a surprise for the client only when it stays in the house."""
+    shown = "to_jsonb(t) - cast(:internal as text[])"
     condition = _of(table)
     if is_for_client and (secret := _is_secret(table)):
         condition += f" and not ({secret})"
@@ -155,7 +164,12 @@ async def _forget_own(tx: Transaction, table: ClientTable, parameters: dict[str,
     if table.emptied:
         changes = ", ".join(f"{column} = {value}" for column, value in table.emptied.items())
         stays = f" and t.{table.stays_while}" if table.stays_while else ""
-        await tx.execute(f"update {table.name} t set {changes} where {_of(table)}{stays}", parameters)  # noqa: S608
+        # Only what is not empty yet: a row that did not change must not look changed to who follows changes.
+        full = " or ".join(f"t.{column} is distinct from {value}" for column, value in table.emptied.items())
+        await tx.execute(
+            f"update {table.name} t set {changes} where {_of(table)}{stays} and ({full})",  # noqa: S608
+            parameters,
+        )
     # The rows of a table that hangs on another one go with theirs, by the foreign key.
     if table.fate is Fate.GONE and not table.parent:
         stays = f" and not (t.{table.stays_while})" if table.stays_while else ""
@@ -171,7 +185,5 @@ async def _forget_mention(
     await tx.execute(f"update {table.name} set {column} = ''{ended} where {mentioned}", parameters)  # noqa: S608
 
 
-def _parameters(
-    tx: Transaction, client_ids: Sequence[str], as_of: date, **more: object
-) -> dict[str, object]:
+def _parameters(tx: Transaction, client_ids: Sequence[str], as_of: date, **more: object) -> dict[str, object]:
     return {"chain_id": tx.chain_id, "ids": list(client_ids), "today": as_of, **more}
