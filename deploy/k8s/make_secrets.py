@@ -38,6 +38,7 @@ def secrets_of(state: State) -> Secrets:
         secrets[f"{service}-owner"] = {
             "database_url": _database_url(service, f"{service}_owner", passwords[f"database.{service}_owner"])
         }
+    secrets["messaging"] |= {"suppression_key": state.suppression_key}
     secrets["profiles"] |= {
         "suppression_key": state.suppression_key,
         "encryption_key": state.connector_key,

@@ -60,6 +60,8 @@ def environment_of(
         "CARNET_LOG_FORMAT": "json",
         **{f"CARNET_{other.upper()}_ADDRESS": grpc_address(state, other) for other in SERVICES},
     }
+    if service == "messaging":
+        contract |= {"CARNET_SUPPRESSION_KEY": state.suppression_key}
     if service == "profiles":
         contract |= {
             "CARNET_SUPPRESSION_KEY": state.suppression_key,

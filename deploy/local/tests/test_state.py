@@ -94,7 +94,7 @@ def test_each_service_gets_its_own_secrets_and_no_others(tmp_path: Path) -> None
         text = json.dumps(environment)
         assert environment["CARNET_DATABASE_URL"] == "postgresql://runtime"
         assert ("CARNET_ENCRYPTION_KEY" in environment) == (service == "gateway")
-        assert ("CARNET_SUPPRESSION_KEY" in environment) == (service == "profiles")
+        assert ("CARNET_SUPPRESSION_KEY" in environment) == (service in ("profiles", "messaging"))
         assert state.passwords["postgres"] not in text
         assert state.operator_key not in text
         for other in SERVICES:

@@ -22,7 +22,8 @@ DEFAULT_SIZE = 500
 class Section:
     """One list. `query` selects `record_key`, text that is unique in the list, and whatever else is told of a row.
 
-    A column `<name>_minor` is told as the amount `<name>`, with the column `currency` beside it.
+    It may use `:chain_id` and what it is read with. A column `<name>_minor` is told as the amount `<name>`, with the
+    column `currency` beside it.
     """
 
     name: str
@@ -48,7 +49,7 @@ async def read_sections(
         found = await tx.execute(
             f'select * from ({section.query}) as told where record_key collate "C" > :after'  # noqa: S608 - from code
             ' order by record_key collate "C" limit :most',
-            {**parameters, "after": after, "most": size - len(told) + 1},
+            {"chain_id": tx.chain_id, **parameters, "after": after, "most": size - len(told) + 1},
         )
         for row in found:
             if len(told) == size:

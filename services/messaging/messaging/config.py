@@ -8,6 +8,11 @@ from chassis.config import ServiceSettings
 class Settings(ServiceSettings):
     """What messaging is told beside what every service is told."""
 
+    suppression_key: str = Field(
+        min_length=32,
+        description="secret that the numbers of erased persons are hashed with; never changed, or those who asked for"
+        " silence are forgotten",
+    )
     profiles_address: str = Field(
         description="host:port of profiles, which knows numbers, zones and consents"
     )

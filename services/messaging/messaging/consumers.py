@@ -5,15 +5,26 @@ from carnet.profiles.v1 import events_pb2, profiles_pb2
 
 from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers
+from chassis.database import Database
 from chassis.errors import Kind, ServiceError
-from messaging.clients import Profiles
-from messaging.store import conversations
+from messaging.clients import Profiles, Recipient
+from messaging.providers.sandbox import Sandbox
+from messaging.store import conversations, erasures
+from messaging.suppression import Suppressor
+from messaging.use_cases import identities
 from messaging.use_cases.permissions import record_consent
 
 _log = structlog.get_logger(__name__)
 
 
-def handlers(*, profiles: Profiles, clock: Clock) -> Handlers:
+def handlers(
+    *,
+    database: Database,
+    profiles: Profiles,
+    clock: Clock,
+    suppressor: Suppressor,
+    sandbox: Sandbox | None = None,
+) -> Handlers:
     """Return a handler for each event that messaging listens to."""
 
     async def on_consent_captured(delivery: Delivery[events_pb2.ConsentCaptured]) -> None:
@@ -31,13 +42,65 @@ def handlers(*, profiles: Profiles, clock: Clock) -> Handlers:
             delivery.ignore()
             return
         async with delivery.transaction() as tx:
-            await record_consent(tx, consent, now=clock.now())
+            await record_consent(
+                tx, consent, client_id=event.client_id, suppressor=suppressor, now=clock.now()
+            )
 
     async def on_client_deleted(delivery: Delivery[events_pb2.ClientDeleted]) -> None:
         async with delivery.transaction() as tx:
             await conversations.forget_client(tx, delivery.event.client_id)
 
+    async def on_client_merged(delivery: Delivery[events_pb2.ClientMerged]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await identities.merge_clients(
+                tx, event.merge_id, surviving_id=event.client.client_id, merged_id=event.merged_client_id
+            )
+
+    async def on_client_unmerged(delivery: Delivery[events_pb2.ClientUnmerged]) -> None:
+        event = delivery.event
+        surviving_id, restored_id = event.client.client_id, event.restored.client_id
+        survivor = await find_recipient(delivery.chain_id, surviving_id)
+        restored = await find_recipient(delivery.chain_id, restored_id)
+        phones = set(restored.phones if restored else ()) - set(survivor.phones if survivor else ())
+        async with delivery.transaction() as tx:
+            await identities.unmerge_clients(
+                tx,
+                event.merge_id,
+                surviving_id=surviving_id,
+                restored_id=restored_id,
+                restored_phones=phones,
+                now=clock.now(),
+            )
+
+    async def find_recipient(chain_id: str, client_id: str) -> Recipient | None:
+        try:
+            found = await profiles.get_recipient(chain_id, client_id)
+        except ServiceError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            return None  # removed or erased since
+        return found if found.client_id == client_id else None  # merged again since
+
+    async def on_client_erased(delivery: Delivery[events_pb2.ClientErased]) -> None:
+        event = delivery.event
+        if sandbox is not None:
+            async with database.transaction(delivery.chain_id) as tx:
+                numbers = await erasures.numbers_of(tx, [event.client_id, *event.former_client_ids])
+            await sandbox.forget_phones(delivery.chain_id, [phone for phone, shared in numbers if not shared])
+        async with delivery.transaction() as tx:
+            await identities.forget_client(
+                tx,
+                erasure_id=event.erasure_id,
+                client_id=event.client_id,
+                former_client_ids=event.former_client_ids,
+                suppressor=suppressor,
+            )
+
     return {
         events_pb2.ConsentCaptured: on_consent_captured,
         events_pb2.ClientDeleted: on_client_deleted,
+        events_pb2.ClientMerged: on_client_merged,
+        events_pb2.ClientUnmerged: on_client_unmerged,
+        events_pb2.ClientErased: on_client_erased,
     }

@@ -13,6 +13,7 @@ from chassis.clock import Clock
 from chassis.database import Database
 from messaging.providers import Accepted, Carrier, Receipt, Status
 from messaging.store import messages
+from messaging.suppression import Suppressor
 from messaging.use_cases import delivery
 
 _BATCH = 100
@@ -30,6 +31,7 @@ class Courier:
         database: Database,
         clock: Clock,
         carrier: Carrier,
+        suppressor: Suppressor,
         due: asyncio.Event,
         poll_seconds: float,
         timeout_seconds: float,
@@ -38,6 +40,7 @@ class Courier:
         self._database = database
         self._clock = clock
         self._carrier = carrier
+        self._suppressor = suppressor
         self._due = due
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
@@ -77,6 +80,7 @@ class Courier:
         errand = await delivery.take_errand(
             database=self._database,
             clock=self._clock,
+            suppressor=self._suppressor,
             chain_id=chain_id,
             message_id=message_id,
             lease=self._lease,
@@ -106,7 +110,11 @@ class Courier:
             )
         else:
             await delivery.note_refused(
-                database=self._database, clock=self._clock, text=text, code=answer.code
+                database=self._database,
+                clock=self._clock,
+                suppressor=self._suppressor,
+                text=text,
+                code=answer.code,
             )
 
     async def _ask(self, errand: delivery.Errand) -> None:
@@ -129,4 +137,6 @@ class Courier:
                 found.status,
                 found.error_code,
             )
-            await delivery.note_receipt(database=self._database, clock=self._clock, receipt=receipt)
+            await delivery.note_receipt(
+                database=self._database, clock=self._clock, suppressor=self._suppressor, receipt=receipt
+            )

@@ -1,8 +1,9 @@
 """What happened, as the contract says it: never a number, never a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from carnet.messaging.v1 import events_pb2, messaging_pb2
+from carnet.privacy.v1 import privacy_pb2
 
 from chassis.values import timestamp_of
 from messaging.domain import Change, Message, PermissionEntry, Purpose
@@ -64,3 +65,27 @@ def permission_changed(
     """Return the fact that a number's permission changed."""
     kind = events_pb2.PermissionGranted if entry.change is Change.GRANTED else events_pb2.PermissionRevoked
     return kind(entry_id=entry.entry_id, client_ids=client_ids, purpose=purpose_number(entry.purpose))
+
+
+def erasure_receipt(
+    *,
+    erasure_id: str,
+    client_id: str,
+    erased: Mapping[str, int],
+    retained: Iterable[tuple[str, str, int]],
+) -> privacy_pb2.ErasureReceipt:
+    """Return the receipt of an erasure; `retained` are (category, basis, count)."""
+    return privacy_pb2.ErasureReceipt(
+        erasure_id=erasure_id,
+        client_id=client_id,
+        erased=erased,
+        retained=[
+            privacy_pb2.Retention(category=category, basis=basis, count=count)
+            for category, basis, count in retained
+        ],
+    )
+
+
+def client_forgotten(receipt: privacy_pb2.ErasureReceipt) -> events_pb2.ClientForgotten:
+    """Return the fact that messaging forgot a client."""
+    return events_pb2.ClientForgotten(receipt=receipt)

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import messaging_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profile_events
 from carnet.profiles.v1 import profiles_pb2
 from google.protobuf.message import Message
@@ -37,7 +38,7 @@ from messaging.clients import Consent, Recipient
 from messaging.config import Settings
 from messaging.domain import Purpose
 
-ALL_SCOPES = ("senders:write", "messages:read", "messages:send", "sandbox:write")
+ALL_SCOPES = ("senders:write", "messages:read", "messages:send", "sandbox:write", "records:export")
 WORDING = "Yes, Maison Aurore may text me about my pieces and offers. Reply STOP at any time."
 
 
@@ -59,6 +60,7 @@ class PlayedProfiles:
         self.recipients: dict[str, Recipient] = {}
         self.consents: dict[str, Consent] = {}
         self.stores: set[str] = set()
+        self.before_merge: dict[str, Recipient] = {}
 
     async def get_recipient(self, chain_id: str, client_id: str) -> Recipient:
         if client_id not in self.recipients:
@@ -69,6 +71,17 @@ class PlayedProfiles:
         if consent_id not in self.consents:
             raise not_found("consent", consent_id)
         return self.consents[consent_id]
+
+    def merge(self, surviving_id: str, merged_id: str) -> None:
+        """Make two clients one: both ids answer as the survivor with the numbers of both."""
+        one, other = self.recipients[surviving_id], self.recipients[merged_id]
+        self.before_merge = {surviving_id: one, merged_id: other}
+        both = replace(one, phones=tuple(dict.fromkeys((*one.phones, *other.phones))))
+        self.recipients |= {surviving_id: both, merged_id: both}
+
+    def unmerge(self) -> None:
+        """Take the last merge back."""
+        self.recipients |= self.before_merge
 
     async def require_store(self, chain_id: str, store_id: str) -> None:
         if store_id not in self.stores:
@@ -85,6 +98,7 @@ class House:
     clock: FixedClock
     profiles: PlayedProfiles
     chain_id: str
+    records: Any
     sender: pb.Sender = field(default_factory=pb.Sender)
 
     @property
@@ -199,6 +213,50 @@ class House:
         )
         return [message.body for message in reversed(found.messages)]
 
+    def merged(
+        self, surviving_id: str, merged_id: str, merge_id: str = "mrg_1"
+    ) -> profile_events.ClientMerged:
+        """Return the event of a merge."""
+        return profile_events.ClientMerged(
+            merge_id=merge_id,
+            client=profile_events.ClientFact(client_id=surviving_id, version=5),
+            merged_client_id=merged_id,
+        )
+
+    def unmerged(
+        self, surviving_id: str, restored_id: str, merge_id: str = "mrg_1"
+    ) -> profile_events.ClientUnmerged:
+        """Return the event of a merge that was taken back."""
+        return profile_events.ClientUnmerged(
+            merge_id=merge_id,
+            client=profile_events.ClientFact(client_id=surviving_id, version=6),
+            restored=profile_events.ClientFact(client_id=restored_id, version=6),
+        )
+
+    async def merge(self, surviving_id: str, merged_id: str, merge_id: str = "mrg_1") -> None:
+        """Make two clients one, in profiles and by its event."""
+        self.profiles.merge(surviving_id, merged_id)
+        await self.hear(self.merged(surviving_id, merged_id, merge_id), entity_id=surviving_id)
+
+    async def unmerge(self, surviving_id: str, restored_id: str, merge_id: str = "mrg_1") -> None:
+        """Take a merge back."""
+        self.profiles.unmerge()
+        await self.hear(self.unmerged(surviving_id, restored_id, merge_id), entity_id=surviving_id)
+
+    async def erase(self, client_id: str, *former_ids: str, erasure_id: str = "ers_1") -> None:
+        """Erase a client, in profiles and by its event."""
+        for one in (client_id, *former_ids):
+            self.profiles.recipients.pop(one, None)
+        event = profile_events.ClientErased(
+            erasure_id=erasure_id, client_id=client_id, former_client_ids=former_ids
+        )
+        await self.hear(event, entity_id=client_id)
+
+    async def conversations(self, client_id: str = "") -> list[pb.Conversation]:
+        """Return the conversations of a client, or all."""
+        found = await self.stub.ListConversations(pb.ListConversationsRequest(client_id=client_id))
+        return list(found.conversations)
+
     async def ledger(self, client_id: str) -> list[pb.PermissionEntry]:
         """Return the ledger of a client's numbers, newest first."""
         found = await self.stub.ListPermissions(pb.ListPermissionsRequest(client_id=client_id, page_size=200))
@@ -233,6 +291,7 @@ async def settings(servers: ServersUnderTest, keys: Keys, make_database: MakeDat
         servers=servers,
         keys=keys,
         profiles_address="127.0.0.1:1",
+        suppression_key="a key of these tests, long enough",
         sandbox_delay_seconds=0,
         sending_poll_seconds=0.05,
     )
@@ -264,7 +323,10 @@ async def house(started: Running, sign_in: SignIn) -> AsyncIterator[House]:
     started.clock.set(NOON)
     async with channel_to(started.address) as channel:
         stub = messaging_pb2_grpc.MessagingServiceStub(channel)
-        made = House(stub, started.service, started.database, started.clock, started.profiles, chain_id)
+        records = privacy_pb2_grpc.ClientRecordsServiceStub(channel)
+        made = House(
+            stub, started.service, started.database, started.clock, started.profiles, chain_id, records
+        )
         made.sender = await made.open_store()
         yield made
 

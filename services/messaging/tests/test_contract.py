@@ -2,17 +2,21 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import messaging_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
+from carnet.profiles.v1 import events_pb2 as profile_events
 from google.protobuf.message import Message as ProtoMessage
 
-from chassis.contracts import service_named
+from chassis.clock import SystemClock
+from chassis.contracts import event_type_of, service_named
 from chassis.testing_contract import (
     assert_events_said,
     assert_filled,
+    assert_heard,
     assert_one_migration_head,
     assert_reasons_documented,
     assert_rpcs_implemented,
@@ -23,10 +27,12 @@ from chassis.testing_contract import (
 from messaging import events
 from messaging.bootstrap import VERSIONS
 from messaging.config import Settings
+from messaging.consumers import handlers
 from messaging.domain import Change, Direction, Message, PermissionEntry, Purpose, State, Verdict
-from messaging.grpc_api import MessagingServicer
+from messaging.grpc_api import ClientRecordsServicer, MessagingServicer
 from messaging.providers.codes import FAULTS
 from messaging.providers.sandbox import MAGIC
+from messaging.suppression import Suppressor
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,12 +78,56 @@ SAID = [
     events.message_failed(MESSAGE, "30005"),
     events.permission_changed(entry(Change.GRANTED), CLIENTS),
     events.permission_changed(entry(Change.REVOKED), CLIENTS),
+    events.client_forgotten(
+        events.erasure_receipt(
+            erasure_id="ers_01kqh1m6q6",
+            client_id="cli_01kqh1m6q3",
+            erased={"conversations": 1, "messages": 12, "numbers": 2, "permission_entries": 4},
+            retained=[("permission_ledger", "keyed hash of a number that asked for silence", 3)],
+        )
+    ),
 ]
+HEARD = handlers(
+    database=cast(Any, None), profiles=cast(Any, None), clock=SystemClock(), suppressor=Suppressor("k" * 32)
+)
 
 
 def test_every_rpc_is_implemented() -> None:
     generated = messaging_pb2_grpc.MessagingServiceServicer
     assert_rpcs_implemented("carnet.messaging.v1.MessagingService", MessagingServicer, generated)
+
+
+def test_the_records_of_a_client_are_told() -> None:
+    generated = privacy_pb2_grpc.ClientRecordsServiceServicer
+    assert_rpcs_implemented("carnet.privacy.v1.ClientRecordsService", ClientRecordsServicer, generated)
+
+
+def test_every_event_that_matters_here_has_a_handler() -> None:
+    unheard = {
+        profile_events.ChainCreated,  # a sender names its chain
+        profile_events.StoreCreated,  # asked of profiles when a store is given a number
+        profile_events.AssociateCreated,  # who writes is in the call
+        profile_events.AssociateChanged,
+        profile_events.ClientCreated,  # numbers and zone are asked of profiles when a text is written
+        profile_events.ClientChanged,
+        profile_events.ClientAssigned,  # a conversation belongs to the store
+        profile_events.BookReassigned,
+        profile_events.ImportBatchLanded,
+        profile_events.ImportCompleted,
+        profile_events.PurchaseRecorded,  # what a client bought decides nothing about a text
+        profile_events.ReturnRecorded,
+        profile_events.VisitRecorded,
+        profile_events.RepairMoved,
+        profile_events.WishAdded,
+        profile_events.WishChanged,
+        profile_events.WishRemoved,
+        profile_events.CashAlertRaised,
+    }
+    assert_heard(HEARD, ["carnet.profiles.v1"], unheard=unheard)
+
+
+def test_every_event_that_is_heard_stands_in_the_readme() -> None:
+    assert [event_type_of(kind) for kind in HEARD if event_type_of(kind) not in README] == []
 
 
 def test_every_rpc_stands_in_the_readme() -> None:

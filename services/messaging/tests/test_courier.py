@@ -15,6 +15,7 @@ from messaging.bootstrap import make_sandbox
 from messaging.courier import Courier
 from messaging.providers import Accepted, Found, Receipt, Refused, Status, Text
 from messaging.providers.sandbox import Sandbox
+from messaging.suppression import Suppressor
 from messaging.use_cases import delivery
 
 LEASE = 60.0
@@ -68,6 +69,7 @@ class Desk:
 
     def __init__(self, started: Any, settings: Any) -> None:
         self._started = started
+        self._settings = settings
         self.sandbox = make_sandbox(
             settings, database=started.database, clock=started.clock, due=asyncio.Event()
         )
@@ -79,6 +81,7 @@ class Desk:
             database=self._started.database,
             clock=self._started.clock,
             carrier=self.carrier,
+            suppressor=Suppressor(self._settings.suppression_key),
             due=asyncio.Event(),
             poll_seconds=0.05,
             timeout_seconds=0.1 if self.carrier.before_send is hanging else 5,
@@ -357,4 +360,6 @@ async def test_the_same_reference_twice_is_one_text_at_the_network(house: Any, d
 
 
 async def note(house: Any, receipt: Receipt) -> None:
-    await delivery.note_receipt(database=house.database, clock=house.clock, receipt=receipt)
+    await delivery.note_receipt(
+        database=house.database, clock=house.clock, suppressor=Suppressor("k" * 32), receipt=receipt
+    )

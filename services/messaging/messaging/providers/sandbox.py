@@ -151,6 +151,19 @@ class Sandbox:
             )
             return [PhoneMessage(**row._mapping) for row in found]
 
+    async def forget_phones(self, chain_id: str, phones: Sequence[str]) -> None:
+        """Drop the texts from and to phones, as a carrier does who is asked to; who blocked whom stays."""
+        async with self._database.transaction(chain_id) as tx:
+            await tx.execute(
+                "delete from sandbox_receipts where provider_message_id in (select provider_message_id"
+                "  from sandbox_messages where to_phone = any(:phones) or from_phone = any(:phones))",
+                {"phones": list(phones)},
+            )
+            await tx.execute(
+                "delete from sandbox_messages where to_phone = any(:phones) or from_phone = any(:phones)",
+                {"phones": list(phones)},
+            )
+
     async def run(self) -> None:
         """Deliver receipts for ever. Raises whatever stops it; the runtime starts it again."""
         while True:

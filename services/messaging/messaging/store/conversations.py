@@ -6,13 +6,15 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from chassis import identities
 from chassis.database import Transaction
 from messaging.domain import Conversation, Sender
 
 _SELECT = """
     select c.conversation_id, c.store_id, c.sender_id, c.client_phone, c.unread_count, c.last_message_time,
-        c.created_at, array(select p.client_id from phone_clients p where p.phone = c.client_phone order by p.client_id)
-        as client_ids
+        c.created_at, array(select distinct coalesce(a.current_id, p.client_id) from phone_clients p
+            left join identity_aliases a on a.chain_id = p.chain_id and a.alias_id = p.client_id
+            where p.chain_id = c.chain_id and p.phone = c.client_phone order by 1) as client_ids
     from conversations c
 """
 
@@ -97,9 +99,9 @@ async def page(
     if store_id:
         conditions["c.store_id = :store_id"] = {"store_id": store_id}
     if client_id:
-        conditions["c.client_phone in (select phone from phone_clients where client_id = :client_id)"] = {
-            "client_id": client_id
-        }
+        conditions[
+            "c.client_phone in (select phone from phone_clients where client_id = any(:client_ids))"
+        ] = {"client_ids": await identities.whole(tx, [client_id])}
     if unread_only:
         conditions["c.unread_count > 0"] = {}
     if before is not None:
@@ -117,7 +119,7 @@ async def page(
 
 
 async def learn_client(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> None:
-    """Note that a client has a number."""
+    """Note that a client has a number, under the id by which we hear of it: a merge that is taken back must know."""
     await tx.execute(
         "insert into phone_clients (chain_id, phone, client_id, learned_at)"
         " values (:chain_id, :phone, :client_id, :now) on conflict do nothing",
@@ -125,24 +127,46 @@ async def learn_client(tx: Transaction, *, phone: str, client_id: str, now: date
     )
 
 
+async def learn_current(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> None:
+    """Note that a client has a number, unless somebody is known to have it whom a merge made the same client."""
+    if client_id not in await clients_of(tx, phone):
+        await learn_client(tx, phone=phone, client_id=client_id, now=now)
+
+
+async def give_number(tx: Transaction, *, phone: str, from_id: str, to_id: str, now: datetime) -> None:
+    """Note that a number which we learned of as one client's is another one's."""
+    gone = await tx.execute(
+        "delete from phone_clients where chain_id = :chain_id and phone = :phone and client_id = :client_id",
+        {"chain_id": tx.chain_id, "phone": phone, "client_id": from_id},
+    )
+    if gone.rowcount:
+        await learn_client(tx, phone=phone, client_id=to_id, now=now)
+
+
 async def forget_client(tx: Transaction, client_id: str) -> None:
     """Note that a client is nobody any more; what the ledger says of the number stays."""
-    await tx.execute("delete from phone_clients where client_id = :client_id", {"client_id": client_id})
+    await tx.execute(
+        "delete from phone_clients where client_id = any(:client_ids)",
+        {"client_ids": await identities.whole(tx, [client_id])},
+    )
 
 
 async def clients_of(tx: Transaction, phone: str) -> list[str]:
     """Return the clients who are known to have a number."""
     found = await tx.execute(
-        "select client_id from phone_clients where phone = :phone order by client_id", {"phone": phone}
+        "select distinct coalesce(a.current_id, p.client_id) as client_id from phone_clients p"
+        " left join identity_aliases a on a.chain_id = p.chain_id and a.alias_id = p.client_id"
+        " where p.chain_id = :chain_id and p.phone = :phone order by 1",
+        {"chain_id": tx.chain_id, "phone": phone},
     )
     return [str(client_id) for client_id in found.scalars()]
 
 
 async def phones_of(tx: Transaction, client_id: str) -> list[str]:
-    """Return the numbers that a client is known to have."""
+    """Return the numbers that a client is known to have, those of clients merged into it included."""
     found = await tx.execute(
-        "select phone from phone_clients where client_id = :client_id order by phone",
-        {"client_id": client_id},
+        "select distinct phone from phone_clients where client_id = any(:client_ids) order by phone",
+        {"client_ids": await identities.whole(tx, [client_id])},
     )
     return [str(phone) for phone in found.scalars()]
 

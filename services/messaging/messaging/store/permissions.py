@@ -9,10 +9,18 @@ from sqlalchemy import Row
 
 from chassis.database import Transaction
 from messaging.domain import Change, PermissionEntry, Purpose
+from messaging.suppression import Suppressor
 
 _COLUMNS = "entry_id, phone, purpose, change, evidence, source, actor, cause_id, occurred_at, position"
 # Which line decides: the latest by the time it happened, not by the time we heard of it; on a tie the revocation.
 _DECIDING_FIRST = "occurred_at desc, (change = 'REVOKED') desc, position desc"
+# The lines of a number, and what its hash remembers from before an erasure: revocations only.
+_ALL_LINES = f"""
+    (select {_COLUMNS} from permission_entries where phone = :phone
+    union all
+    select entry_id, cast(:phone as text), purpose, 'REVOKED', '', source, '', erasure_id, occurred_at, 0
+    from suppressions where chain_id = :chain_id and number_hash = :number_hash) as lines
+"""
 
 
 async def add(tx: Transaction, entries: Sequence[PermissionEntry], now: datetime) -> None:
@@ -41,21 +49,21 @@ async def add(tx: Transaction, entries: Sequence[PermissionEntry], now: datetime
         )
 
 
-async def of_phone(tx: Transaction, phone: str) -> list[PermissionEntry]:
+async def of_phone(tx: Transaction, phone: str, suppressor: Suppressor) -> list[PermissionEntry]:
     """Return all lines of a number; the first one of each purpose decides."""
     found = await tx.execute(
-        f"select {_COLUMNS} from permission_entries where phone = :phone order by {_DECIDING_FIRST}",
-        {"phone": phone},
+        f"select {_COLUMNS} from {_ALL_LINES} order by {_DECIDING_FIRST}", _number(tx, phone, suppressor)
     )
     return [_entry(row) for row in found]
 
 
-async def deciding(tx: Transaction, phone: str, purpose: Purpose) -> PermissionEntry | None:
+async def deciding(
+    tx: Transaction, phone: str, purpose: Purpose, suppressor: Suppressor
+) -> PermissionEntry | None:
     """Return the line that decides for a number and a purpose."""
     found = await tx.execute(
-        f"select {_COLUMNS} from permission_entries where phone = :phone and purpose = :purpose"
-        f" order by {_DECIDING_FIRST} limit 1",
-        {"phone": phone, "purpose": purpose},
+        f"select {_COLUMNS} from {_ALL_LINES} where purpose = :purpose order by {_DECIDING_FIRST} limit 1",
+        {**_number(tx, phone, suppressor), "purpose": purpose},
     )
     row = found.one_or_none()
     return None if row is None else _entry(row)
@@ -105,6 +113,14 @@ async def is_dead(tx: Transaction, phone: str) -> bool:
     """Return whether a number takes no texts."""
     found = await tx.execute("select 1 from dead_numbers where phone = :phone", {"phone": phone})
     return found.first() is not None
+
+
+def _number(tx: Transaction, phone: str, suppressor: Suppressor) -> dict[str, object]:
+    return {
+        "phone": phone,
+        "chain_id": tx.chain_id,
+        "number_hash": suppressor.hash_of(tx.chain_id, phone),
+    }
 
 
 def _entry(row: Row[tuple[object, ...]]) -> PermissionEntry:

@@ -23,6 +23,7 @@ from messaging.providers import Accepted, Receipt, Status, Text
 from messaging.providers.codes import Fault, fault_of, pause_after
 from messaging.store import conversations, messages, permissions
 from messaging.store.messages import Addressed
+from messaging.suppression import Suppressor
 from messaging.use_cases.messages import ask_gate
 from messaging.use_cases.permissions import record
 
@@ -44,7 +45,13 @@ class Errand:
 
 
 async def take_errand(
-    *, database: Database, clock: Clock, chain_id: str, message_id: str, lease: timedelta
+    *,
+    database: Database,
+    clock: Clock,
+    suppressor: Suppressor,
+    chain_id: str,
+    message_id: str,
+    lease: timedelta,
 ) -> Errand | None:
     """Take up a message that is due; None when there is nothing to do for the carrier, or somebody else does it.
 
@@ -65,6 +72,7 @@ async def take_errand(
         await conversations.lock_number(tx, found.client_phone)
         decision = await ask_gate(
             tx,
+            suppressor=suppressor,
             sender=found.sender,
             phone=found.client_phone,
             client_zone=message.client_zone,
@@ -103,12 +111,14 @@ async def note_accepted(*, database: Database, clock: Clock, text: Text, accepte
             await _move(tx, found.message, State.SENT, clock.now(), accepted)
 
 
-async def note_refused(*, database: Database, clock: Clock, text: Text, code: str) -> None:
+async def note_refused(
+    *, database: Database, clock: Clock, suppressor: Suppressor, text: Text, code: str
+) -> None:
     """Write down that the carrier did not take a text, and do what the code asks for."""
     async with database.transaction(text.chain_id) as tx:
         found = await _attempt(tx, text.reference)
         if found is not None and found.message.state in _IN_THE_AIR:
-            await _fail(tx, found, code, clock.now())
+            await _fail(tx, found, code, suppressor, clock.now())
 
 
 async def note_lost(*, database: Database, clock: Clock, text: Text) -> None:
@@ -137,7 +147,7 @@ async def note_absent(*, database: Database, clock: Clock, text: Text, lease: ti
         await messages.make_due(tx, message.message_id, now)
 
 
-async def note_receipt(*, database: Database, clock: Clock, receipt: Receipt) -> None:
+async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppressor, receipt: Receipt) -> None:
     """Take in a carrier's word about a text, in whichever order such words come; a repeat changes nothing."""
     async with database.transaction(receipt.chain_id) as tx:
         found = await messages.lock(tx, message_id_of(receipt.reference))
@@ -152,7 +162,7 @@ async def note_receipt(*, database: Database, clock: Clock, receipt: Receipt) ->
         if not moves_forward(message.state, State(receipt.status)):
             return
         if receipt.status is Status.FAILED:
-            await _fail(tx, found, receipt.error_code, now)
+            await _fail(tx, found, receipt.error_code, suppressor, now)
         else:
             accepted = Accepted(receipt.provider_message_id, message.segments)
             await _move(tx, message, State(receipt.status), now, accepted)
@@ -184,7 +194,7 @@ async def _move(tx: Transaction, message: Message, state: State, now: datetime, 
         tx.publish(events.message_delivered(message), entity_id=message.message_id)
 
 
-async def _fail(tx: Transaction, found: Addressed, code: str, now: datetime) -> None:
+async def _fail(tx: Transaction, found: Addressed, code: str, suppressor: Suppressor, now: datetime) -> None:
     """Do what an error code asks for: a later attempt, or the end and what it teaches about the number."""
     message, fault = found.message, fault_of(code)
     pause = pause_after(code, message.attempts)
@@ -204,6 +214,7 @@ async def _fail(tx: Transaction, found: Addressed, code: str, now: datetime) -> 
         await conversations.lock_number(tx, found.client_phone)
         await record(
             tx,
+            suppressor=suppressor,
             phone=found.client_phone,
             purposes=list(Purpose),
             change=Change.REVOKED,

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 
+from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from chassis.ids import new_id
@@ -23,6 +24,7 @@ from messaging.keywords import Keyword, keyword_of
 from messaging.providers import InboundText
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
+from messaging.suppression import Suppressor
 from messaging.use_cases.messages import write
 from messaging.use_cases.permissions import record
 
@@ -31,7 +33,9 @@ HELP_TEXT = (
 )
 
 
-async def receive_text(*, database: Database, clock: Clock, due: asyncio.Event, inbound: InboundText) -> None:
+async def receive_text(
+    *, database: Database, clock: Clock, suppressor: Suppressor, due: asyncio.Event, inbound: InboundText
+) -> None:
     """Take in one text; the same one again changes nothing. Raises SENDER_NOT_FOUND when no store has the number.
 
     Our only own answer is the one to HELP: the confirmation of STOP and START is the carrier's.
@@ -42,13 +46,14 @@ async def receive_text(*, database: Database, clock: Clock, due: asyncio.Event, 
         if sender is None:
             raise SenderNotFound
         message_id = new_id("msg")
+        await identities.hold(tx)
         if not await messages.keep_inbound(tx, inbound, message_id, now):
             return
         await conversations.lock_number(tx, inbound.from_phone)
         message = await _add_to_conversation(tx, inbound, sender, message_id, now)
         tx.publish(events.message_received(message), entity_id=message_id)
         await permissions.note_alive(tx, inbound.from_phone)
-        await _obey(tx, inbound, sender, message, now)
+        await _obey(tx, inbound, sender, message, suppressor, now)
     due.set()
 
 
@@ -80,13 +85,19 @@ async def _add_to_conversation(
 
 
 async def _obey(
-    tx: Transaction, inbound: InboundText, sender: Sender, message: Message, now: datetime
+    tx: Transaction,
+    inbound: InboundText,
+    sender: Sender,
+    message: Message,
+    suppressor: Suppressor,
+    now: datetime,
 ) -> None:
     keyword = keyword_of(inbound.body)
     phone = inbound.from_phone
     if keyword is Keyword.HELP:
         await write(
             tx,
+            suppressor=suppressor,
             message_id=new_id("msg"),
             sender=sender,
             phone=phone,
@@ -101,10 +112,12 @@ async def _obey(
         # STOP is written down for every purpose, granted or not, and even twice: a consent that was captured before it
         # may still be on its way.
         stops = keyword is Keyword.STOP
+        lines = await permissions.of_phone(tx, phone, suppressor)
         await record(
             tx,
+            suppressor=suppressor,
             phone=phone,
-            purposes=list(Purpose) if stops else restored_by_keyword(await permissions.of_phone(tx, phone)),
+            purposes=list(Purpose) if stops else restored_by_keyword(lines),
             change=Change.REVOKED if stops else Change.GRANTED,
             evidence=inbound.body,
             source=KEYWORD,

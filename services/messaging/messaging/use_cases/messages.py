@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid, not_found
@@ -26,6 +27,7 @@ from messaging.domain import (
 )
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
+from messaging.suppression import Suppressor
 
 _STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED, Verdict.DENY: State.DENIED}
 
@@ -33,6 +35,7 @@ _STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED,
 async def ask_gate(
     tx: Transaction,
     *,
+    suppressor: Suppressor,
     sender: Sender,
     phone: str,
     client_zone: str,
@@ -43,7 +46,7 @@ async def ask_gate(
 ) -> Decision:
     """Collect what the gate must know about one text, and return its decision; `position` is that of a stored one."""
     conversation_id, last_inbound_at = await messages.last_inbound_at(tx, sender.sender_id, phone)
-    decides = await permissions.deciding(tx, phone, purpose)
+    decides = await permissions.deciding(tx, phone, purpose, suppressor)
     return gate.decide(
         gate.Question(
             purpose=purpose,
@@ -64,6 +67,7 @@ async def send_message(
     database: Database,
     clock: Clock,
     profiles: Profiles,
+    suppressor: Suppressor,
     due: asyncio.Event,
     chain_id: str,
     key: RequestKey,
@@ -84,7 +88,9 @@ async def send_message(
         message_id, is_repeat = await tx.once(key, new_id("msg"))
         if is_repeat:
             return await get_message(tx, message_id)
-        phone = await _phone_of(tx, recipient, purpose)
+        # Who was erased while profiles answered is nobody; who was merged is the survivor.
+        client_id = await require_client(tx, client_id)
+        phone = await _phone_of(tx, recipient, purpose, suppressor)
         if phone is None:
             raise ClientUnreachable(client_id)
         sender = await senders.find_by_store(tx, store_id)
@@ -92,6 +98,7 @@ async def send_message(
             raise SenderMissing(store_id)
         message = await write(
             tx,
+            suppressor=suppressor,
             message_id=message_id,
             sender=sender,
             phone=phone,
@@ -102,14 +109,24 @@ async def send_message(
             author=author,
             now=clock.now(),
         )
-        await conversations.learn_client(tx, phone=phone, client_id=client_id, now=message.created_at)
+        await conversations.learn_current(tx, phone=phone, client_id=client_id, now=message.created_at)
     due.set()
     return message
+
+
+async def require_client(tx: Transaction, client_id: str) -> str:
+    """Return whom an id leads to, and keep merges out until the commit. Raises CLIENT_NOT_FOUND for who was erased."""
+    await identities.hold(tx)
+    current = await identities.find_current(tx, client_id)
+    if current is None:
+        raise not_found("client", client_id)
+    return current
 
 
 async def write(
     tx: Transaction,
     *,
+    suppressor: Suppressor,
     message_id: str,
     sender: Sender,
     phone: str,
@@ -123,7 +140,14 @@ async def write(
     """Put one text into its conversation as the gate decides, due at once or at its hour."""
     await conversations.lock_number(tx, phone)
     decision = await ask_gate(
-        tx, sender=sender, phone=phone, client_zone=client_zone, purpose=purpose, body=body, now=now
+        tx,
+        suppressor=suppressor,
+        sender=sender,
+        phone=phone,
+        client_zone=client_zone,
+        purpose=purpose,
+        body=body,
+        now=now,
     )
     message = Message(
         message_id=message_id,
@@ -156,6 +180,7 @@ async def check_message(
     database: Database,
     clock: Clock,
     profiles: Profiles,
+    suppressor: Suppressor,
     chain_id: str,
     client_id: str,
     store_id: str,
@@ -167,10 +192,11 @@ async def check_message(
     now = clock.now()
     async with database.transaction(chain_id) as tx:
         sender = await senders.find_by_store(tx, store_id)
-        phone = await _phone_of(tx, recipient, purpose)
+        phone = await _phone_of(tx, recipient, purpose, suppressor)
         if sender is not None and phone is not None:
             return await ask_gate(
                 tx,
+                suppressor=suppressor,
                 sender=sender,
                 phone=phone,
                 client_zone=recipient.time_zone,
@@ -178,7 +204,7 @@ async def check_message(
                 body=body,
                 now=now,
             )
-        decides = None if phone is None else await permissions.deciding(tx, phone, purpose)
+        decides = None if phone is None else await permissions.deciding(tx, phone, purpose, suppressor)
     return gate.decide(
         gate.Question(
             purpose=purpose,
@@ -191,14 +217,16 @@ async def check_message(
     )
 
 
-async def _phone_of(tx: Transaction, recipient: Recipient, purpose: Purpose) -> str | None:
+async def _phone_of(
+    tx: Transaction, recipient: Recipient, purpose: Purpose, suppressor: Suppressor
+) -> str | None:
     """Return the number to write to: the preferred one, else the first that agreed to the purpose, else the first."""
     phones: Sequence[str] = [phone for phone in recipient.phones if places.takes_texts(phone)]
     if not phones:
         return None
     if not recipient.has_preferred_phone or phones[0] != recipient.phones[0]:
         for phone in phones:
-            decides = await permissions.deciding(tx, phone, purpose)
+            decides = await permissions.deciding(tx, phone, purpose, suppressor)
             if decides is not None and decides.change is Change.GRANTED:
                 return phone
     return phones[0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
 from chassis.ids import new_id
@@ -10,11 +11,14 @@ from messaging import events
 from messaging.clients import Consent, Profiles
 from messaging.domain import ASSOCIATE, CONSENT, Change, ClientUnreachable, PermissionEntry, Purpose
 from messaging.store import conversations, permissions
+from messaging.suppression import Suppressor
+from messaging.use_cases.messages import require_client
 
 
 async def record(
     tx: Transaction,
     *,
+    suppressor: Suppressor,
     phone: str,
     purposes: Sequence[Purpose],
     change: Change,
@@ -36,21 +40,30 @@ async def record(
     await permissions.add(tx, entries, now)
     client_ids = await conversations.clients_of(tx, phone)
     for entry in entries:
-        decides = await permissions.deciding(tx, phone, entry.purpose)
+        decides = await permissions.deciding(tx, phone, entry.purpose, suppressor)
         if decides is not None and decides.entry_id == entry.entry_id:
             tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
     return entries
 
 
-async def record_consent(tx: Transaction, consent: Consent, *, now: datetime) -> None:
-    """Write down what a client agreed to. It counts from the moment of the agreement, not from when we heard of it."""
+async def record_consent(
+    tx: Transaction, consent: Consent, *, client_id: str, suppressor: Suppressor, now: datetime
+) -> None:
+    """Write down what a client agreed to. It counts from the moment of the agreement, not from when we heard of it.
+
+    `client_id` is who agreed then, which a merge since may have changed in `consent`. Who was erased agreed to nothing.
+    """
+    await identities.hold(tx)
+    if not await identities.resolve(tx, [client_id]):
+        return
     await conversations.lock_number(tx, consent.phone)
     if await permissions.of_cause(tx, consent.consent_id):
         return  # said again under another event id
-    await conversations.learn_client(tx, phone=consent.phone, client_id=consent.client_id, now=now)
+    await conversations.learn_client(tx, phone=consent.phone, client_id=client_id, now=now)
     await permissions.note_alive(tx, consent.phone)
     await record(
         tx,
+        suppressor=suppressor,
         phone=consent.phone,
         purposes=consent.purposes,
         change=Change.GRANTED,
@@ -68,6 +81,7 @@ async def revoke_permission(
     database: Database,
     clock: Clock,
     profiles: Profiles,
+    suppressor: Suppressor,
     chain_id: str,
     key: RequestKey,
     client_id: str,
@@ -84,6 +98,7 @@ async def revoke_permission(
         revocation_id, is_repeat = await tx.once(key, new_id("rev"))
         if is_repeat:
             return await permissions.of_cause(tx, revocation_id)
+        client_id = await require_client(tx, client_id)
         phones = sorted({*recipient.phones, *await conversations.phones_of(tx, client_id)})
         if not phones:
             raise ClientUnreachable(client_id)
@@ -91,9 +106,10 @@ async def revoke_permission(
         entries: list[PermissionEntry] = []
         for phone in phones:  # sorted: two calls lock shared numbers in the same order
             await conversations.lock_number(tx, phone)
-            await conversations.learn_client(tx, phone=phone, client_id=client_id, now=now)
+            await conversations.learn_current(tx, phone=phone, client_id=client_id, now=now)
             entries += await record(
                 tx,
+                suppressor=suppressor,
                 phone=phone,
                 purposes=list(purposes) or list(Purpose),
                 change=Change.REVOKED,

@@ -18,6 +18,7 @@ from messaging.domain import Conversation, Decision, Message, PermissionEntry, P
 from messaging.events import purpose_number
 from messaging.providers.sandbox import PhoneMessage, Sandbox
 from messaging.store import conversations, messages, senders
+from messaging.suppression import Suppressor
 from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
 from messaging.use_cases import senders as sender_cases
@@ -35,12 +36,14 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         database: Database,
         clock: Clock,
         profiles: Profiles,
+        suppressor: Suppressor,
         due: asyncio.Event,
         sandbox: Sandbox | None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._profiles = profiles
+        self._suppressor = suppressor
         self._due = due
         self._sandbox = sandbox
 
@@ -74,6 +77,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             database=self._database,
             clock=self._clock,
             profiles=self._profiles,
+            suppressor=self._suppressor,
             due=self._due,
             chain_id=caller.chain_id,
             key=RequestKey.of(request),
@@ -90,6 +94,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             database=self._database,
             clock=self._clock,
             profiles=self._profiles,
+            suppressor=self._suppressor,
             chain_id=current_caller().chain_id,
             client_id=request.client_id,
             store_id=request.store_id,
@@ -188,6 +193,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             database=self._database,
             clock=self._clock,
             profiles=self._profiles,
+            suppressor=self._suppressor,
             chain_id=caller.chain_id,
             key=RequestKey.of(request),
             client_id=request.client_id,
