@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import httpx
 import pytest_asyncio
 from argon2 import PasswordHasher
-from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc
+from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc, records_pb2, records_pb2_grpc
 from cryptography.fernet import Fernet
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from starlette.requests import Request
@@ -120,11 +121,46 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
         import_id, size = "", 0
         async for request in requests:
             import_id = import_id or request.import_id
+            self.calls.append(request)
             size += len(request.content)
             self.uploaded.append(len(request.content))
             if import_id == "imp_none":
                 raise not_found("import", import_id)
         return profiles_pb2.Import(import_id=import_id, bytes_received=size)
+
+
+class FakeRecords(records_pb2_grpc.RecordsServiceServicer):
+    """Attachments as far as these tests need them."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.is_cancelled = False
+
+    async def UploadAttachmentContent(self, requests: Any, context: Any) -> records_pb2.Attachment:
+        attachment_id, content = "", b""
+        async for request in requests:
+            attachment_id = attachment_id or request.attachment_id
+            content += request.content
+        return records_pb2.Attachment(attachment_id=attachment_id, byte_count=len(content))
+
+    async def DownloadAttachmentContent(self, request: Any, context: Any) -> AsyncIterator[HttpBody]:
+        self.sent = 0
+        match request.attachment_id:
+            case "att_none":
+                raise not_found("attachment", request.attachment_id)
+            case "att_empty":
+                return
+            case "att_odd":
+                yield HttpBody(content_type="text/html", data=b"<script>")
+                return
+        try:
+            for number in range(2000 if request.attachment_id == "att_endless" else 3):
+                self.sent += 1
+                yield HttpBody(content_type="image/jpeg", data=bytes([number % 256]) * 200_000)
+        finally:
+            self.is_cancelled = True
+        if request.attachment_id == "att_breaks":
+            raise ServiceError(Kind.UNAVAILABLE, "OBJECT_STORE_UNAVAILABLE", "Away.", retry_after=1)
 
 
 @dataclass
@@ -134,6 +170,7 @@ class Gateway:
     service: Service
     settings: Settings
     profiles: FakeProfiles
+    records: FakeRecords
     profiles_server: GrpcServer
     http: httpx.AsyncClient
     _admins: dict[str, str] = field(default_factory=dict)
@@ -202,11 +239,14 @@ class Gateway:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys) -> AsyncIterator[Gateway]:
     """Run the gateway with every component, in front of a stand-in for profiles."""
-    profiles = FakeProfiles()
+    profiles, records = FakeProfiles(), FakeRecords()
     server = GrpcServer(
         address="127.0.0.1:0",
-        services=["carnet.profiles.v1.ProfilesService"],
-        register=[lambda one: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, one)],
+        services=["carnet.profiles.v1.ProfilesService", "carnet.profiles.v1.RecordsService"],
+        register=[
+            lambda one: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, one),
+            lambda one: records_pb2_grpc.add_RecordsServiceServicer_to_server(records, one),
+        ],
         verifier=CallerVerifier(keys.public, SystemClock()),
         drain_seconds=0,
     )
@@ -246,7 +286,7 @@ async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
         running(service),
         httpx.AsyncClient(base_url=f"http://{settings.http_address}", trust_env=False, timeout=20) as http,
     ):
-        yield Gateway(service, settings, profiles, server, http)
+        yield Gateway(service, settings, profiles, records, server, http)
     await server.stop()
 
 

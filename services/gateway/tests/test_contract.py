@@ -35,7 +35,7 @@ def test_every_rpc_is_implemented() -> None:
     assert_rpcs_implemented("carnet.gateway.v1.GatewayService", GatewayServicer, generated)
 
 
-def test_every_method_but_the_upload_is_rest() -> None:
+def test_every_method_is_rest() -> None:
     derived = {operation.method.name for operation in operations()}
     all_methods = {
         method.name
@@ -43,7 +43,7 @@ def test_every_method_but_the_upload_is_rest() -> None:
         for service in file.services_by_name.values()
         for method in service.methods
     }
-    assert all_methods - derived == {"UploadImportContent"}
+    assert all_methods == derived
 
 
 def test_every_event_of_every_service_has_a_handler_and_a_scope() -> None:

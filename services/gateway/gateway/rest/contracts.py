@@ -35,6 +35,7 @@ FILES: Sequence[FileDescriptor] = tuple(
     )
 )
 _PARAMETER = re.compile(r"{(\w+)}")
+_BYTES = "google.api.HttpBody"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class Operation:
     path: str
     path_fields: tuple[str, ...]
     has_body: bool
+    # The field that the body's bytes go into, a message for each piece of it; empty for what is no upload.
+    content_field: str
+    # Messages are told one by one as events; or, in a download, they are the bytes of the answer.
     is_streaming: bool
+    is_download: bool
     access: Access
     request: type[Message]
     response: type[Message]
@@ -60,6 +65,16 @@ class Operation:
     def grpc_path(self) -> str:
         """Return the path of the RPC on the wire."""
         return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    @property
+    def is_upload(self) -> bool:
+        """Return whether the body is a file instead of JSON."""
+        return bool(self.content_field)
+
+    @property
+    def naming_field(self) -> str:
+        """Return the path's last field, which a file is named after; empty without one."""
+        return self.path_fields[-1] if self.path_fields else ""
 
     @property
     def has_request_id(self) -> bool:
@@ -85,12 +100,12 @@ def operations() -> Sequence[Operation]:
 
 def _operation(method: MethodDescriptor) -> Operation | None:
     options: Any = method.GetOptions()  # the annotations ship without types
-    if not options.HasExtension(annotations_pb2.http) or method.client_streaming:
+    if not options.HasExtension(annotations_pb2.http):
         return None
     rule = options.Extensions[annotations_pb2.http]
     verb = rule.WhichOneof("pattern")
     path = getattr(rule, verb)
-    if verb == "custom" or rule.additional_bindings or rule.body not in ("", "*"):
+    if verb == "custom" or rule.additional_bindings or not _fits_body(method, rule.body):
         raise ValueError(f"{method.full_name}: REST cannot follow its google.api.http option")
     path_fields = tuple(_PARAMETER.findall(path))
     if unknown := set(path_fields) - set(method.input_type.fields_by_name):
@@ -101,8 +116,17 @@ def _operation(method: MethodDescriptor) -> Operation | None:
         path=path,
         path_fields=path_fields,
         has_body=rule.body == "*",
-        is_streaming=method.server_streaming,
+        content_field=rule.body if method.client_streaming else "",
+        is_streaming=method.server_streaming and method.output_type.full_name != _BYTES,
+        is_download=method.server_streaming and method.output_type.full_name == _BYTES,
         access=access_of(method),
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
     )
+
+
+def _fits_body(method: MethodDescriptor, body: str) -> bool:
+    if not method.client_streaming:
+        return body in ("", "*")
+    field: Any = method.input_type.fields_by_name.get(body)
+    return field is not None and field.type == field.TYPE_BYTES and not method.server_streaming

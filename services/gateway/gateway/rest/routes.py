@@ -6,13 +6,14 @@ import grpc
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from gateway.rest import docs, upload
+from gateway.rest import docs
 from gateway.rest.admission import Admission
 from gateway.rest.contracts import operations
 from gateway.rest.idempotency import IdempotencyMemory
 from gateway.rest.openapi.document import openapi_json
 from gateway.rest.router import Endpoint, Router
 from gateway.rest.transcoding import Transcoder
+from gateway.rest.upload import Upload
 
 STREAM_PATH = "/v1/stream"
 
@@ -28,9 +29,13 @@ def derived_router(
     """Return the router of the whole API."""
     router = Router()
     for operation in operations():
-        transcoder = Transcoder(operation, channels[operation.service], admission, memory)
-        router.add(operation.http_method, operation.path, transcoder)
-    router.add("PUT", upload.PATH, upload.Upload(channels["profiles"], admission))
+        channel = channels[operation.service]
+        endpoint: Endpoint = (
+            Upload(operation, channel, admission)
+            if operation.is_upload
+            else Transcoder(operation, channel, admission, memory)
+        )
+        router.add(operation.http_method, operation.path, endpoint)
     router.add("GET", STREAM_PATH, stream)
     document, page = openapi_json(public_url), docs.page()
 

@@ -17,6 +17,7 @@ from gateway.rest import idempotency
 from gateway.rest.admission import CREDENTIAL_KEY, Admission
 from gateway.rest.codec import load_json, parse_body, parse_query, render, set_text
 from gateway.rest.contracts import Operation
+from gateway.rest.download import Download
 from gateway.rest.errors import BodyTooLarge, ContentTypeUnsupported, FieldsInvalid, HeaderInvalid
 from gateway.rest.idempotency import Answer, IdempotencyMemory
 from gateway.rest.problems import MEDIA_TYPE, document_of, headers_of, status_of
@@ -35,7 +36,8 @@ class Transcoder:
         self._operation = operation
         self._admission = admission
         self._memory = memory
-        open_call = channel.unary_stream if operation.is_streaming else channel.unary_unary
+        is_stream = operation.is_streaming or operation.is_download
+        open_call = channel.unary_stream if is_stream else channel.unary_unary
         self._call: Any = open_call(
             operation.grpc_path,
             request_serializer=operation.request.SerializeToString,
@@ -52,14 +54,14 @@ class Transcoder:
             credential = await self._admission.admit(request)
         message = await self._read(request)
         self._take_if_match(request, message)
-        if operation.is_streaming:
-            return await self._stream(message)
+        if operation.is_streaming or operation.is_download:
+            return await self._stream(request, message)
         if operation.is_change and credential is not None:
             key = idempotency.read_key(request.headers.get(idempotency.HEADER))
             if key:
                 return await self._answer_once(message, credential, key)
         answer = await self._ask(message, credential)
-        return _response(answer)
+        return response_of(answer)
 
     async def _read(self, request: Request) -> Message:
         operation = self._operation
@@ -90,7 +92,7 @@ class Transcoder:
     async def _answer_once(self, message: Message, credential: Credential, key: str) -> Response:
         claim = await self._memory.claim(self._operation, message, credential, key)
         if isinstance(claim, Answer):
-            return _response(claim)
+            return response_of(claim)
         if self._operation.has_request_id and not getattr(message, "request_id"):  # noqa: B009
             set_text(message, "request_id", idempotency.request_id_of(credential, key))
         try:
@@ -99,7 +101,7 @@ class Transcoder:
             document = orjson.dumps(document_of(error, work.correlation_id()))
             answer = Answer(status_of(error), {"Content-Type": MEDIA_TYPE, **headers_of(error)}, document)
         await self._memory.settle(claim, answer)
-        return _response(answer)
+        return response_of(answer)
 
     def _metadata(self, credential: Credential | None) -> tuple[tuple[str, str], ...]:
         if credential is None or self._operation.service != "gateway":
@@ -108,14 +110,9 @@ class Transcoder:
 
     async def _ask(self, message: Message, credential: Credential | None) -> Answer:
         response = await self._call(message, timeout=CALL_SECONDS, metadata=self._metadata(credential))
-        if isinstance(response, Empty):
-            return Answer(204, {}, b"")
-        headers = {"Content-Type": "application/json"}
-        if etag := getattr(response, "etag", ""):
-            headers["ETag"] = f'"{etag}"'
-        return Answer(200, headers, orjson.dumps(render(response)))
+        return answer_of(response)
 
-    async def _stream(self, message: Message) -> Response:
+    async def _stream(self, request: Request, message: Message) -> Response:
         call = self._call(message)
         responses = aiter(call)
         try:
@@ -124,6 +121,8 @@ class Transcoder:
         except BaseException:
             call.cancel()
             raise
+        if self._operation.is_download:
+            return Download(call, first, responses, request.path_params.get(self._operation.naming_field, ""))
 
         async def events() -> AsyncIterator[str]:
             try:
@@ -146,7 +145,18 @@ def _names(message: Message) -> list[str]:
     return list(message.DESCRIPTOR.fields_by_name)
 
 
-def _response(answer: Answer) -> Response:
+def answer_of(response: Message) -> Answer:
+    """Return a message as what goes out."""
+    if isinstance(response, Empty):
+        return Answer(204, {}, b"")
+    headers = {"Content-Type": "application/json"}
+    if etag := getattr(response, "etag", ""):
+        headers["ETag"] = f'"{etag}"'
+    return Answer(200, headers, orjson.dumps(render(response)))
+
+
+def response_of(answer: Answer) -> Response:
+    """Return an answer as a response."""
     return Response(answer.body, status_code=answer.status, headers=answer.headers)
 
 

@@ -1,55 +1,8 @@
-"""The entries of the two routes that are no transcoded RPC: the upload of a file and the live stream."""
-
-from carnet.profiles.v1 import profiles_pb2
+"""The entry of the one route that is no RPC: the live stream."""
 
 from gateway.feeds.domain import SCOPE_OF_PRODUCER
-from gateway.rest.examples import example_of, example_value
-from gateway.rest.openapi.comments import comments
-from gateway.rest.openapi.failures import COMMON, refusals
-from gateway.rest.openapi.schemas import Json, Schemas
-
-
-def upload_operation(schemas: Schemas) -> Json:
-    """Return the entry of the upload; the schema of its answer is added to `schemas`."""
-    method = profiles_pb2.DESCRIPTOR.services_by_name["ProfilesService"].methods_by_name[
-        "UploadImportContent"
-    ]
-    summary, _, rest = comments().get(method.full_name, "").partition("; ")
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "operationId": "UploadImportContent",
-        "tags": ["profiles"],
-        "summary": summary,
-        "description": f"{rest} The body is the file itself, of any size. Needs the scope `imports:write`.".strip(),
-        "x-carnet-scope": "imports:write",
-        "parameters": [
-            {
-                "name": "import_id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string"},
-                "example": example_value(profiles_pb2.Import.DESCRIPTOR.fields_by_name["import_id"]),
-            }
-        ],
-        "requestBody": {
-            "required": True,
-            "content": dict.fromkeys(
-                ("text/csv", "application/x-ndjson", "application/octet-stream"), binary
-            ),
-        },
-        "responses": {
-            "200": {
-                "description": "The import, worked through.",
-                "content": {
-                    "application/json": {
-                        "schema": schemas.response(profiles_pb2.Import.DESCRIPTOR),
-                        "example": example_of(profiles_pb2.Import.DESCRIPTOR),
-                    }
-                },
-            },
-            **refusals((*COMMON, "409")),
-        },
-    }
+from gateway.rest.openapi.failures import refusals
+from gateway.rest.openapi.schemas import Json
 
 
 def stream_operation() -> Json:

@@ -2,9 +2,8 @@
 
 import orjson
 
-from gateway.rest import upload
 from gateway.rest.contracts import operations
-from gateway.rest.openapi.by_hand import stream_operation, upload_operation
+from gateway.rest.openapi.by_hand import stream_operation
 from gateway.rest.openapi.comments import comments
 from gateway.rest.openapi.failures import problem_schema, shared_responses
 from gateway.rest.openapi.operations import derived_operation, header_parameters
@@ -36,7 +35,6 @@ def openapi(public_url: str) -> Json:
         paths.setdefault(operation.path, {})[operation.http_method.lower()] = derived_operation(
             operation, schemas
         )
-    paths.setdefault(upload.PATH, {})["put"] = upload_operation(schemas)
     paths["/v1/stream"] = {"get": stream_operation()}
     services = sorted({operation.service for operation in operations()})
     return {

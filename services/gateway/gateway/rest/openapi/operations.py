@@ -9,6 +9,8 @@ from gateway.rest.openapi.comments import comments
 from gateway.rest.openapi.failures import CHANGING, COMMON, refusals
 from gateway.rest.openapi.schemas import Json, Schemas, constrained, is_required, plain_schema
 
+_FILE: Json = {"type": "string", "format": "binary"}
+
 
 def derived_operation(operation: Operation, schemas: Schemas) -> Json:
     """Return the entry of an RPC; the schemas that it needs are added to `schemas`."""
@@ -40,6 +42,13 @@ def derived_operation(operation: Operation, schemas: Schemas) -> Json:
                 }
             },
         }
+    elif operation.is_upload:
+        content = {"application/octet-stream": {"schema": _FILE}}
+        result["requestBody"] = {
+            "required": True,
+            "description": "The file itself, under any content type.",
+            "content": content,
+        }
     result["responses"] = _responses(operation, schemas)
     return result
 
@@ -51,9 +60,9 @@ def _parameters(operation: Operation) -> list[Json]:
         parameters += [
             _parameter(field, "query")
             for name, field in query_fields(operation.request.DESCRIPTOR).items()
-            if name not in operation.path_fields and name != "etag"
+            if name not in (*operation.path_fields, operation.content_field, "etag")
         ]
-    if operation.is_change and not operation.access.is_public:
+    if operation.is_change and not operation.is_upload and not operation.access.is_public:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if "etag" in fields:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
@@ -79,11 +88,20 @@ def _parameter(field: Field, where: str) -> Json:
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Json:
-    statuses = [*COMMON, *(CHANGING if operation.is_change else ())]
+    statuses = [*COMMON, *(("409",) if operation.is_upload else CHANGING if operation.is_change else ())]
     if "etag" in operation.request.DESCRIPTOR.fields_by_name:
         statuses.append("412")
     if operation.response is Empty:
         good: Json = {"204": {"description": "Done."}}
+    elif operation.is_download:
+        disposition = {"schema": {"type": "string"}, "description": "attachment, with a name for the file."}
+        good = {
+            "200": {
+                "description": "The file, with the content type that it has.",
+                "headers": {"Content-Disposition": disposition},
+                "content": {"*/*": {"schema": _FILE}},
+            }
+        }
     else:
         schema = schemas.response(operation.response.DESCRIPTOR)
         media = "text/event-stream" if operation.is_streaming else "application/json"
