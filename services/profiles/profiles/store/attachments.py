@@ -1,4 +1,4 @@
-"""Rows of attachments. Every function that gives attachments to people asks who reads: a private note's are its author's."""
+"""Rows of attachments. Who gives them to people says who reads: those of a private note are its author's."""
 
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,7 @@
 """Rows that say which objects are to be removed, and when; the sweep does it. Other tables hold the keys that stay.
 
-An object is written after its removal was planned and kept by cancelling that in the transaction that makes it visible: so
-nothing is left of a put that nobody finished, whichever process died where.
+An object is written after its removal was planned, and kept by cancelling that in the transaction that makes it
+visible: so nothing is left of a put that nobody finished, whichever process died where.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
 """Announce attachments, take their content in, give it out, remove both.
 
-Bytes and rows live in different places. An object is there before its row says so, and its row is gone before the object
-is: what lies between is planned for removal, so a crash leaves nothing that is seen and nothing that stays.
+Bytes and rows live in different places. An object is there before its row says so, and its row is gone before the
+object is: what lies between is planned for removal, so a crash leaves nothing that is seen and nothing that stays.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
@@ -199,7 +199,7 @@ class _Reading:
         self._count = 0
         self._hash = hashlib.sha256()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield what comes."""
         head = b""
         is_known = False
