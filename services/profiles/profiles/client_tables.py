@@ -58,6 +58,8 @@ class ClientTable:
     why_not_exported: str = ""
     # Only in an export that stays in the house.
     is_house_only: bool = False
+    # A further condition, as SQL, by which an index finds the rows of the clients in `:ids`.
+    found_by: str = ""
     # Whether a surprise has a last day; one without holds until somebody ends it.
     surprise_ends: bool = True
     # What columns become in the client's own copy while the row is a surprise, as SQL; the row itself is no secret.
@@ -99,11 +101,12 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
     ClientTable("client_facts", ("client_id",), Fate.GONE, section="facts", left_by_merges="made anew"),
     ClientTable("client_external_ids", ("source", "external_id"), Fate.GONE, section="external_ids"),
     ClientTable(
-        "match_clients", ("client_id",), Fate.GONE, left_by_merges="made anew",
+        "match_keys", ("key", "client_id"), Fate.GONE, left_by_merges="made anew",
+        found_by="t.key in (select unnest(m.keys) from match_clients m where m.client_id = any(:ids))",
         why_not_exported="hashes of the other sections' words, for finding duplicates",
     ),
     ClientTable(
-        "match_keys", ("key", "client_id"), Fate.GONE, left_by_merges="made anew",
+        "match_clients", ("client_id",), Fate.GONE, left_by_merges="made anew",
         why_not_exported="hashes of the other sections' words, for finding duplicates",
     ),
     ClientTable(
@@ -197,6 +200,10 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
         is_append_only=True, basis=ACCOUNTABILITY_BASIS,
     ),
     ClientTable(
+        "client_removals", ("client_id",), Fate.KEPT, basis=TOMBSTONE_BASIS, left_by_merges="who is not there any more",
+        why_not_exported="who has one is not there any more",
+    ),
+    ClientTable(
         "audit_entries", ("audit_entry_id",), Fate.KEPT, owner="client_ids", section="audit_entries",
         is_append_only=True, basis=ACCOUNTABILITY_BASIS,
     ),
@@ -217,6 +224,9 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "covers": "the house's own people",
     "reassignments": "the house's own people; how far a batch is, by a client's id",
     "segments": "the house's filters",
+    "connectors": "the house's other systems; client_id is a name that a system has for this one",
+    "connector_runs": "how far a run is",
+    "connector_items": "pieces of another system",
     "object_removals": "where objects lay that are to be deleted",
     "imports": "files: their name and how far they are",
     "import_faults": "what is wrong with lines of files, in the words of the check",

@@ -124,7 +124,7 @@ async def count_all(tx: Transaction, client_ids: Sequence[str]) -> list[Counted]
         stays = "true" if table.fate is not Fate.GONE else _stays(table) or "false"
         found = await tx.execute(
             f"select count(*) as total, count(*) filter (where {stays}) as stay from {table.name} t"  # noqa: S608
-            f" where {_of(table)}",
+            f" where {_of(table)}{f' and {table.found_by}' if table.found_by else ''}",
             {"chain_id": tx.chain_id, "ids": list(client_ids)},
         )
         row = found.one()
@@ -161,19 +161,20 @@ async def forget_all(tx: Transaction, client_ids: Sequence[str]) -> None:
 
 
 async def _forget_own(tx: Transaction, table: ClientTable, parameters: dict[str, Any]) -> None:
+    condition = _of(table) + (f" and {table.found_by}" if table.found_by else "")
     if table.emptied:
         changes = ", ".join(f"{column} = {value}" for column, value in table.emptied.items())
         stays = f" and t.{table.stays_while}" if table.stays_while else ""
         # Only what is not empty yet: a row that did not change must not look changed to who follows changes.
         full = " or ".join(f"t.{column} is distinct from {value}" for column, value in table.emptied.items())
         await tx.execute(
-            f"update {table.name} t set {changes} where {_of(table)}{stays} and ({full})",  # noqa: S608
+            f"update {table.name} t set {changes} where {condition}{stays} and ({full})",  # noqa: S608
             parameters,
         )
     # The rows of a table that hangs on another one go with theirs, by the foreign key.
     if table.fate is Fate.GONE and not table.parent:
         stays = f" and not (t.{table.stays_while})" if table.stays_while else ""
-        await tx.execute(f"delete from {table.name} t where {_of(table)}{stays}", parameters)  # noqa: S608
+        await tx.execute(f"delete from {table.name} t where {condition}{stays}", parameters)  # noqa: S608
 
 
 async def _forget_mention(

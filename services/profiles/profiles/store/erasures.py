@@ -186,7 +186,8 @@ async def contacts_of_others(
 async def external_ids(tx: Transaction, client_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return source and id by which imports know the clients."""
     found = await tx.execute(
-        "select source, external_id from clients where client_id = any(:ids) and external_id <> ''",
+        "select source, external_id from clients where client_id = any(:ids) and external_id <> ''"
+        " union select source, external_id from client_external_ids where client_id = any(:ids)",
         {"ids": list(client_ids)},
     )
     return [(row.source, row.external_id) for row in found]

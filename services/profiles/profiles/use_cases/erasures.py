@@ -259,6 +259,7 @@ async def _forget(
         tx, {one.consent_id: suppressor.hash_of(tx.chain_id, one.kind, one.value) for one in contacts}
     )
     await store.delete_days_of_related(tx, ids)
-    await records_store.forget_all(tx, ids)
+    # First of all nobody sees the client any more: what triggers make anew of other rows would find it otherwise.
     columns = await store.client_columns(tx)
     await store.bury(tx, erasure.client_id, sorted(set(columns) - records_store.TOMBSTONE_COLUMNS), now=now)
+    await records_store.forget_all(tx, ids)
