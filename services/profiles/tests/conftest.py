@@ -219,3 +219,39 @@ def upload_of() -> Callable[..., Any]:
             yield pb.UploadImportContentRequest(content=content[start : start + chunk])
 
     return messages
+
+
+@pytest.fixture
+def merged() -> Callable[..., Any]:
+    """Return a function that makes an id lead to a client, as a merge does."""
+
+    async def lead(house: House, alias_id: str, client_id: str) -> None:
+        async with house.database.transaction(house.chain_id) as tx:
+            await tx.execute(
+                "insert into client_aliases (chain_id, alias_id, client_id, merge_id, created_at)"
+                " values (:chain_id, :alias_id, :client_id, 'mrg_test', :now)",
+                {
+                    "chain_id": house.chain_id,
+                    "alias_id": alias_id,
+                    "client_id": client_id,
+                    "now": house.clock.now(),
+                },
+            )
+
+    return lead
+
+
+@pytest.fixture
+def looks() -> Callable[..., Any]:
+    """Return a function that reads what was written down about a client: action and subject, the oldest first."""
+
+    async def read(house: House, client_id: str) -> list[tuple[str, str]]:
+        async with house.database.transaction(house.chain_id) as tx:
+            found = await tx.execute(
+                "select action, subject_id from audit_entries where client_ids @> array[cast(:id as text)]"
+                " order by audit_entry_id",
+                {"id": client_id},
+            )
+            return [(row.action, row.subject_id) for row in found]
+
+    return read
