@@ -128,9 +128,7 @@ async def test_today_is_the_stores_day(house: Any) -> None:
     house.clock.set(datetime.fromisoformat("2026-03-11T02:00:00+00:00"))  # ten in the evening in New York
     house.act_as()
     await house.stub.RecordPurchase(purchase(house, client, purchase_date=day("2026-03-10")))
-    error = await refusal(
-        house.stub.RecordPurchase(purchase(house, client, purchase_date=day("2026-03-11")))
-    )
+    error = await refusal(house.stub.RecordPurchase(purchase(house, client, purchase_date=day("2026-03-11"))))
     assert error.reason == "PURCHASE_IN_FUTURE"
 
 
@@ -198,9 +196,7 @@ async def test_a_merged_clients_id_leads_to_the_survivor_everywhere(house: Any) 
     leo, ana = await house.client(), await house.client()
     await merged(house, leo, "cli_old_leo")
     await merged(house, ana, "cli_old_ana")
-    request = purchase(
-        house, leo, recipient_client_id="cli_old_ana", surprise_for_client_id="cli_old_ana"
-    )
+    request = purchase(house, leo, recipient_client_id="cli_old_ana", surprise_for_client_id="cli_old_ana")
     request.client_id = "cli_old_leo"
     recorded = await house.stub.RecordPurchase(request)
     assert (recorded.client_id, recorded.recipient_client_id) == (leo.client_id, ana.client_id)
@@ -279,9 +275,7 @@ async def test_another_chains_purchase_is_not_found_and_not_listed(house: Any, o
     house.act_as()
     theirs = await house.stub.RecordPurchase(purchase(house, await house.client()))
     other_house.act_as()
-    error = await refusal(
-        other_house.stub.GetPurchase(pb.GetPurchaseRequest(purchase_id=theirs.purchase_id))
-    )
+    error = await refusal(other_house.stub.GetPurchase(pb.GetPurchaseRequest(purchase_id=theirs.purchase_id)))
     assert (error.kind, error.reason) == (Kind.NOT_FOUND, "PURCHASE_NOT_FOUND")
     assert await listed(other_house) == []
 
