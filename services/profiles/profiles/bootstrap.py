@@ -34,7 +34,11 @@ from profiles.suppression import Suppressor
 from profiles.use_cases.connectors import Dialling, work_once
 from profiles.use_cases.erasures import count_overdue, delete_expired
 from profiles.use_cases.exports import ExportWorker
+from profiles.use_cases.matching import match_all
+from profiles.use_cases.merges import forget_old_merges
 from profiles.use_cases.objects import sweep_objects
+
+_HOUR = 3600.0
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
@@ -107,6 +111,14 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         Background("exports", every(settings.privacy_poll_seconds, exports.gather_due)),
         Background("export expiry", every(settings.privacy_poll_seconds, exports.expire_due)),
         Background("erasures", every(settings.privacy_poll_seconds, see_to_erasures)),
+        Background(
+            "matching",
+            every(settings.duplicate_poll_seconds, lambda: match_all(database=database, clock=clock)),
+        ),
+        Background(
+            "old merges",
+            every(_HOUR, lambda: forget_old_merges(database=database, clock=clock)),
+        ),
         Background("connectors", every(settings.connector_poll_seconds, run_connectors)),
     ]
     return foundation.service(

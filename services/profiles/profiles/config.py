@@ -21,6 +21,9 @@ class Settings(ServiceSettings):
         2.0, gt=0, le=600, description="seconds between two looks for exports to gather and records past their time"
     )
 
+    duplicate_poll_seconds: float = Field(
+        1.0, gt=0, le=600, description="seconds between two looks for clients to compare with others"
+    )
     import_batch_lines: int = Field(
         1000, ge=1, le=5000, description="lines of an import that are committed together, with their event"
     )

@@ -14,6 +14,7 @@ from profiles.domain.consents import Consent
 from profiles.domain.directory import Associate, Chain, Store
 from profiles.domain.erasures import Erasure
 from profiles.domain.imports import Import
+from profiles.domain.merges import Merge
 from profiles.domain.pieces import Purchase, Visit
 from profiles.domain.repairs import Repair
 from profiles.domain.returns import Return
@@ -139,6 +140,22 @@ def book_reassigned(reassignment: Reassignment, clients: Sequence[Client]) -> li
 def client_deleted(client_id: str) -> ev.ClientDeleted:
     """Say that a client was removed."""
     return ev.ClientDeleted(client_id=client_id)
+
+
+def client_merged(merge: Merge, survivor: Client) -> ev.ClientMerged:
+    """Say that two clients were made one."""
+    return ev.ClientMerged(
+        merge_id=merge.merge_id,
+        client=client_fact(survivor),
+        merged_client_id=merge.merged_client_id,
+    )
+
+
+def client_unmerged(merge: Merge, survivor: Client, restored: Client) -> ev.ClientUnmerged:
+    """Say that a merge was taken back."""
+    return ev.ClientUnmerged(
+        merge_id=merge.merge_id, client=client_fact(survivor), restored=client_fact(restored)
+    )
 
 
 def purchase_fact(purchase: Purchase) -> ev.PurchaseFact:
@@ -272,19 +289,6 @@ def consent_captured(consent: Consent) -> ev.ConsentCaptured:
         channel=CHANNELS.number(consent.channel),
         purposes=[PURPOSES.number(purpose) for purpose in consent.purposes],
         capture_time=timestamp_of(consent.captured_at),
-    )
-
-
-def imported_client_fact(
-    client_id: str, *, home_store_id: str, associate_id: str, created_at: datetime
-) -> ev.ClientFact:
-    """Return what consumers may know of a client whom a file brought."""
-    return ev.ClientFact(
-        client_id=client_id,
-        home_store_id=home_store_id,
-        associate_id=associate_id,
-        version=1,
-        create_time=timestamp_of(created_at),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from carnet.profiles.v1 import duplicates_pb2
 from carnet.profiles.v1 import privacy_pb2 as privacy
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import records_pb2 as rec
@@ -18,7 +19,9 @@ from profiles.domain.connectors import ConnectorState, RunState
 from profiles.domain.consents import Channel, Purpose
 from profiles.domain.erasures import ErasureState
 from profiles.domain.exports import ExportAudience, ExportState
+from profiles.domain.duplicates import DuplicateState, PassState, Reason
 from profiles.domain.imports import ImportFormat, ImportState
+from profiles.domain.merges import MergeState
 from profiles.domain.notes import NoteVisibility
 from profiles.domain.payments import PaymentKind
 from profiles.domain.preferences import Finger, PreferenceKind, SizeSystem
@@ -70,6 +73,10 @@ PREFERENCE_KINDS = Words(PreferenceKind, pb.PreferenceKind.Value, "PREFERENCE_KI
 CASH_ALERT_STATES = Words(CashAlertState, rec.CashAlertState.Value, "CASH_ALERT_STATE")
 CHANNELS = Words(Channel, pb.Channel.Value, "CHANNEL")
 PURPOSES = Words(Purpose, pb.Purpose.Value, "PURPOSE")
+DUPLICATE_REASONS = Words(Reason, duplicates_pb2.DuplicateReasonKind.Value, "DUPLICATE_REASON_KIND")
+DUPLICATE_STATES = Words(DuplicateState, duplicates_pb2.DuplicateState.Value, "DUPLICATE_STATE")
+PASS_STATES = Words(PassState, duplicates_pb2.PassState.Value, "PASS_STATE")
+MERGE_STATES = Words(MergeState, duplicates_pb2.MergeState.Value, "MERGE_STATE")
 CLIENT_MATCHES = Words(Match, pb.ClientMatch.Value, "CLIENT_MATCH")
 TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
 IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")

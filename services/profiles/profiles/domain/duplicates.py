@@ -25,8 +25,8 @@ REVIEW_SCORE = 0.6
 AUTOMATIC_SCORE = 0.99
 # From here on a capture asks before it adds somebody: a question costs a tap, a second profile costs a merge.
 CAPTURE_SCORE = 0.35
-# A dismissed pair comes back when its score is this much higher than it was when somebody said that they are two.
-NEW_EVIDENCE = 0.01
+# A dismissed pair comes back when its weights add up to this much more than when somebody said that they are two.
+NEW_EVIDENCE = 0.5
 # Under one key at most so many clients are compared with one another; what is shared by more says nothing, such as
 # the number of the store itself, typed in for everybody who gave none.
 CROWD = 24

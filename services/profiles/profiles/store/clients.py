@@ -1,4 +1,4 @@
-"""Rows of clients with their contact points, occasions and preferences; finding clients."""
+"""Rows of clients with their contact points, occasions and preferences."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,6 +21,7 @@ from profiles.domain.clients import (
 )
 from profiles.domain.relationships import Relationship, RelationshipKind
 from profiles.store import preferences as preference_store
+from profiles.store.search import refresh_search
 
 _COLUMNS = (
     "client_id, given_name, family_name, language, time_zone, home_store_id, associate_id, source, external_id,"
@@ -148,23 +149,6 @@ async def list_clients(
     return [_client(row) for row in found]
 
 
-async def search_clients(
-    tx: Transaction, words: Sequence[str], *, store_id: str, associate_id: str, before: str, limit: int
-) -> list[Client]:
-    """Return clients, newest first, whose name, numbers and e-mails hold every one of `words`."""
-    found = await tx.execute(
-        "select * from search_clients(:words, :store_id, :associate_id, :before, :limit)",
-        {
-            "words": list(words),
-            "store_id": store_id,
-            "associate_id": associate_id,
-            "before": before,
-            "limit": limit,
-        },
-    )
-    return await get_clients(tx, list(found.scalars()))
-
-
 async def match_contacts(
     tx: Transaction, contacts: Sequence[tuple[ContactKind, str]]
 ) -> list[tuple[Client, int]]:
@@ -192,8 +176,30 @@ async def take_turns(tx: Transaction, keys: Sequence[str]) -> None:
     )
 
 
+async def hold_external_ids(tx: Transaction) -> None:
+    """Keep merges from leading ids of other systems elsewhere until the commit; before any client is locked."""
+    await tx.execute(
+        "select pg_advisory_xact_lock_shared(hashtextextended('merges ' || :chain_id, 0))",
+        {"chain_id": tx.chain_id},
+    )
+
+
+async def resolve_external_ids(tx: Transaction, source: str, external_ids: Sequence[str]) -> dict[str, str]:
+    """Return by external id the clients into whom those were merged whom the source knows by these ids."""
+    found = await tx.execute(
+        "select external_id, client_id from client_external_ids where chain_id = :chain_id and source = :source"
+        " and external_id = any(:external_ids)",
+        {"chain_id": tx.chain_id, "source": source, "external_ids": list(external_ids)},
+    )
+    return {row.external_id: row.client_id for row in found}
+
+
 async def add_client(tx: Transaction, client: Client) -> None:
     """Insert a client with everything on it. Raises CLIENT_EXTERNAL_ID_TAKEN."""
+    if client.external_id:
+        await hold_external_ids(tx)
+        if known := await resolve_external_ids(tx, client.source, [client.external_id]):
+            raise ExternalIdTaken(known[client.external_id])
     added = await tx.execute(
         "insert into clients (client_id, chain_id, given_name, family_name, language, time_zone, home_store_id,"
         " associate_id, source, external_id, version, created_at, updated_at, nickname, tags, address_lines, locality,"
@@ -231,7 +237,7 @@ async def add_client(tx: Transaction, client: Client) -> None:
         await add_occasion(tx, client.client_id, occasion)
     if client.preferences:
         await preference_store.set_preferences(tx, client.client_id, client.preferences)
-    await refresh_search(tx, [client.client_id])
+    await refresh_search(tx, [client.client_id], purchase_ids=[])
 
 
 async def save_client(tx: Transaction, client: Client) -> None:
@@ -256,7 +262,7 @@ async def save_client(tx: Transaction, client: Client) -> None:
             **_own_words(client),
         },
     )
-    await refresh_search(tx, [client.client_id])
+    await refresh_search(tx, [client.client_id], purchase_ids=[])
 
 
 def _own_words(client: Client) -> dict[str, Any]:
@@ -393,21 +399,6 @@ async def remove_occasion(tx: Transaction, client_id: str, occasion_id: str) -> 
     )
     if not removed.rowcount:
         raise not_found("occasion", occasion_id)
-
-
-async def refresh_search(tx: Transaction, client_ids: Sequence[str]) -> None:
-    """Bring the words that clients are found by in line with their names and contact points."""
-    await tx.execute(
-        """
-        insert into client_search (client_id, chain_id, terms)
-        select c.client_id, c.chain_id, searchable(concat_ws(E'\\n', c.given_name || ' ' || c.family_name,
-            (select string_agg(p.match_key, E'\\n') from contact_points p where p.client_id = c.client_id)))
-        from clients c where c.client_id = any(:ids)
-        on conflict (chain_id, client_id) do update set terms = excluded.terms
-            where client_search.terms <> excluded.terms
-        """,
-        {"ids": list(client_ids)},
-    )
 
 
 def _client(row: Row[Any]) -> Client:

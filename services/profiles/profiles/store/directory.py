@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 
-from chassis.database import Transaction
+from chassis.database import Database, Transaction
 from chassis.errors import not_found
 from profiles.domain.directory import Associate, AssociateEmailTaken, Brand, Chain, Store
 
@@ -212,3 +212,9 @@ async def _by_name(  # the table and column names are this module's own
         parameters,
     )
     return found.all()
+
+
+async def list_chain_ids(database: Database) -> list[str]:
+    """Return every chain, for work that nobody asked for."""
+    async with database.platform_transaction() as connection:
+        return list((await connection.execute(text("select chain_id from chains order by chain_id"))).scalars())

@@ -1,7 +1,7 @@
 """Rows of merges: what moved, what was set aside, and the way back.
 
-Which tables hold something of a client is declared in client_tables.py; nothing here names them one by one but where two
-rows of two clients are one (DOUBLES). Must not decide whose value a field gets.
+Which tables hold something of a client is declared in client_tables.py; nothing here names them one by one but where
+two rows of two clients are one (DOUBLES). Must not decide whose value a field gets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,8 @@ async def client_row(tx: Transaction, client_id: str) -> Json:
     found = await tx.execute(
         "select to_jsonb(c) from clients c where client_id = :client_id", {"client_id": client_id}
     )
-    return _decoded(found.scalar_one())
+    row: Json = _decoded(found.scalar_one())
+    return row
 
 
 def bare_client(row: Json) -> Client:
@@ -153,7 +154,9 @@ async def _take(
     tx: Transaction, table: str, statement: str, parameters: Mapping[str, Any]
 ) -> list[tuple[str, Json]]:
     removed = await tx.execute(statement, parameters)
-    rows = {orjson.dumps(row := _decoded(value), option=orjson.OPT_SORT_KEYS): row for value in removed.scalars()}
+    rows = {
+        orjson.dumps(row := _decoded(value), option=orjson.OPT_SORT_KEYS): row for value in removed.scalars()
+    }
     return [(table, row) for row in rows.values()]
 
 
@@ -223,7 +226,10 @@ async def move_rows(tx: Transaction, merge_id: str, *, from_id: str, to_id: str)
         keys = [key for key in table.key if key != column]
         named = ", ".join(f"'{key}', {key}" for key in keys)
         if column in table.mention_lists:
-            change, where = f"array_replace({column}, :from_id, :to_id)", f"{column} @> array[cast(:from_id as text)]"
+            change, where = (
+                f"array_replace({column}, :from_id, :to_id)",
+                f"{column} @> array[cast(:from_id as text)]",
+            )
         else:
             change, where = "cast(:to_id as text)", f"{column} = :from_id"
         await tx.execute(
@@ -297,7 +303,9 @@ async def recorded_since(tx: Transaction, merge_id: str, client_id: str) -> list
 
 def _is_named(table: ClientTable) -> bool:
     """Return whether people know the table's rows by an id of their own."""
-    is_record = len(table.key) == 1 and table.key[0].endswith("_id") and table.key[0] not in ("client_id", "alias_id")
+    is_record = (
+        len(table.key) == 1 and table.key[0].endswith("_id") and table.key[0] not in ("client_id", "alias_id")
+    )
     return is_record and bool(table.section) and not table.left_by_merges
 
 
@@ -425,9 +433,7 @@ async def get_merge(tx: Transaction, merge_id: str) -> Merge:
 
 async def get_snapshot(tx: Transaction, merge_id: str) -> Json | None:
     """Return what both were before a merge, None when that is forgotten."""
-    found = await tx.execute(
-        "select snapshot from merges where merge_id = :merge_id", {"merge_id": merge_id}
-    )
+    found = await tx.execute("select snapshot from merges where merge_id = :merge_id", {"merge_id": merge_id})
     value = found.scalar_one()
     return None if value is None else _decoded(value)
 

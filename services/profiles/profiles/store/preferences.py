@@ -41,6 +41,22 @@ def preference_of(
     )
 
 
+def values_of(preference: Preference) -> list[str | int | None]:
+    """Return a preference as preference_of reads it."""
+    return [
+        preference.kind.value,
+        preference.value,
+        preference.source,
+        preference.noted_on.isoformat() if preference.noted_on else None,
+        preference.preference_id,
+        preference.finger or "",
+        preference.size_system or "",
+        preference.minimum_minor,
+        preference.maximum_minor,
+        preference.currency_code,
+    ]
+
+
 async def set_preferences(tx: Transaction, client_id: str, preferences: Sequence[Preference]) -> None:
     """Put `preferences` in the place of all that were there."""
     await tx.execute("delete from preferences where client_id = :client_id", {"client_id": client_id})

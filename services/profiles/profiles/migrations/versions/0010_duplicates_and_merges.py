@@ -99,6 +99,7 @@ def _create_duplicates() -> None:
             second_client_id text not null,
             score double precision not null,
             reasons jsonb not null,
+            is_certain boolean not null,
             state text not null check (state in ('open', 'dismissed', 'merged')),
             pass_id text not null default '',
             created_at timestamptz not null,
@@ -109,6 +110,7 @@ def _create_duplicates() -> None:
         );
         create index duplicates_by_score on duplicates (chain_id, state, score, duplicate_id);
         create index duplicates_of_second on duplicates (chain_id, second_client_id);
+        create index duplicates_certain on duplicates (chain_id, duplicate_id) where is_certain and state = 'open';
 
         create table duplicate_passes (
             chain_id text not null,
