@@ -76,7 +76,10 @@ _NO_SURPRISE = {"surprise_for_client_id": "''", "surprise_ends_on": "null"}
 
 CLIENT_TABLES: tuple[ClientTable, ...] = (
     # Which columns of it stay is declared in store/erasures.py.
-    ClientTable("clients", ("client_id",), Fate.EMPTIED, section="client", basis=TOMBSTONE_BASIS),
+    ClientTable(
+        "clients", ("client_id",), Fate.EMPTIED, section="client", basis=TOMBSTONE_BASIS,
+        left_by_merges="the two themselves",
+    ),
     ClientTable("client_aliases", ("alias_id",), Fate.GONE, section="former_ids"),
     ClientTable(
         "contact_points", ("contact_point_id",), Fate.GONE, section="contact_points",
