@@ -20,7 +20,8 @@ from profiles.domain.consents import Channel, Purpose
 from profiles.domain.erasures import ErasureState
 from profiles.domain.exports import ExportAudience, ExportState
 from profiles.domain.duplicates import DuplicateState, PassState, Reason
-from profiles.domain.imports import ImportFormat, ImportState
+from profiles.domain.field_authority import AuthorityRule, ConflictState
+from profiles.domain.imports import DateOrder, ImportFormat, ImportState
 from profiles.domain.merges import MergeState
 from profiles.domain.notes import NoteVisibility
 from profiles.domain.payments import PaymentKind
@@ -80,6 +81,9 @@ MERGE_STATES = Words(MergeState, duplicates_pb2.MergeState.Value, "MERGE_STATE")
 CLIENT_MATCHES = Words(Match, pb.ClientMatch.Value, "CLIENT_MATCH")
 TIMELINE_KINDS = Words(TimelineKind, pb.TimelineKind.Value, "TIMELINE_KIND")
 IMPORT_FORMATS = Words(ImportFormat, pb.ImportFormat.Value, "IMPORT_FORMAT")
+DATE_ORDERS = Words(DateOrder, pb.DateOrder.Value, "DATE_ORDER")
+AUTHORITY_RULES = Words(AuthorityRule, sync_pb2.AuthorityRule.Value, "AUTHORITY_RULE")
+FIELD_CONFLICT_STATES = Words(ConflictState, sync_pb2.FieldConflictState.Value, "FIELD_CONFLICT_STATE")
 IMPORT_STATES = Words(ImportState, pb.ImportState.Value, "IMPORT_STATE")
 LIFECYCLES = Words(Lifecycle, segments_pb2.Lifecycle.Value, "LIFECYCLE")
 REPAIR_KINDS = Words(RepairKind, rec.RepairKind.Value, "REPAIR_KIND")

@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from carnet.profiles.v1 import events_pb2 as ev
 from carnet.profiles.v1 import profiles_pb2 as pb
@@ -206,39 +205,6 @@ async def test_search_follows_changes_of_names_and_contacts(house: Any) -> None:
         )
     )
     assert (await house.stub.ListClients(pb.ListClientsRequest(query="zoe"))).clients
-
-
-async def test_only_the_function_that_searches_can_use_the_index(house: Any) -> None:
-    async with house.database.transaction(house.chain_id) as tx:
-        await tx.execute(
-            "insert into clients (chain_id, client_id, given_name, home_store_id, created_at, updated_at)"
-            " select :chain, 'cli_' || n, md5(n::text), :store, now(), now() from generate_series(1, 5000) n",
-            {"chain": house.chain_id, "store": house.store_id},
-        )
-        await tx.execute(
-            "insert into client_search (chain_id, client_id, terms)"
-            " select chain_id, client_id, given_name from clients where given_name <> ''"
-        )
-
-    async def plan_as(url: str) -> str:
-        connection = await asyncpg.connect(url)
-        try:
-            await connection.execute(f"set carnet.chain_id = '{house.chain_id}'")
-            await connection.execute("set enable_seqscan = off")  # five thousand rows are few
-            rows = await connection.fetch(
-                "explain select client_id from client_search where chain_id = $1 and terms like '%abcdef%'",
-                house.chain_id,
-            )
-            return "\n".join(row[0] for row in rows if "Index Cond" in row[0])
-        finally:
-            await connection.close()
-
-    owner = await asyncpg.connect(house.profiles.owner_url)
-    await owner.execute("vacuum analyze client_search")  # also empties the index's list of waiting entries
-    await owner.close()
-    assert "terms ~~" in await plan_as(house.profiles.owner_url)
-    # Once this fails, Postgres has learned to use the index behind row-level security, and the function may go.
-    assert "terms ~~" not in await plan_as(house.profiles.service.foundation.settings.database_url)
 
 
 async def test_clients_are_listed_newest_first_in_stable_pages(house: Any) -> None:

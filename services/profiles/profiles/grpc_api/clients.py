@@ -1,6 +1,5 @@
 """Clients on the wire."""
 
-import re
 from typing import Any
 
 from carnet.profiles.v1 import profiles_pb2 as pb
@@ -20,11 +19,8 @@ from profiles.grpc_api.client_messages import (
 from profiles.store import audit
 from profiles.store import clients as store
 from profiles.use_cases import clients as use_cases
+from profiles.use_cases import search
 from profiles.use_cases.clients import ClientFields
-
-_NUMBER = re.compile(r"[\d\s()+./-]+")
-_FEWEST_DIGITS = 3
-_MOST_WORDS = 8
 
 
 class ClientCalls:
@@ -122,26 +118,13 @@ class ClientCalls:
         size = page_size_of(request.page_size)
         key = decode_page_token(request.page_token, str)
         before = str(key[0]) if key else ""
-        words = _words(request.query)
         caller = current_caller()
+        scope = {"store_id": request.store_id, "associate_id": request.associate_id}
         async with self._database.transaction(caller.chain_id) as tx:
-            if words:
-                found = await store.search_clients(
-                    tx,
-                    words,
-                    store_id=request.store_id,
-                    associate_id=request.associate_id,
-                    before=before,
-                    limit=size + 1,
-                )
+            if request.query.strip():
+                found = await search.list_clients(tx, request.query, **scope, before=before, limit=size + 1)
             else:
-                found = await store.list_clients(
-                    tx,
-                    store_id=request.store_id,
-                    associate_id=request.associate_id,
-                    before=before,
-                    limit=size + 1,
-                )
+                found = await store.list_clients(tx, **scope, before=before, limit=size + 1)
             page, token = cut_page(found, size, lambda client: (client.client_id,))
             seen = [client.client_id for client in page]
             await audit.note(tx, caller, "ListClients", seen, now=self._clock.now())
@@ -165,12 +148,3 @@ class ClientCalls:
             database=self._database, clock=self._clock, caller=current_caller(), client_id=request.client_id
         )
         return Empty()
-
-
-def _words(query: str) -> list[str]:
-    """Return the pieces that must all be found: words, or the digits of what looks like a part of a phone number."""
-    digits = "".join(character for character in query if character.isdigit())
-    if len(digits) >= _FEWEST_DIGITS and _NUMBER.fullmatch(query):
-        # Numbers are kept in E.164, which has no trunk zero.
-        return [digits.lstrip("0") or digits]
-    return query.split()[:_MOST_WORDS]

@@ -14,6 +14,7 @@ from profiles.domain.pieces import Purchase, PurchaseLine
 from profiles.domain.surprises import Surprise
 from profiles.store.payments import PaidPart, add_payments, payments_of
 from profiles.store.pieces import PIECE_COLUMNS, PIECE_VALUES, piece_of, piece_values
+from profiles.store.search import refresh_search
 from profiles.store.surprises import SHOWN, Viewer
 
 _COLUMNS = (
@@ -73,6 +74,7 @@ async def add_purchase(tx: Transaction, purchase: Purchase) -> str:
             for position, line in enumerate(purchase.lines)
         ],
     )
+    await refresh_search(tx, [purchase.client_id], purchase_ids=[purchase.purchase_id])
     parts = [
         PaidPart(purchase.purchase_id, position, paid.kind.value, paid.amount_minor, paid.paid_on)
         for position, paid in enumerate(purchase.payments)
