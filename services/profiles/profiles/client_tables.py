@@ -113,10 +113,6 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
         why_not_exported="hashes of the other sections' words, for finding duplicates",
     ),
     ClientTable(
-        "match_queue", ("position",), Fate.GONE, left_by_merges="who was is looked up and not found",
-        why_not_exported="who is to be compared with others next",
-    ),
-    ClientTable(
         "duplicates", ("duplicate_id",), Fate.GONE, owner="first_client_id", mentions=("second_client_id",),
         is_shared=True, left_by_merges="pairs that may be one person follow by a rule of their own",
         why_not_exported="a guess of the house about two clients, one of them somebody else",
@@ -192,7 +188,7 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
     ),
     ClientTable(
         "erasures", ("erasure_id",), Fate.KEPT, mention_lists=("former_client_ids",), basis=ACCOUNTABILITY_BASIS,
-        why_not_exported="who has one is not there any more",
+        left_by_merges="who has one is not there any more", why_not_exported="who has one is not there any more",
     ),
     ClientTable(
         "erasure_receipts", ("erasure_id", "service"), Fate.KEPT, owner="", parent="erasures", is_append_only=True,
@@ -235,6 +231,8 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "import_faults": "what is wrong with lines of files, in the words of the check",
     "import_rows": "hashes of lines while a file is read",
     "duplicate_passes": "how far a pass is",
+    # An erasure leaves it alone: whoever takes from it holds its rows first and clients after, and finds nobody.
+    "match_queue": "ids of who is to be compared with others next; gone within seconds",
     "merge_rows": "ids of rows that merges moved",
     "privacy_jobs": "ids of exports and erasures, and when they are due",
     "suppressions": "keyed hashes: who must not come back",

@@ -40,6 +40,8 @@ _COLUMNS = (
     "merge_id, surviving_client_id, merged_client_id, state, differences, is_automatic, actor, merged_at, undo_until,"
     " undone_at, kept"
 )
+# The feed of changes goes by it: what is there again has changed now.
+_SET_BY_THE_DATABASE = frozenset({"changed_in"})
 MOST_KEPT = 500  # items that an undo names; what stays is not limited by it
 Json = dict[str, Any]
 
@@ -321,7 +323,8 @@ async def remove_client(tx: Transaction, client_id: str) -> None:
 async def restore_rows(tx: Transaction, rows: Sequence[tuple[str, Json]]) -> None:
     """Insert rows that were set aside; those whose place is taken, or whose client is gone, stay away."""
     for table, row in rows:
-        known = {column: value for column, value in row.items() if column in await _columns_of(tx, table)}
+        there = await _columns_of(tx, table) - _SET_BY_THE_DATABASE
+        known = {column: value for column, value in row.items() if column in there}
         for column in ("related_client_id", "surprise_for_client_id"):
             if known.get(column):
                 known[column] = await _who_is(tx, known[column])
