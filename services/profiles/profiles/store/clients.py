@@ -29,7 +29,8 @@ _COLUMNS = (
     " postal_code, country"
 )
 # One round trip for the whole client; a few small index scans each. A relationship with another client is one row,
-# which that one sees from the other side.
+# which that one sees from the other side. The names are no join: while a chain is new to the planner's statistics, it
+# would be one with all clients.
 _WHOLE = f"""
     select {_COLUMNS},
         (select jsonb_agg(jsonb_build_array(contact_point_id, kind, value, label, is_preferred, verified_at, type)
@@ -39,15 +40,15 @@ _WHOLE = f"""
                           order by position) from occasions o where o.client_id = c.client_id) occasions,
         (select jsonb_agg(jsonb_build_array({preference_store.COLUMNS})
                           order by position) from preferences f where f.client_id = c.client_id) preferences,
-        (select jsonb_agg(jsonb_build_array(r.relationship_id, r.kind, r.is_seen_from_there, r.other_id,
-                                            coalesce(n.given_name, r.given_name),
-                                            coalesce(n.family_name, r.family_name), r.note) order by r.position)
+        (select jsonb_agg(jsonb_build_array(r.relationship_id, r.kind, r.is_seen_from_there, r.other_id, coalesce(
+                              (select jsonb_build_array(n.given_name, n.family_name) from clients n
+                               where n.client_id = r.other_id),
+                              jsonb_build_array(r.given_name, r.family_name)), r.note) order by r.position)
          from (select relationship_id, kind, false is_seen_from_there, related_client_id other_id, given_name,
                    family_name, note, position from relationships where client_id = c.client_id
                union all
                select relationship_id, kind, true, client_id, '', '', note, position from relationships
-               where related_client_id = c.client_id) r
-             left join clients n on n.client_id = r.other_id) relationships,
+               where related_client_id = c.client_id) r) relationships,
         (select array_agg(a.alias_id order by a.alias_id) from client_aliases a where a.client_id = c.client_id)
             former_client_ids
     from clients c
@@ -455,11 +456,10 @@ def _client(row: Row[Any]) -> Client:
                 relationship_id,
                 RelationshipKind(kind).inverse if is_seen_from_there else RelationshipKind(kind),
                 related_client_id or "",
-                given_name,
-                family_name,
+                *names,
                 note,
             )
-            for relationship_id, kind, is_seen_from_there, related_client_id, given_name, family_name, note in (
+            for relationship_id, kind, is_seen_from_there, related_client_id, names, note in (
                 _decoded(row.relationships)
             )
         ),
