@@ -3430,6 +3430,7 @@ class CaptureVisitResponse(_message.Message):
     VISIT_FIELD_NUMBER: _builtins.int
     CONSENT_FIELD_NUMBER: _builtins.int
     IS_NEW_CLIENT_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
     is_new_client: _builtins.bool
     @_builtins.property
     def client(self) -> Global___Client: ...
@@ -3439,6 +3440,10 @@ class CaptureVisitResponse(_message.Message):
     def consent(self) -> Global___Consent:
         """Unset when none was asked for."""
 
+    @_builtins.property
+    def remarks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was assumed, in words, such as the country of a phone number that names none."""
+
     def __init__(
         self,
         *,
@@ -3446,10 +3451,11 @@ class CaptureVisitResponse(_message.Message):
         visit: Global___Visit | None = ...,
         consent: Global___Consent | None = ...,
         is_new_client: _builtins.bool = ...,
+        remarks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "consent", b"consent", "visit", b"visit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "consent", b"consent", "is_new_client", b"is_new_client", "visit", b"visit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "consent", b"consent", "is_new_client", b"is_new_client", "remarks", b"remarks", "visit", b"visit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
