@@ -59,13 +59,13 @@ class PurchaseInFuture(ServiceError):
 class PaymentsExceedTotal(ServiceError):
     """More was paid than the pieces cost."""
 
-    def __init__(self) -> None:
-        description = "are more than the purchase's total"
+    def __init__(self, field: str) -> None:
+        description = "is more, with what was paid before, than the purchase's total"
         super().__init__(
             Kind.INVALID,
             "PAYMENTS_EXCEED_TOTAL",
-            f"payments: {description}",
-            violations=[Violation("payments", description)],
+            f"{field}: {description}",
+            violations=[Violation(field, description)],
         )
 
 
@@ -73,6 +73,8 @@ def require_payments(
     payments: Sequence[Payment],
     currencies: Sequence[str],
     *,
+    paid_before_minor: int = 0,
+    fields: Sequence[str] = (),
     total_minor: int,
     currency_code: str,
     purchased_on: date,
@@ -80,12 +82,14 @@ def require_payments(
 ) -> None:
     """Refuse payments that cannot be of this purchase; `currencies` are theirs, one each, `today` is the store's day.
 
+    `fields` are their paths in the request: those of a list `payments` when left out.
+
     Raises CURRENCY_MISMATCH, PAYMENTS_EXCEED_TOTAL, and INVALID for an amount not above 0, a day after today and
     one more than two years before the purchase.
     """
     earliest = years_before(purchased_on, _LONGEST_DEPOSIT_YEARS)
     for index, (payment, currency) in enumerate(zip(payments, currencies, strict=True)):
-        field = f"payments[{index}]"
+        field = fields[index] if fields else f"payments[{index}]"
         if currency != currency_code:
             raise invalid(
                 f"{field}.amount.currency_code",
@@ -98,5 +102,5 @@ def require_payments(
             raise invalid(f"{field}.payment_date", "is after today, as the store counts days")
         if payment.paid_on < earliest:
             raise invalid(f"{field}.payment_date", "is more than two years before the purchase")
-    if payments and sum(payment.amount_minor for payment in payments) > total_minor:
-        raise PaymentsExceedTotal
+    if payments and paid_before_minor + sum(payment.amount_minor for payment in payments) > total_minor:
+        raise PaymentsExceedTotal(fields[0] if fields else "payments")

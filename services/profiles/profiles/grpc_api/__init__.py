@@ -33,6 +33,7 @@ from profiles.grpc_api.imports import ImportCalls
 from profiles.grpc_api.merges import MergeCalls
 from profiles.grpc_api.notes import NoteCalls
 from profiles.grpc_api.occasions import OccasionCalls
+from profiles.grpc_api.payments import PaymentCalls
 from profiles.grpc_api.preferences import PreferenceCalls
 from profiles.grpc_api.purchases import PurchaseCalls
 from profiles.grpc_api.relationships import RelationshipCalls
@@ -70,15 +71,23 @@ class ProfilesServicer(
     """Answers the directory, clients, what they bought and saw, timelines and imports."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, import_batch_lines: int, import_watch_seconds: float
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        suppressor: Suppressor,
+        import_batch_lines: int,
+        import_watch_seconds: float,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._suppressor = suppressor
         self._import_batch_lines = import_batch_lines
         self._import_watch_seconds = import_watch_seconds
 
 
 class RecordsServicer(
+    PaymentCalls,
     ReturnCalls,
     RepairCalls,
     WishCalls,

@@ -12,7 +12,7 @@ from profiles import events
 from profiles.currencies import digits_of
 from profiles.domain.clients import OccasionKind, require_source
 from profiles.domain.directory import Store
-from profiles.domain.payments import CASH_KINDS, Payment, PurchaseInFuture, require_payments
+from profiles.domain.payments import CASH_KINDS, Payment, PaymentKind, PurchaseInFuture, require_payments
 from profiles.domain.pieces import Purchase, PurchaseLine, purchase_summary
 from profiles.domain.surprises import NO_SURPRISE, Surprise
 from profiles.domain.timeline import Entry, TimelineKind, day_at, entry_id_of, moment_of
@@ -21,6 +21,7 @@ from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import purchases as store
 from profiles.store import timeline as timeline_store
+from profiles.store.payments import PaidPart, add_payments
 from profiles.store.surprises import keep_surprise
 from profiles.use_cases.cash_watch import watch
 
@@ -110,6 +111,49 @@ async def record_purchase(
         if any(payment.kind in CASH_KINDS for payment in purchase.payments):
             await watch(tx, [client_id], now=now)
         return purchase
+
+
+async def record_payment(
+    *,
+    database: Database,
+    clock: Clock,
+    caller: Caller,
+    key: RequestKey,
+    purchase_id: str,
+    kind: PaymentKind,
+    amount_minor: int,
+    currency_code: str,
+    paid_on: date | None,
+) -> Purchase:
+    """Record a payment that came later, today when `paid_on` is None, and return the purchase with it.
+
+    Raises PURCHASE_NOT_FOUND, and what require_payments raises.
+    """
+    async with database.transaction(caller.chain_id) as tx:
+        _, is_repeat = await tx.once(key, purchase_id)
+        if is_repeat:
+            return await store.get_purchase(tx, purchase_id)
+        purchase = await store.lock_purchase(tx, purchase_id)
+        caller.require_store(purchase.store_id)
+        place = await directory_store.get_store(tx, purchase.store_id)
+        now = clock.now()
+        today = day_at(place.time_zone, now=now)
+        payment = Payment(kind, amount_minor, paid_on or today)
+        require_payments(
+            [payment],
+            [currency_code],
+            fields=["payment"],
+            paid_before_minor=sum(before.amount_minor for before in purchase.payments),
+            total_minor=purchase.total_minor,
+            currency_code=purchase.currency_code,
+            purchased_on=purchase.purchased_on,
+            today=today,
+        )
+        part = PaidPart(purchase_id, len(purchase.payments), kind.value, amount_minor, payment.paid_on)
+        await add_payments(tx, [part], now=now)
+        if kind in CASH_KINDS:
+            await watch(tx, [purchase.client_id], now=now)
+        return replace(purchase, payments=(*purchase.payments, payment))
 
 
 def _entries(purchase: Purchase, place: Store) -> list[Entry]:

@@ -145,6 +145,34 @@ CASH_ALERT_STATE_CLOSED: CashAlertState.ValueType  # 2
 Global___CashAlertState: _TypeAlias = CashAlertState  # noqa: Y015
 
 @_typing.final
+class RecordPaymentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    purchase_id: _builtins.str
+    @_builtins.property
+    def payment(self) -> _profiles_pb2.Payment:
+        """Its payment_date is today, at the purchase's store, when left out."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        payment: _profiles_pb2.Payment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment", "purchase_id", b"purchase_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordPaymentRequest: _TypeAlias = RecordPaymentRequest  # noqa: Y015
+
+@_typing.final
 class ReturnLine(_message.Message):
     """Some pieces of one line that came back."""
 

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from carnet.profiles.v1 import profiles_pb2 as carnet_dot_profiles_dot_v1_dot_profiles__pb2
 from carnet.profiles.v1 import records_pb2 as carnet_dot_profiles_dot_v1_dot_records__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -37,6 +38,11 @@ class RecordsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.RecordPayment = channel.unary_unary(
+                '/carnet.profiles.v1.RecordsService/RecordPayment',
+                request_serializer=carnet_dot_profiles_dot_v1_dot_records__pb2.RecordPaymentRequest.SerializeToString,
+                response_deserializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Purchase.FromString,
+                _registered_method=True)
         self.RecordReturn = channel.unary_unary(
                 '/carnet.profiles.v1.RecordsService/RecordReturn',
                 request_serializer=carnet_dot_profiles_dot_v1_dot_records__pb2.RecordReturnRequest.SerializeToString,
@@ -152,6 +158,14 @@ class RecordsServiceStub:
 class RecordsServiceServicer:
     """Keeps what else belongs to a client's story with the house.
     """
+
+    def RecordPayment(self, request, context):
+        """Record a payment that came after the purchase was recorded, such as an instalment. Refuses another currency
+        (CURRENCY_MISMATCH) and more than is left of the purchase's total (PAYMENTS_EXCEED_TOTAL).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def RecordReturn(self, request, context):
         """Record that pieces of a purchase came back, for money or for other pieces. Refuses more than was bought
@@ -316,6 +330,11 @@ class RecordsServiceServicer:
 
 def add_RecordsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RecordPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPayment,
+                    request_deserializer=carnet_dot_profiles_dot_v1_dot_records__pb2.RecordPaymentRequest.FromString,
+                    response_serializer=carnet_dot_profiles_dot_v1_dot_profiles__pb2.Purchase.SerializeToString,
+            ),
             'RecordReturn': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordReturn,
                     request_deserializer=carnet_dot_profiles_dot_v1_dot_records__pb2.RecordReturnRequest.FromString,
@@ -437,6 +456,33 @@ def add_RecordsServiceServicer_to_server(servicer, server):
 class RecordsService:
     """Keeps what else belongs to a client's story with the house.
     """
+
+    @staticmethod
+    def RecordPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.profiles.v1.RecordsService/RecordPayment',
+            carnet_dot_profiles_dot_v1_dot_records__pb2.RecordPaymentRequest.SerializeToString,
+            carnet_dot_profiles_dot_v1_dot_profiles__pb2.Purchase.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def RecordReturn(request,

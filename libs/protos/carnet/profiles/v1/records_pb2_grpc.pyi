@@ -3,6 +3,7 @@
 isort:skip_file
 Records beside purchases and visits: returns, repairs, wishes, notes, attachments, and the watch on cash."""
 
+from carnet.profiles.v1 import profiles_pb2 as _profiles_pb2
 from carnet.profiles.v1 import records_pb2 as _records_pb2
 from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
@@ -35,6 +36,10 @@ class RecordsServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RecordsServiceAsyncStub: ...
+    RecordPayment: _grpc.UnaryUnaryMultiCallable[_records_pb2.RecordPaymentRequest, _profiles_pb2.Purchase]
+    """Record a payment that came after the purchase was recorded, such as an instalment. Refuses another currency
+    (CURRENCY_MISMATCH) and more than is left of the purchase's total (PAYMENTS_EXCEED_TOTAL).
+    """
     RecordReturn: _grpc.UnaryUnaryMultiCallable[_records_pb2.RecordReturnRequest, _records_pb2.Return]
     """Record that pieces of a purchase came back, for money or for other pieces. Refuses more than was bought
     (RETURN_EXCEEDS_PURCHASE), a day before the purchase (RETURN_BEFORE_PURCHASE) and another currency (CURRENCY_MISMATCH).
@@ -97,6 +102,10 @@ class RecordsServiceAsyncStub(RecordsServiceStub):
     """Keeps what else belongs to a client's story with the house."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    RecordPayment: _aio.UnaryUnaryMultiCallable[_records_pb2.RecordPaymentRequest, _profiles_pb2.Purchase]  # type: ignore[assignment]
+    """Record a payment that came after the purchase was recorded, such as an instalment. Refuses another currency
+    (CURRENCY_MISMATCH) and more than is left of the purchase's total (PAYMENTS_EXCEED_TOTAL).
+    """
     RecordReturn: _aio.UnaryUnaryMultiCallable[_records_pb2.RecordReturnRequest, _records_pb2.Return]  # type: ignore[assignment]
     """Record that pieces of a purchase came back, for money or for other pieces. Refuses more than was bought
     (RETURN_EXCEEDS_PURCHASE), a day before the purchase (RETURN_BEFORE_PURCHASE) and another currency (CURRENCY_MISMATCH).
@@ -156,6 +165,16 @@ class RecordsServiceAsyncStub(RecordsServiceStub):
 
 class RecordsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps what else belongs to a client's story with the house."""
+
+    @_abc_1.abstractmethod
+    def RecordPayment(
+        self,
+        request: _records_pb2.RecordPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Purchase, _abc.Awaitable[_profiles_pb2.Purchase]]:
+        """Record a payment that came after the purchase was recorded, such as an instalment. Refuses another currency
+        (CURRENCY_MISMATCH) and more than is left of the purchase's total (PAYMENTS_EXCEED_TOTAL).
+        """
 
     @_abc_1.abstractmethod
     def RecordReturn(
