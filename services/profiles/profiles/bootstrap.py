@@ -45,9 +45,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Return the whole service; nothing runs yet."""
     foundation = Foundation.lay("profiles", settings, clock=clock)
     database, clock = foundation.database, foundation.clock
+    suppressor = Suppressor(settings.suppression_key)
     profiles = ProfilesServicer(
         database,
         clock,
+        suppressor=suppressor,
         import_batch_lines=settings.import_batch_lines,
         import_watch_seconds=settings.import_watch_seconds,
     )
@@ -72,14 +74,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
             database=database,
             clock=clock,
             dialling=dialling,
+            suppressor=suppressor,
             actor="service:profiles",
             batch_lines=settings.import_batch_lines,
         ):
             pass
 
-    privacy = PrivacyServicer(
-        database, clock, objects=objects, suppressor=Suppressor(settings.suppression_key)
-    )
+    privacy = PrivacyServicer(database, clock, objects=objects, suppressor=suppressor)
     exports = ExportWorker(
         database,
         clock,

@@ -173,6 +173,8 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
         "attachments", ("attachment_id",), Fate.GONE, section="attachments", mentions=("surprise_for_client_id",),
         internal=("object_key", "content_hash"),
     ),
+    ClientTable("field_writers", ("client_id", "field", "value_key"), Fate.GONE, section="field_writers"),
+    ClientTable("field_conflicts", ("field_conflict_id",), Fate.GONE, section="field_conflicts"),
     ClientTable(
         "cash_alerts", ("cash_alert_id",), Fate.EMPTIED, section="cash_alerts", is_house_only=True,
         mention_lists=("linked_client_ids",), emptied={"closing_note": "''"}, basis=CASH_BASIS,
@@ -229,10 +231,14 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "object_removals": "where objects lay that are to be deleted",
     "imports": "files: their name and how far they are",
     "import_faults": "what is wrong with lines of files, in the words of the check",
+    "import_assumptions": "how often values of files were read in one of several senses",
+    "import_mappings": "how files of other systems are read",
+    "field_authority": "the house's rules on which system may overwrite what",
     "import_rows": "hashes of lines while a file is read",
     "duplicate_passes": "how far a pass is",
     # An erasure leaves it alone: whoever takes from it holds its rows first and clients after, and finds nobody.
     "match_queue": "ids of who is to be compared with others next; gone within seconds",
+    "client_name_words": "words that names are made of, without whose",
     "merge_rows": "ids of rows that merges moved",
     "privacy_jobs": "ids of exports and erasures, and when they are due",
     "suppressions": "keyed hashes: who must not come back",

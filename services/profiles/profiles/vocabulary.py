@@ -4,11 +4,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from carnet.profiles.v1 import duplicates_pb2
+from carnet.profiles.v1 import duplicates_pb2, segments_pb2, sync_pb2
 from carnet.profiles.v1 import privacy_pb2 as privacy
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import records_pb2 as rec
-from carnet.profiles.v1 import segments_pb2, sync_pb2
 
 from chassis.errors import invalid
 from profiles.domain.books import AssignmentReason
@@ -17,9 +16,9 @@ from profiles.domain.changes import ChangeKind
 from profiles.domain.clients import ContactKind, ContactType, OccasionKind, OccasionRecurrence
 from profiles.domain.connectors import ConnectorState, RunState
 from profiles.domain.consents import Channel, Purpose
+from profiles.domain.duplicates import DuplicateState, PassState, Reason
 from profiles.domain.erasures import ErasureState
 from profiles.domain.exports import ExportAudience, ExportState
-from profiles.domain.duplicates import DuplicateState, PassState, Reason
 from profiles.domain.field_authority import AuthorityRule, ConflictState
 from profiles.domain.imports import DateOrder, ImportFormat, ImportState
 from profiles.domain.merges import MergeState

@@ -15,7 +15,8 @@ from profiles.domain import captures, import_lines, import_rows, imports
 from profiles.domain.books import BookExtent, Spreading, preview_etag, shares_of, targets_in_turn
 from profiles.domain.clients import Client, require_day, require_updatable
 from profiles.domain.import_lines import BlankSeparated, Delimited, JsonLines, Line, LineSplitter, Record
-from profiles.domain.import_rows import Row, RowReader, minor_units
+from profiles.domain.import_rows import Customs, Row, RowReader
+from profiles.domain.import_values import minor_units
 from profiles.domain.pieces import purchase_summary
 from profiles.domain.timeline import moment_of, said_time
 from profiles.phones import e164
@@ -33,7 +34,10 @@ def lines_of(content: bytes, *, chunk: int = 10_000) -> list[Line]:
 
 def records_of(reader: import_lines.RecordReader, content: bytes) -> list[tuple[int, list[str] | str]]:
     found = [record for line in lines_of(content) for record in reader.read(line)] + list(reader.end())
-    return [(one.line, one.fields if isinstance(one, Record) else one.reason) for one in found]
+    return [
+        (one.line, one.fields) if isinstance(one, Record) else (one.faults[0].line, one.faults[0].reason)
+        for one in found
+    ]
 
 
 @given(
@@ -58,7 +62,8 @@ def test_a_line_without_end_is_a_fault_of_that_line_only(chunk: int) -> None:
 
 
 def test_bytes_that_are_no_text_are_a_fault_of_their_line_only() -> None:
-    assert [line.fault and line.fault.reason for line in lines_of(b"a\n\xe9t\xe9\nb\nc\0\nd")] == [
+    content = "é\n".encode() + b"\xe9t\xe9\nb\nc\0\nd"
+    assert [line.fault and line.fault.reason for line in lines_of(content)] == [
         None, "LINE_ENCODING", None, "LINE_ENCODING", None,
     ]  # fmt: skip
 
@@ -102,21 +107,23 @@ def test_json_keeps_amounts_as_they_were_written() -> None:
 
 
 def reader(*fields: str, header: list[str] | None = None) -> RowReader:
-    return RowReader(
-        header or list(fields),
-        {field: field for field in fields},
+    customs = Customs(
+        country="US",
         currency_code="USD",
+        date_order=None,
+        today=date(2026, 3, 10),
         digits_of=digits_of,
         read_phone=lambda value: e164(value, "US"),
     )
+    return RowReader(header or list(fields), {field: field for field in fields}, customs)
 
 
 PURCHASE = ("client_external_id", "purchase_date", "amount", "quantity", "currency_code", "phone", "email")
 
 
 def reasons(*values: str) -> list[tuple[str, str]]:
-    found = reader(*PURCHASE).read(Record(1, list(values)))
-    return [] if isinstance(found, Row) else [(fault.field, fault.reason) for fault in found]
+    found = reader(*PURCHASE).read(Record(1, list(values), 1, 1))
+    return [] if isinstance(found, Row) else [(fault.field, fault.reason) for fault in found.faults]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +133,12 @@ def reasons(*values: str) -> list[tuple[str, str]]:
         (("7", "20240229", "-1.5", "", "", "(202) 555-0101", "a@b.example"), []),
         (("7", "20260229", "1", "1", "USD", "", ""), [("purchase_date", "DATE_INVALID")]),
         (("7", "2026-02-30", "1", "1", "USD", "", ""), [("purchase_date", "DATE_INVALID")]),
-        (("7", "45123", "1", "1", "USD", "", ""), [("purchase_date", "DATE_INVALID")]),
+        (("7", "60", "1", "1", "USD", "", ""), [("purchase_date", "DATE_INVALID")]),
+        (("7", "45123", "1", "1", "USD", "", ""), []),
+        (("7", "03/04/2024", "1", "1", "USD", "", ""), [("purchase_date", "DATE_AMBIGUOUS")]),
+        (("7", "2026-03-11", "1", "1", "USD", "", ""), [("purchase_date", "DATE_IN_FUTURE")]),
         (("7", "", "", "1", "USD", "", ""), [("purchase_date", "FIELD_MISSING"), ("amount", "FIELD_MISSING")]),
-        (("", "20260228", "1,50", "1", "USD", "", ""),
+        (("", "20260228", "1,5,0", "1", "USD", "", ""),
          [("client_external_id", "FIELD_MISSING"), ("amount", "AMOUNT_INVALID")]),
         (("7", "20260228", "1.505", "0", "USD", "", ""),
          [("amount", "AMOUNT_INVALID"), ("quantity", "QUANTITY_INVALID")]),
@@ -158,8 +168,12 @@ def test_an_amount_is_read_as_it_was_written(minor: int, digits: int) -> None:
 
 @given(st.text(max_size=12))
 def test_what_is_no_amount_is_never_taken_for_one(text: str) -> None:
-    if minor_units(text, 2) is not None:
-        assert float(text) == pytest.approx((minor_units(text, 2) or 0) / 100)
+    if (minor := minor_units(text, 2)) is not None:
+        digits = "".join(letter for letter in text if letter.isdigit())
+        assert abs(minor) in (int(digits), int(digits) * 10, int(digits) * 100)
+        assert not set(text) - set(
+            "0123456789+-\u2212.,()' \u00a0\u202f\u2009’\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+        )
 
 
 def test_equal_rows_have_one_key_in_every_process() -> None:

@@ -45,7 +45,7 @@ async def send(house: Any, upload_of: Upload, content: bytes, **fields: Any) -> 
 
 async def faults_of(house: Any, import_id: str) -> list[tuple[int, str, str]]:
     answer = await house.stub.ListImportFaults(pb.ListImportFaultsRequest(import_id=import_id))
-    return [(fault.line, fault.field, fault.reason) for fault in answer.faults]
+    return [(fault.line, fault.field, fault.reason) for fault in answer.faults if not fault.is_warning]
 
 
 async def count(house: Any, table: str) -> int:
@@ -158,7 +158,7 @@ async def test_broken_lines_are_named_and_the_rest_goes_on(house: Any, upload_of
     rest = await house.stub.ListImportFaults(
         pb.ListImportFaultsRequest(import_id=done.import_id, page_size=5, page_token=page.next_page_token)
     )
-    assert (len(page.faults), len(rest.faults)) == (5, 3)
+    assert (len(page.faults), len(rest.faults)) == (5, 4)  # with a warning about the last line, which has no end
 
 
 async def test_a_corrected_file_adds_what_was_missing(house: Any, upload_of: Upload) -> None:
@@ -195,7 +195,7 @@ async def test_lines_of_one_receipt_are_one_purchase(house: Any, upload_of: Uplo
     assert counts(await send(house, upload_of, content, delimiter=",", columns=RECEIPTS)) == (54, 1, 0, 0, 53)
 
 
-async def test_clients_come_with_names_and_contacts_and_what_is_there_stays(
+async def test_clients_come_with_names_and_contacts_and_a_later_file_corrects_its_own_word(
     house: Any, upload_of: Upload
 ) -> None:
     columns = {
@@ -210,11 +210,13 @@ async def test_clients_come_with_names_and_contacts_and_what_is_there_stays(
     (eve,) = (await house.stub.ListClients(pb.ListClientsRequest(query="5550101"))).clients
     assert (eve.given_name, eve.family_name) == ("Eve", "d'Arc")
     again = header + b"1,Eva,,202-555-0101,e@f.example\n2,Bob,,,b@C.example\n"
-    assert counts(await send(house, upload_of, again, **fields)) == (2, 0, 0, 0, 0)
+    done = await send(house, upload_of, again, **fields)
+    assert (counts(done), done.clients_updated, done.conflicts) == ((2, 0, 0, 0, 0), 1, 0)
     eve = await house.stub.GetClient(pb.GetClientRequest(client_id=eve.client_id))
-    assert (eve.given_name, [c.value for c in eve.contact_points]) == ("Eve", ["+12025550101", "e@f.example"])
-    (changed,) = await published(house.database, ev.ClientChanged, chain_id=house.chain_id)
-    assert (changed.client.client_id, changed.client.version) == (eve.client_id, 2)
+    assert (eve.given_name, eve.family_name) == ("Eva", "d'Arc")
+    assert [c.value for c in eve.contact_points] == ["+12025550101", "e@f.example"]
+    landed = await published(house.database, ev.ImportBatchLanded, chain_id=house.chain_id)
+    assert [(one.client_id, one.version) for one in landed[-1].clients] == [(eve.client_id, 2)]
 
 
 async def test_json_lines_are_read_with_the_currency_of_each(house: Any, upload_of: Upload) -> None:
@@ -235,7 +237,7 @@ async def test_json_lines_are_read_with_the_currency_of_each(house: Any, upload_
     [
         (b"", "empty"),
         (b"customer_id date\n", "'dollar_value', 'number_of_cds'"),
-        (b"\xff\xfec\x00u\x00s\x00", "UTF-8"),
+        (b"\xff\xfec\x00u\x00s\x00", "'customer_id'"),
         (b"date date customer_id number_of_cds dollar_value\n", "twice"),
     ],
 )

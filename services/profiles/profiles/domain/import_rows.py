@@ -1,6 +1,6 @@
-"""A record's fields to what they mean: dates, amounts, contacts. Every fault names its field and its reason.
+"""A record's fields to what they mean: whose it is, dates, amounts, pieces. Every fault names its field and its reason.
 
-Runs once for every line of a file: figures in bench/import_purchases.py.
+Runs once for every line of a file: figures in bench/import_purchases.py and bench/import_clients.py.
 """
 
 import hashlib
@@ -8,46 +8,49 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 
-from profiles.domain.clients import is_email
-from profiles.domain.import_lines import Record
-from profiles.domain.imports import PIECE_FIELDS, Fault, FileUnreadable
+from profiles.domain.import_lines import Record, Refused
+from profiles.domain.import_people import LIMITS, Person, PersonReader, Reading, read_day, shown
+from profiles.domain.import_values import minor_units, payment_of
+from profiles.domain.imports import PIECE_FIELDS, DateOrder, Fault, FileUnreadable
+from profiles.domain.payments import PaymentKind
 
-_LIMITS = {
-    "client_external_id": 120, "purchase_external_id": 120, "given_name": 120, "family_name": 120, "category": 40,
-    "description": 300, "brand_id": 40, "reference": 80, "serial": 80, "metal": 60, "stone": 60, "cut": 60,
-    "style": 60, "size": 40,
+_LIMITS = LIMITS | {
+    "purchase_external_id": 120, "category": 40, "description": 300, "brand_id": 40, "reference": 80, "serial": 80,
+    "metal": 60, "stone": 60, "cut": 60, "style": 60, "size": 40, "certificate": 120,
 }  # fmt: skip
-_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d{4})(\d\d)(\d\d)", re.ASCII)
-_AMOUNT = re.compile(r"([+-]?)(\d{1,13})(?:\.(\d*))?", re.ASCII)
-_QUANTITY = re.compile(r"\d{1,6}", re.ASCII)
+_QUANTITY = re.compile(r"(\d{1,6})(?:[.,]0*)?", re.ASCII)
+_CARAT = re.compile(r"[0-9]{1,4}([.][0-9]{1,3})?", re.ASCII)
 _MOST_QUANTITY = 100_000
-_EARLIEST_YEAR = 1900
 
 
 @dataclass(slots=True)
 class Row:
-    """One line of the file, understood. `purchased_on` is None in a file of clients."""
+    """One record of the file, understood: `last` is the last of its lines, `end` the byte behind it.
+
+    `purchased_on` is None in a file of clients. `assumed` are (field, reason) of what could be read in several ways.
+    """
 
     line: int
-    client_external_id: str
-    given_name: str
-    family_name: str
-    phone: str
-    email: str
+    last: int
+    end: int
+    person: Person
     purchase_external_id: str
     purchased_on: date | None
     amount_minor: int
     currency_code: str
     quantity: int
+    payment_kind: PaymentKind | None
     piece: tuple[str, ...]
     fields: Sequence[str]
+    assumed: Sequence[tuple[str, str]]
 
-    @property
-    def content_key(self) -> str:
-        """Return what names the purchase when the file does not: equal for equal rows, whatever else the file holds."""
-        return f"row:{self.client_external_id}/{self.purchased_on}/{self.amount_minor}/{self.quantity}"
+    def content_key(self, client: str) -> str:
+        """Return what names the purchase when the file does not: equal for equal rows, whatever else the file holds.
+
+        `client` is the client's id at the source, or here where the source has none.
+        """
+        return f"row:{client}/{self.purchased_on}/{self.amount_minor}/{self.quantity}"
 
 
 def hash_of(key: str) -> int:
@@ -55,21 +58,30 @@ def hash_of(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
 
 
+@dataclass(frozen=True)
+class Customs:
+    """As what a file's values are read: the store's country and currency, the file's order of dates,
+    the store's day.
+
+    `digits_of` gives the digits behind the point of a currency or None; `read_phone` gives E.164 or None.
+    """
+
+    country: str
+    currency_code: str
+    date_order: DateOrder | None
+    today: date
+    digits_of: Callable[[str], int | None]
+    read_phone: Callable[[str], str | None]
+
+
 class RowReader:
     """Reads records by a mapping of columns to fields.
 
-    `currency_code` is taken where no column says one; `digits_of` gives the digits behind the point of a currency or
-    None; `read_phone` gives E.164 or None. Raises FileUnreadable when `header` lacks a mapped column.
+    `decimal` is the sign that the file has before decimals. Raises FileUnreadable when `header` lacks a mapped column.
     """
 
     def __init__(
-        self,
-        header: Sequence[str],
-        columns: Mapping[str, str],
-        *,
-        currency_code: str,
-        digits_of: Callable[[str], int | None],
-        read_phone: Callable[[str], str | None],
+        self, header: Sequence[str], columns: Mapping[str, str], customs: Customs, *, decimal: str = "."
     ) -> None:
         names = [name.strip() for name in header]
         if lacking := sorted(set(columns) - set(names)):
@@ -78,125 +90,109 @@ class RowReader:
             raise FileUnreadable(f"The header has the column {', '.join(map(repr, twice))} twice.")
         at = {field: names.index(column) for column, field in columns.items()}
         self._width = len(names)
-        self._client = at["client_external_id"]
+        self._people = PersonReader(
+            at,
+            date_order=customs.date_order,
+            country=customs.country,
+            today=customs.today,
+            has_purchases="purchase_date" in at,
+            read_phone=customs.read_phone,
+        )
         self._purchase = at.get("purchase_external_id")
         self._date = at.get("purchase_date")
         self._amount = at.get("amount")
         self._quantity = at.get("quantity")
         self._currency = at.get("currency_code")
-        self._given = at.get("given_name")
-        self._family = at.get("family_name")
-        self._phone = at.get("phone")
-        self._email = at.get("email")
+        self._payment = at.get("payment_kind")
+        self._carat = at.get("carat")
         self.piece_fields = tuple(field for field in PIECE_FIELDS if field in at)
         self._piece = tuple(at[field] for field in self.piece_fields)
         self._limits = [(field, at[field], limit) for field, limit in _LIMITS.items() if field in at]
-        self._default_currency = currency_code
-        self._digits_of = digits_of
-        self._read_phone = read_phone
+        self._customs = customs
+        self._digits_of = customs.digits_of
+        self._decimal = decimal
 
-    def read(self, record: Record) -> Row | list[Fault]:
+    def read(self, record: Record) -> Row | Refused:
         """Return the row of a record, or everything that is wrong with it."""
-        fields = record.fields
-        line = record.line
+        line, fields, last, end = record
         if len(fields) != self._width:
-            return [
-                Fault(
-                    line, "", "COLUMN_COUNT", f"The line has {len(fields)} fields, the header {self._width}."
-                )
-            ]
-        faults: list[Fault] = []
-
-        def refuse(field: str, reason: str, message: str) -> None:
-            faults.append(Fault(line, field, reason, message))
-
+            message = f"The line has {len(fields)} fields, the header {self._width}."
+            return Refused([Fault(line, "", "COLUMN_COUNT", message)], last, end)
+        reading = Reading(line, [], [])
         for field, index, limit in self._limits:
             if len(fields[index]) > limit:
-                refuse(field, "FIELD_TOO_LONG", f"It has more than {limit} characters.")
-        client = fields[self._client].strip()
-        if not client:
-            refuse("client_external_id", "FIELD_MISSING", "It is empty.")
-        phone = email = ""
-        if self._phone is not None and (value := fields[self._phone].strip()):
-            phone = self._read_phone(value) or ""
-            if not phone:
-                refuse("phone", "PHONE_INVALID", "It is not a phone number.")
-        if self._email is not None and (email := fields[self._email].strip()) and not is_email(email):
-            refuse("email", "EMAIL_INVALID", "It is not an e-mail address.")
+                reading.refuse(field, "FIELD_TOO_LONG", f"It has more than {limit} characters.")
+        person = self._people.read(fields, reading)
         day: date | None = None
-        amount, quantity, currency, purchase = 0, 1, self._default_currency, ""
+        amount, quantity, currency, purchase = 0, 1, self._customs.currency_code, ""
+        payment: PaymentKind | None = None
         if self._date is not None and self._amount is not None:
-            day = _day_of(fields[self._date].strip())
-            if day is None:
-                refuse(
-                    "purchase_date",
-                    *_missing_or(fields[self._date], "DATE_INVALID", "is no day of the calendar"),
-                )
+            day = self._day(fields[self._date].strip(), reading)
             if self._currency is not None:
                 currency = fields[self._currency].strip().upper() or currency
-            digits = self._digits_of(currency)
-            if digits is None:
-                refuse(
-                    "currency_code", "CURRENCY_UNKNOWN", f"{_shown(currency)} is not an ISO 4217 currency."
-                )
-            elif (minor := minor_units(fields[self._amount].strip(), digits)) is None:
-                refuse(
-                    "amount",
-                    *_missing_or(fields[self._amount], "AMOUNT_INVALID", f"is no amount in {currency}"),
-                )
-            else:
-                amount = minor
+            amount = self._minor(fields[self._amount].strip(), currency, reading)
             if self._quantity is not None and (value := fields[self._quantity].strip()):
-                quantity = int(value) if _QUANTITY.fullmatch(value) else 0
+                found = _QUANTITY.fullmatch(value)
+                quantity = int(found[1]) if found else 0
                 if not 1 <= quantity <= _MOST_QUANTITY:
-                    refuse("quantity", "QUANTITY_INVALID", f"{_shown(value)} is not a number of pieces.")
+                    reading.refuse(
+                        "quantity", "QUANTITY_INVALID", f"{shown(value)} is not a number of pieces."
+                    )
             if self._purchase is not None and not (purchase := fields[self._purchase].strip()):
-                refuse("purchase_external_id", "FIELD_MISSING", "It is empty.")
-        if faults:
-            return faults
+                reading.refuse("purchase_external_id", "FIELD_MISSING", "It is empty.")
+            if self._payment is not None and (value := fields[self._payment].strip()):
+                payment, is_known = payment_of(value)
+                if not is_known:
+                    reading.assume("payment_kind", "PAYMENT_KIND_ASSUMED")
+        piece = tuple([fields[index].strip() for index in self._piece])
+        if self._carat is not None and (value := fields[self._carat].strip()):
+            carat = value.replace(",", ".")
+            if _CARAT.fullmatch(carat) is None:
+                reading.refuse("carat", "CARAT_INVALID", f"{shown(value)} is no weight of stones.")
+            elif carat != value:
+                at = self.piece_fields.index("carat")
+                piece = (*piece[:at], carat, *piece[at + 1 :])
+        if reading.faults or person is None:
+            return Refused(reading.faults, last, end)
         return Row(
             line,
-            client,
-            "" if self._given is None else fields[self._given].strip(),
-            "" if self._family is None else fields[self._family].strip(),
-            phone,
-            email,
+            last,
+            end,
+            person,
             purchase,
             day,
             amount,
             currency,
             quantity,
-            tuple([fields[index].strip() for index in self._piece]),
+            payment,
+            piece,
             fields,
+            reading.assumed,
         )
 
+    def _day(self, said: str, reading: Reading) -> date | None:
+        if not said:
+            reading.refuse("purchase_date", "FIELD_MISSING", "It is empty.")
+            return None
+        if (read := read_day("purchase_date", said, self._customs.date_order, reading)) is None:
+            return None
+        day = date(read.year, read.month, read.day)
+        if day > self._customs.today:
+            reading.refuse("purchase_date", "DATE_IN_FUTURE", f"{shown(said)} has not come yet.")
+        return day
 
-def minor_units(text: str, digits: int) -> int | None:
-    """Return the minor units of a decimal number with a point, or None for anything else or anything finer."""
-    if (match := _AMOUNT.fullmatch(text)) is None:
-        return None
-    sign, whole, fraction = match.groups(default="")
-    fraction = fraction.rstrip("0") if len(fraction) > digits else fraction
-    if len(fraction) > digits:
-        return None
-    minor = int(whole + fraction.ljust(digits, "0"))
-    return -minor if sign == "-" else minor
-
-
-@lru_cache(maxsize=8192)
-def _day_of(text: str) -> date | None:
-    if (match := _DATE.fullmatch(text)) is None:
-        return None
-    year, month, day = (int(part) for part in match.groups() if part is not None)
-    try:
-        return date(year, month, day) if year >= _EARLIEST_YEAR else None
-    except ValueError:
-        return None
-
-
-def _missing_or(value: str, reason: str, message: str) -> tuple[str, str]:
-    return (reason, f"{_shown(value)} {message}.") if value.strip() else ("FIELD_MISSING", "It is empty.")
-
-
-def _shown(value: str) -> str:
-    return repr(value if len(value) <= 40 else value[:40] + "...")
+    def _minor(self, said: str, currency: str, reading: Reading) -> int:
+        digits = self._digits_of(currency)
+        if digits is None:
+            reading.refuse(
+                "currency_code", "CURRENCY_UNKNOWN", f"{shown(currency)} is not an ISO 4217 currency."
+            )
+            return 0
+        minor = minor_units(said, digits, decimal=self._decimal, currency=currency)
+        if minor is None:
+            if said:
+                reading.refuse("amount", "AMOUNT_INVALID", f"{shown(said)} is no amount in {currency}.")
+            else:
+                reading.refuse("amount", "FIELD_MISSING", "It is empty.")
+            return 0
+        return minor

@@ -14,8 +14,9 @@ from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.imports import Import
 from profiles.store import imports as store
+from profiles.suppression import Suppressor
 from profiles.use_cases import imports as use_cases
-from profiles.vocabulary import IMPORT_FORMATS, IMPORT_STATES
+from profiles.vocabulary import DATE_ORDERS, IMPORT_FORMATS, IMPORT_STATES
 
 
 class ImportCalls:
@@ -23,6 +24,7 @@ class ImportCalls:
 
     _database: Database
     _clock: Clock
+    _suppressor: Suppressor
     _import_batch_lines: int
     _import_watch_seconds: float
 
@@ -41,6 +43,9 @@ class ImportCalls:
                 columns=dict(request.columns),
                 store_id=request.store_id,
                 associate_ids=request.associate_ids,
+                encoding=request.encoding,
+                date_order=DATE_ORDERS.optional(request.date_order),
+                import_mapping_id=request.import_mapping_id,
             )
         )
 
@@ -65,7 +70,9 @@ class ImportCalls:
                 database=self._database,
                 clock=self._clock,
                 caller=current_caller(),
+                suppressor=self._suppressor,
                 import_id=first.import_id,
+                offset=first.offset,
                 chunks=chunks(),
                 batch_lines=self._import_batch_lines,
             )
@@ -99,16 +106,22 @@ class ImportCalls:
     async def ListImportFaults(
         self, request: pb.ListImportFaultsRequest, context: Any
     ) -> pb.ListImportFaultsResponse:
-        """List the lines that were refused."""
+        """List the lines that were refused, and those that were read with an assumption."""
         size = page_size_of(request.page_size)
-        after = cast("tuple[int, str] | None", decode_page_token(request.page_token, int, str))
+        after = cast("tuple[int, str, str] | None", decode_page_token(request.page_token, int, str, str))
         async with self._database.transaction(current_caller().chain_id) as tx:
             await store.get_import(tx, request.import_id)
             found = await store.list_faults(tx, request.import_id, after=after, limit=size + 1)
-        page, token = cut_page(found, size, lambda fault: (fault.line, fault.field))
+        page, token = cut_page(found, size, lambda fault: (fault.line, fault.field, fault.reason))
         return pb.ListImportFaultsResponse(
             faults=[
-                pb.ImportFault(line=fault.line, field=fault.field, reason=fault.reason, message=fault.message)
+                pb.ImportFault(
+                    line=fault.line,
+                    field=fault.field,
+                    reason=fault.reason,
+                    message=fault.message,
+                    is_warning=fault.is_warning,
+                )
                 for fault in page
             ],
             next_page_token=token,
@@ -139,4 +152,11 @@ def _import_message(imported: Import) -> pb.Import:
         failure=imported.failure,
         create_time=timestamp_of(imported.created_at),
         finish_time=timestamp_of(imported.finished_at),
+        encoding=imported.encoding,
+        date_order=DATE_ORDERS.number(imported.date_order),
+        import_mapping_id=imported.import_mapping_id,
+        resume_offset=imported.checkpoint.offset,
+        clients_updated=imported.progress.clients_updated,
+        conflicts=imported.progress.conflicts,
+        lines_suppressed=imported.progress.lines_suppressed,
     )

@@ -1,11 +1,11 @@
-"""Rows of imports: their state and faults, and whole batches of clients and purchases at once.
+"""Rows of imports: their state, faults and assumptions, and whole batches of purchases at once.
 
 Batches go through asyncpg with one array a column: Postgres refuses COPY on tables with row-level security, and a
 statement a row is ten times slower.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -14,40 +14,28 @@ from sqlalchemy import Row
 
 from chassis.database import Transaction
 from chassis.errors import not_found
+from profiles.domain.import_rows import hash_of
 from profiles.domain.imports import (
-    MOST_FAULTS,
     UPLOAD_LEASE,
+    Assumption,
+    Checkpoint,
+    DateOrder,
     Fault,
     Import,
     ImportBusy,
     ImportFormat,
     ImportState,
+    OffsetWrong,
     Progress,
 )
 
+_COUNTERS = tuple(field.name for field in fields(Progress))
 _COLUMNS = (
-    "import_id, source, file_name, format, delimiter, columns, store_id, associate_ids, state, bytes_received,"
-    " lines_read, lines_refused, clients_created, purchases_created, purchases_unchanged, failure, created_at,"
-    " finished_at"
+    "import_id, source, file_name, format, delimiter, columns, store_id, associate_ids, state, failure, created_at,"
+    " finished_at, encoding, date_order, import_mapping_id, resume_offset, resume_line, read_encoding, read_delimiter,"
+    f" read_header, {', '.join(_COUNTERS)}"
 )
-
-
-class ImportedClient(NamedTuple):
-    """A client as a file knows one."""
-
-    client_id: str
-    external_id: str
-    given_name: str
-    family_name: str
-    associate_id: str
-
-
-class KnownClient(NamedTuple):
-    """A client of the source, from this batch or from before."""
-
-    client_id: str
-    associate_id: str
-    is_new: bool
+_BEGUN = hash_of("begun")  # a counter that every upload begins with: without it the others were lost
 
 
 class ImportedPurchase(NamedTuple):
@@ -71,21 +59,13 @@ class ImportedLine(NamedTuple):
     piece: tuple[str, ...]
 
 
-class ImportedContact(NamedTuple):
-    """A phone number or e-mail that a file names."""
-
-    contact_point_id: str
-    client_id: str
-    kind: str
-    value: str
-
-
 async def add_import(tx: Transaction, announced: Import) -> None:
     """Insert an announced import."""
     await tx.execute(
         "insert into imports (import_id, chain_id, source, file_name, format, delimiter, columns, store_id,"
-        " associate_ids, state, created_at) values (:import_id, :chain_id, :source, :file_name, :format, :delimiter,"
-        " cast(:columns as jsonb), :store_id, :associate_ids, :state, :created_at)",
+        " associate_ids, state, created_at, encoding, date_order, import_mapping_id) values (:import_id, :chain_id,"
+        " :source, :file_name, :format, :delimiter, cast(:columns as jsonb), :store_id, :associate_ids, :state,"
+        " :created_at, :encoding, :date_order, :import_mapping_id)",
         {
             "import_id": announced.import_id,
             "chain_id": tx.chain_id,
@@ -98,6 +78,9 @@ async def add_import(tx: Transaction, announced: Import) -> None:
             "associate_ids": list(announced.associate_ids),
             "state": announced.state.value,
             "created_at": announced.created_at,
+            "encoding": announced.encoding,
+            "date_order": announced.date_order.value if announced.date_order else "",
+            "import_mapping_id": announced.import_mapping_id,
         },
     )
 
@@ -124,47 +107,91 @@ async def list_imports(tx: Transaction, *, before: str, limit: int) -> list[Impo
 
 
 async def list_faults(
-    tx: Transaction, import_id: str, *, after: tuple[int, str] | None, limit: int
+    tx: Transaction, import_id: str, *, after: tuple[int, str, str] | None, limit: int
 ) -> list[Fault]:
-    """Return the faults of an import in the order of its lines."""
+    """Return faults and warnings of an import in the order of its lines."""
     found = await tx.execute(
-        "select line, field, reason, message from import_faults where import_id = :import_id"
-        " and (line, field) > (:line, :field) order by line, field limit :limit",
+        "select line, field, reason, message, null occurrences, '' detail from import_faults"
+        " where import_id = :import_id and (line, field, reason) > (:line, :field, :reason)"
+        " union all select line, field, reason, '', occurrences, detail from import_assumptions"
+        " where import_id = :import_id and (line, field, reason) > (:line, :field, :reason)"
+        " order by line, field, reason limit :limit",
         {
             "import_id": import_id,
             "line": after[0] if after else -1,
             "field": after[1] if after else "",
+            "reason": after[2] if after else "",
             "limit": limit,
         },
     )
-    return [Fault(**row._mapping) for row in found]
+    return [
+        Fault(row.line, row.field, row.reason, row.message)
+        if row.occurrences is None
+        else Assumption(row.line, row.field, row.reason, row.occurrences, row.detail).fault
+        for row in found
+    ]
 
 
-async def begin_upload(tx: Transaction, import_id: str, upload_id: str, *, now: datetime) -> Import:
-    """Take an import for one upload, which begins at the first line. Raises IMPORT_NOT_FOUND and IMPORT_BUSY."""
+async def begin_upload(
+    tx: Transaction, import_id: str, upload_id: str, *, offset: int, now: datetime
+) -> Import:
+    """Take an import for one upload, which begins at byte 0 or goes on where the last one was cut.
+
+    Raises IMPORT_NOT_FOUND, IMPORT_BUSY and IMPORT_OFFSET_WRONG.
+    """
+    zeros = ", ".join(f"{name} = 0" for name in (*_COUNTERS, "resume_offset", "resume_line"))
+    begin = "" if offset else f", {zeros}, read_encoding = '', read_delimiter = '', read_header = '{{}}'"
     taken = await tx.execute(
-        "update imports set upload_id = :upload_id, upload_seen_at = :now, state = 'running', failure = '',"
-        " finished_at = null, bytes_received = 0, lines_read = 0, lines_refused = 0, clients_created = 0,"
-        " purchases_created = 0, purchases_unchanged = 0"
-        " where import_id = :import_id and (upload_id = '' or upload_seen_at < :lost)",
-        {"import_id": import_id, "upload_id": upload_id, "now": now, "lost": now - UPLOAD_LEASE},
+        "update imports set upload_id = :upload_id, upload_seen_at = :now, state = 'running', failure = '',"  # noqa: S608
+        f" finished_at = null{begin} where import_id = :import_id and (upload_id = '' or upload_seen_at < :lost)"
+        " and cast(:offset as bigint) in (0, resume_offset)",
+        {
+            "import_id": import_id,
+            "upload_id": upload_id,
+            "now": now,
+            "lost": now - UPLOAD_LEASE,
+            "offset": offset,
+        },
     )
     current = await get_import(tx, import_id)
     if not taken.rowcount:
+        if offset not in (0, current.checkpoint.offset):
+            raise OffsetWrong(current.checkpoint.offset)
         raise ImportBusy(import_id)
-    await tx.execute("delete from import_faults where import_id = :import_id", {"import_id": import_id})
+    if offset and current.counts_rows and not await _is_counting(tx, import_id):
+        raise OffsetWrong(0)
+    if not offset:
+        for table in ("import_faults", "import_assumptions"):
+            await tx.execute(
+                f"delete from {table} where import_id = :import_id",  # noqa: S608
+                {"import_id": import_id},
+            )
     return current
 
 
 async def move_upload(
-    tx: Transaction, import_id: str, upload_id: str, progress: Progress, *, now: datetime
+    tx: Transaction,
+    import_id: str,
+    upload_id: str,
+    progress: Progress,
+    checkpoint: Checkpoint,
+    *,
+    now: datetime,
 ) -> None:
     """Write how far an upload is and keep the import for it. Raises IMPORT_BUSY when another one has taken it."""
     kept = await tx.execute(
-        "update imports set upload_seen_at = :now, bytes_received = :bytes_received, lines_read = :lines_read,"
-        " lines_refused = :lines_refused, clients_created = :clients_created, purchases_created = :purchases_created,"
-        " purchases_unchanged = :purchases_unchanged where import_id = :import_id and upload_id = :upload_id",
-        {"import_id": import_id, "upload_id": upload_id, "now": now, **asdict(progress)},
+        "update imports set upload_seen_at = :now, resume_offset = :offset, resume_line = :line,"  # noqa: S608
+        " read_encoding = :encoding, read_delimiter = :delimiter, read_header = :header,"
+        f" {', '.join(f'{name} = :{name}' for name in _COUNTERS)}"
+        " where import_id = :import_id and upload_id = :upload_id",
+        {
+            "import_id": import_id,
+            "upload_id": upload_id,
+            "now": now,
+            **asdict(progress),
+            **asdict(checkpoint),
+            "header": list(checkpoint.header),
+        },
     )
     if not kept.rowcount:
         raise ImportBusy(import_id)
@@ -175,8 +202,8 @@ async def finish_upload(
 ) -> None:
     """Say that an upload is through. Raises IMPORT_BUSY when another one has taken the import."""
     kept = await tx.execute(
-        "update imports set state = :state, failure = :failure, finished_at = :now, upload_id = ''"
-        " where import_id = :import_id and upload_id = :upload_id",
+        "update imports set state = :state, failure = :failure, finished_at = :now, upload_id = '', resume_offset = 0,"
+        " resume_line = 0 where import_id = :import_id and upload_id = :upload_id",
         {
             "import_id": import_id,
             "upload_id": upload_id,
@@ -208,6 +235,20 @@ async def forget_rows(tx: Transaction, import_id: str, *, most: int) -> int:
     return int(removed.rowcount)
 
 
+async def begin_counting(tx: Transaction, import_id: str) -> None:
+    """Say that the counters of equal rows are there, none of them counted yet."""
+    await count_rows(tx, import_id, {_BEGUN: 1})
+
+
+async def _is_counting(tx: Transaction, import_id: str) -> bool:
+    found = await tx.execute(
+        "select exists (select from import_rows where chain_id = :chain_id and import_id = :import_id"
+        " and row_hash = :begun)",
+        {"chain_id": tx.chain_id, "import_id": import_id, "begun": _BEGUN},
+    )
+    return bool(found.scalar_one())
+
+
 async def count_rows(tx: Transaction, import_id: str, counts: Mapping[int, int]) -> dict[int, int]:
     """Count rows by hash and return how many of each this upload had before."""
     driver = await tx.driver()
@@ -223,90 +264,6 @@ async def count_rows(tx: Transaction, import_id: str, counts: Mapping[int, int])
         [counts[row_hash] for row_hash in ordered],
     )
     return {row_hash: total - counts[row_hash] for row_hash, total in rows}
-
-
-async def land_clients(
-    tx: Transaction, clients: Sequence[ImportedClient], *, source: str, store_id: str, now: datetime
-) -> dict[str, KnownClient]:
-    """Insert the clients who are not known and return all by external id; none of them can go until the commit."""
-    driver = await tx.driver()
-    # In one order for all: two imports of one source must not wait for one another in a circle.
-    ordered = sorted(clients, key=lambda client: client.external_id)
-    external_ids = [client.external_id for client in ordered]
-    added = await driver.fetch(
-        "insert into clients (client_id, chain_id, given_name, family_name, home_store_id, associate_id, source,"
-        " external_id, created_at, updated_at) select c.client_id, $1, c.given_name, c.family_name, $2,"
-        " c.associate_id, $3, c.external_id, $4, $4 from unnest($5::text[], $6::text[], $7::text[], $8::text[],"
-        " $9::text[]) c (client_id, external_id, given_name, family_name, associate_id)"
-        " on conflict (chain_id, source, external_id) where external_id <> '' do nothing"
-        " returning external_id, client_id, associate_id",
-        tx.chain_id,
-        store_id,
-        source,
-        now,
-        [client.client_id for client in ordered],
-        external_ids,
-        [client.given_name for client in ordered],
-        [client.family_name for client in ordered],
-        [client.associate_id for client in ordered],
-    )
-    known = {row[0]: KnownClient(row[1], row[2], True) for row in added}
-    if before := [external_id for external_id in external_ids if external_id not in known]:
-        rows = await driver.fetch(
-            # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
-            "select wanted.external_id, c.client_id, c.associate_id from unnest($3::text[]) wanted (external_id),"
-            " lateral (select client_id, associate_id from clients where chain_id = $1 and source = $2"
-            " and external_id = wanted.external_id and external_id <> '' limit 1 for key share) c",
-            tx.chain_id,
-            source,
-            before,
-        )
-        known |= {row[0]: KnownClient(row[1], row[2], False) for row in rows}
-    return known
-
-
-async def fill_names(tx: Transaction, names: Mapping[str, tuple[str, str]], *, now: datetime) -> list[str]:
-    """Give clients without any name the given and family name that a file has; return the ids of those changed.
-
-    A name that is there stays: it may be an associate's correction.
-    """
-    driver = await tx.driver()
-    rows = await driver.fetch(
-        "update clients set given_name = n.given_name, family_name = n.family_name, updated_at = $1"
-        " from unnest($2::text[], $3::text[], $4::text[]) n (client_id, given_name, family_name)"
-        " where clients.client_id = n.client_id and clients.given_name = '' and clients.family_name = ''"
-        " returning clients.client_id",
-        now,
-        list(names),
-        [given for given, _ in names.values()],
-        [family for _, family in names.values()],
-    )
-    return [row[0] for row in rows]
-
-
-async def land_contacts(tx: Transaction, contacts: Sequence[ImportedContact]) -> list[str]:
-    """Insert the contact points that their clients do not have; return the ids of those clients."""
-    driver = await tx.driver()
-    rows = await driver.fetch(
-        "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label)"
-        " select p.contact_point_id, $1, p.client_id, p.kind, p.value, lower(p.value), 'import'"
-        " from unnest($2::text[], $3::text[], $4::text[], $5::text[]) p (contact_point_id, client_id, kind, value)"
-        " on conflict (chain_id, client_id, kind, match_key) do nothing returning client_id",
-        tx.chain_id,
-        [contact.contact_point_id for contact in contacts],
-        [contact.client_id for contact in contacts],
-        [contact.kind for contact in contacts],
-        [contact.value for contact in contacts],
-    )
-    return [row[0] for row in rows]
-
-
-async def count_change(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> None:
-    """Count one change of each client."""
-    await tx.execute(
-        "update clients set version = version + 1, updated_at = :now where client_id = any(:ids)",
-        {"now": now, "ids": list(client_ids)},
-    )
 
 
 async def land_purchases(
@@ -346,21 +303,37 @@ async def land_lines(tx: Transaction, lines: Sequence[ImportedLine], piece_field
     )
 
 
-async def add_faults(tx: Transaction, import_id: str, faults: Sequence[Fault]) -> None:
-    """Keep faults, MOST_FAULTS of an import at most."""
+async def add_faults(tx: Transaction, import_id: str, faults: Sequence[Fault], *, most: int) -> int:
+    """Keep at most `most` faults and return how many have a row now that had none."""
+    if most <= 0 or not faults:
+        return 0
+    kept = faults[:most]
     driver = await tx.driver()
-    await driver.execute(
+    added = await driver.fetch(
         "insert into import_faults (import_id, chain_id, line, field, reason, message) select $1, $2, f.* from"
-        " unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) f"
-        " limit greatest(0, $7 - (select count(*) from import_faults where import_id = $1))"
-        " on conflict do nothing",
+        " unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) f on conflict do nothing returning 1",
         import_id,
         tx.chain_id,
-        [fault.line for fault in faults],
-        [fault.field for fault in faults],
-        [fault.reason for fault in faults],
-        [fault.message for fault in faults],
-        MOST_FAULTS,
+        [fault.line for fault in kept],
+        [fault.field for fault in kept],
+        [fault.reason for fault in kept],
+        [fault.message for fault in kept],
+    )
+    return len(added)
+
+
+async def add_assumptions(tx: Transaction, import_id: str, assumptions: Sequence[Assumption]) -> None:
+    """Count assumptions; each field and reason has one row with its first line."""
+    driver = await tx.driver()
+    await driver.execute(
+        "insert into import_assumptions (import_id, chain_id, line, field, reason, occurrences, detail)"
+        " select $1, $2, a.* from unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[]) a"
+        " on conflict (chain_id, import_id, field, reason) do update set"
+        " occurrences = import_assumptions.occurrences + excluded.occurrences,"
+        " line = least(import_assumptions.line, excluded.line)",
+        import_id,
+        tx.chain_id,
+        *map(list, zip(*assumptions, strict=True)),
     )
 
 
@@ -376,15 +349,14 @@ def _import(row: Row[Any]) -> Import:
         store_id=row.store_id,
         associate_ids=tuple(row.associate_ids),
         state=ImportState(row.state),
-        progress=Progress(
-            row.bytes_received,
-            row.lines_read,
-            row.lines_refused,
-            row.clients_created,
-            row.purchases_created,
-            row.purchases_unchanged,
-        ),
+        progress=Progress(*(getattr(row, name) for name in _COUNTERS)),
         failure=row.failure,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        encoding=row.encoding,
+        date_order=DateOrder(row.date_order) if row.date_order else None,
+        import_mapping_id=row.import_mapping_id,
+        checkpoint=Checkpoint(
+            row.resume_offset, row.resume_line, row.read_encoding, row.read_delimiter, tuple(row.read_header)
+        ),
     )

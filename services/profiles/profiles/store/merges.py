@@ -28,6 +28,10 @@ DOUBLES: Mapping[str, str] = {
         "m.kind = s.kind and m.month = s.month and m.day = s.day and m.year in (s.year, 0)"
         " and lower(m.for_whom) = lower(s.for_whom) and m.relationship_id = s.relationship_id"
     ),
+    "field_writers": "m.field = s.field and m.value_key = s.value_key",
+    "field_conflicts": (
+        "m.field = s.field and m.source = s.source and md5(m.offered_value) = md5(s.offered_value)"
+    ),
     "cash_alerts": "m.state = 'open' and s.state = 'open' and m.country = s.country",
     "timeline_entries": "m.kind = s.kind and m.occurred_at = s.occurred_at and m.entry_id = s.entry_id",
 }

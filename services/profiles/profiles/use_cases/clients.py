@@ -37,9 +37,11 @@ from profiles.store import books as book_store
 from profiles.store import changes as change_store
 from profiles.store import clients as store
 from profiles.store import directory as directory_store
+from profiles.store import matching as match_store
 from profiles.store import preferences as preference_store
 from profiles.store import relationships as relationship_store
 from profiles.store import timeline as timeline_store
+from profiles.use_cases.field_writers import note_written
 
 _NAMES = frozenset({"given_name", "family_name", "nickname"})
 _TAKEN_AS_THEY_ARE = frozenset({"language", "time_zone", "home_store_id"})
@@ -119,6 +121,7 @@ async def create_client(
             clock=clock,
         )
         await add_client(tx, client, reason=AssignmentReason.CREATED, actor=caller.actor_id)
+        await note_written(tx, caller, None, client, clock=clock)
         return await store.get_client(tx, client_id)
 
 
@@ -196,6 +199,7 @@ def preferences_said(
 async def add_client(tx: Transaction, client: Client, *, reason: AssignmentReason, actor: str) -> None:
     """Put a new client in, with the first lines of timeline and history, and say so."""
     await store.add_client(tx, client)
+    await match_store.index_clients(tx, [client.client_id])
     if client.associate_id:
         await book_store.add_assignments(
             tx,
@@ -268,7 +272,7 @@ async def update_client(
                 )
                 require_few(preferences, "client.preferences")
                 await preference_store.set_preferences(tx, client.client_id, preferences)
-        return await save_change(tx, replace(client, **own), clock=clock)
+        return await save_own_change(tx, caller, client, replace(client, **own), clock=clock)
 
 
 async def save_change(tx: Transaction, client: Client, *, clock: Clock) -> Client:
@@ -279,46 +283,62 @@ async def save_change(tx: Transaction, client: Client, *, clock: Clock) -> Clien
     return changed
 
 
+async def save_own_change(
+    tx: Transaction, caller: Caller, before: Client, client: Client, *, clock: Clock
+) -> Client:
+    """Do what save_change does for what a caller changed on a client or on what hangs on it, and remember whose it is."""
+    changed = await save_change(tx, client, clock=clock)
+    await note_written(tx, caller, before, changed, clock=clock)
+    return changed
+
+
 async def assign_client(
     *, database: Database, clock: Clock, caller: Caller, client_id: str, associate_id: str
 ) -> Client:
     """Put a client into an associate's book; harmless when it is there. Raises ASSOCIATE_NOT_FOUND."""
     async with database.transaction(caller.chain_id) as tx:
         client = await store.lock_client(tx, client_id)
-        (associate,) = await directory_store.require_active_associates(tx, [associate_id])
-        caller.require_store(associate.store_id)
-        if client.associate_id == associate_id:
-            return client
-        now = clock.now()
-        stand_in = "" if client.secondary_associate_id == associate_id else client.secondary_associate_id
-        assigned = replace(
-            client,
-            associate_id=associate_id,
-            secondary_associate_id=stand_in,
-            version=client.version + 1,
-            updated_at=now,
-        )
-        await store.save_client(tx, assigned)
-        await timeline_store.add_entries(
-            tx,
-            [came_into_book(new_id("tle"), client_id, associate_id, associate.display_name, moment=now)],
-        )
-        await book_store.add_assignments(
-            tx,
-            [
-                Assignment(
-                    new_id("asg"),
-                    client_id,
-                    client.associate_id,
-                    associate_id,
-                    AssignmentReason.ASSIGNED,
-                    caller.actor_id,
-                    now,
-                )
-            ],
-        )
-        tx.publish(events.client_assigned(assigned, client.associate_id), entity_id=client_id)
-        return assigned
+        return await put_into_book(tx, client, associate_id, caller=caller, clock=clock)
+
+
+async def put_into_book(
+    tx: Transaction, client: Client, associate_id: str, *, caller: Caller, clock: Clock
+) -> Client:
+    """Put a locked client into an associate's book; harmless when it is there. Raises ASSOCIATE_NOT_FOUND."""
+    (associate,) = await directory_store.require_active_associates(tx, [associate_id])
+    caller.require_store(associate.store_id)
+    if client.associate_id == associate_id:
+        return client
+    now = clock.now()
+    stand_in = "" if client.secondary_associate_id == associate_id else client.secondary_associate_id
+    assigned = replace(
+        client,
+        associate_id=associate_id,
+        secondary_associate_id=stand_in,
+        version=client.version + 1,
+        updated_at=now,
+    )
+    await store.save_client(tx, assigned)
+    await timeline_store.add_entries(
+        tx,
+        [came_into_book(new_id("tle"), client.client_id, associate_id, associate.display_name, moment=now)],
+    )
+    await book_store.add_assignments(
+        tx,
+        [
+            Assignment(
+                new_id("asg"),
+                client.client_id,
+                client.associate_id,
+                associate_id,
+                AssignmentReason.ASSIGNED,
+                caller.actor_id,
+                now,
+            )
+        ],
+    )
+    tx.publish(events.client_assigned(assigned, client.associate_id), entity_id=client.client_id)
+    return assigned
 
 
 async def delete_client(*, database: Database, clock: Clock, caller: Caller, client_id: str) -> None:

@@ -41,6 +41,7 @@ from profiles.domain.timeline import day_at
 from profiles.store import connectors as store
 from profiles.store import directory as directory_store
 from profiles.store import purchases as purchase_store
+from profiles.suppression import Suppressor
 from profiles.use_cases import imports
 from profiles.use_cases.returns import record_return
 
@@ -197,7 +198,13 @@ async def ask_for_run(
 
 
 async def work_once(
-    *, database: Database, clock: Clock, dialling: Dialling, actor: str, batch_lines: int
+    *,
+    database: Database,
+    clock: Clock,
+    dialling: Dialling,
+    suppressor: Suppressor,
+    actor: str,
+    batch_lines: int,
 ) -> bool:
     """Begin the runs that are due and work through one that nobody works on; return whether there was one."""
     now = clock.now()
@@ -215,7 +222,7 @@ async def work_once(
         return False
     chain_id, run = taken
     caller = Caller(chain_id, actor, "service", frozenset({"imports:write"}))
-    await _Run(database, clock, dialling, caller, run, batch_lines).work()
+    await _Run(database, clock, dialling, suppressor, caller, run, batch_lines).work()
     return True
 
 
@@ -227,6 +234,7 @@ class _Run:
         database: Database,
         clock: Clock,
         dialling: Dialling,
+        suppressor: Suppressor,
         caller: Caller,
         run: ConnectorRun,
         batch_lines: int,
@@ -234,6 +242,7 @@ class _Run:
         self._database = database
         self._clock = clock
         self._dialling = dialling
+        self._suppressor = suppressor
         self._caller = caller
         self._run = run
         self._batch_lines = batch_lines
@@ -372,6 +381,7 @@ class _Run:
                     database=self._database,
                     clock=self._clock,
                     caller=self._caller,
+                    suppressor=self._suppressor,
                     import_id=announced.import_id,
                     chunks=chunks,
                     batch_lines=self._batch_lines,

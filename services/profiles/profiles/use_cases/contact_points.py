@@ -10,7 +10,7 @@ from chassis.ids import new_id
 from profiles.domain.clients import Client, ContactPoint, ContactPointTaken, ContactType
 from profiles.store import clients as store
 from profiles.store import directory as directory_store
-from profiles.use_cases.clients import normal_contact, save_change
+from profiles.use_cases.clients import normal_contact, save_change, save_own_change
 
 
 async def add_contact_point(
@@ -35,7 +35,7 @@ async def add_contact_point(
         if client.contact(added.kind, added.value):
             raise ContactPointTaken("contact_point.value")
         await store.add_contact_point(tx, client.client_id, added)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)
 
 
 async def update_contact_point(
@@ -81,4 +81,4 @@ async def remove_contact_point(
     async with database.transaction(caller.chain_id) as tx:
         client = await store.lock_client(tx, client_id)
         await store.remove_contact_point(tx, client.client_id, contact_point_id)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)

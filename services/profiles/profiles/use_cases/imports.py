@@ -1,12 +1,13 @@
 """Take in files of clients and purchases: announce, read as the bytes arrive, commit in batches.
 
-One batch is one transaction: clients, purchases, timelines, faults, progress and the event stand or fall together,
-so a cut upload leaves whole batches behind and can be sent again from the start.
+One batch is one transaction: clients, purchases, timelines, faults, progress, where to go on and the event stand or fall
+together, so a cut upload leaves whole batches behind and goes on there, or is sent again from the start.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import structlog
 
@@ -17,6 +18,7 @@ from chassis.errors import Kind, ServiceError
 from chassis.ids import new_id
 from profiles import events
 from profiles.currencies import digits_of
+from profiles.domain.import_encodings import require_encoding
 from profiles.domain.import_lines import (
     BlankSeparated,
     Delimited,
@@ -24,21 +26,30 @@ from profiles.domain.import_lines import (
     LineSplitter,
     Record,
     RecordReader,
+    Refused,
 )
-from profiles.domain.import_rows import Row, RowReader
+from profiles.domain.import_rows import Customs, Row, RowReader
 from profiles.domain.imports import (
+    MOST_FAULTS,
+    Assumption,
+    Checkpoint,
+    DateOrder,
     Fault,
     FileUnreadable,
     Import,
     ImportFormat,
     ImportState,
     Progress,
+    merged_columns,
     require_delimiter,
     require_mapping,
 )
+from profiles.domain.timeline import day_at
 from profiles.phones import e164
 from profiles.store import directory as directory_store
+from profiles.store import import_mappings as mapping_store
 from profiles.store import imports as store
+from profiles.suppression import Suppressor
 from profiles.use_cases.landing import Place, land_batch
 
 _log = structlog.get_logger(__name__)
@@ -59,18 +70,29 @@ async def create_import(
     columns: Mapping[str, str],
     store_id: str,
     associate_ids: Sequence[str],
+    encoding: str = "",
+    date_order: DateOrder | None = None,
+    import_mapping_id: str = "",
 ) -> Import:
-    """Announce a file.
+    """Announce a file; what is given goes before what the saved mapping says.
 
-    Raises COLUMN_UNKNOWN, COLUMN_REPEATED, COLUMN_MISSING, STORE_NOT_FOUND and ASSOCIATE_NOT_FOUND.
+    Raises COLUMN_UNKNOWN, COLUMN_REPEATED, COLUMN_MISSING, ENCODING_UNKNOWN, IMPORT_MAPPING_NOT_FOUND, STORE_NOT_FOUND
+    and ASSOCIATE_NOT_FOUND.
     """
     caller.require_store(store_id)
-    require_mapping(columns)
-    delimiter = require_delimiter(delimiter) if file_format is ImportFormat.DELIMITED else ""
+    require_delimiter(delimiter)
+    encoding = require_encoding(encoding)
     async with database.transaction(caller.chain_id) as tx:
         import_id, is_repeat = await tx.once(key, new_id("imp"))
         if is_repeat:
             return await store.get_import(tx, import_id)
+        if import_mapping_id:
+            saved = await mapping_store.get_mapping(tx, import_mapping_id)
+            columns = merged_columns(saved.columns, columns)
+            delimiter = delimiter or saved.delimiter
+            encoding = encoding or saved.encoding
+            date_order = date_order or saved.date_order
+        require_mapping(columns)
         await directory_store.get_store(tx, store_id)
         await directory_store.require_active_associates(tx, associate_ids)
         announced = Import(
@@ -78,7 +100,7 @@ async def create_import(
             source=source,
             file_name=file_name,
             format=file_format,
-            delimiter=delimiter,
+            delimiter=delimiter if file_format is ImportFormat.DELIMITED else "",
             columns=columns,
             store_id=store_id,
             associate_ids=tuple(dict.fromkeys(associate_ids)),
@@ -87,6 +109,9 @@ async def create_import(
             failure="",
             created_at=clock.now(),
             finished_at=None,
+            encoding=encoding,
+            date_order=date_order,
+            import_mapping_id=import_mapping_id,
         )
         await store.add_import(tx, announced)
         return announced
@@ -97,17 +122,21 @@ async def receive_content(
     database: Database,
     clock: Clock,
     caller: Caller,
+    suppressor: Suppressor,
     import_id: str,
+    offset: int = 0,
     chunks: AsyncIterator[bytes],
     batch_lines: int,
 ) -> Import:
-    """Work through the content of an import and return it finished, completed or failed.
+    """Work through the content of an import, from byte `offset` on, and return it finished, completed or failed.
 
-    Raises IMPORT_NOT_FOUND, and IMPORT_BUSY while another upload of it is under way. What cuts it off
-    otherwise leaves the import running, to be sent again.
+    Raises IMPORT_NOT_FOUND, IMPORT_OFFSET_WRONG, and IMPORT_BUSY while another upload of it is under way. What cuts it
+    off otherwise leaves the import running, to be sent again.
     """
-    upload = await _Upload.begin(database, clock, caller, import_id)
-    reading = _Reading(upload.imported, upload.place)
+    upload = await _Upload.begin(database, clock, caller, suppressor, import_id, offset)
+    reading = _Reading(
+        upload.imported, upload.place, offset, today=day_at(upload.place.time_zone, now=clock.now())
+    )
     batch = _Batch(batch_lines)
     landing: asyncio.Task[None] | None = None
     try:
@@ -121,6 +150,8 @@ async def receive_content(
                         landing = asyncio.create_task(upload.land(batch, reading))
                         batch = _Batch(batch_lines)
                     batch.add(found)
+                    batch.assume(reading.take_assumptions())
+            batch.assume(reading.take_assumptions())
             if landing is not None:
                 await landing
             await upload.land(batch, reading)
@@ -141,20 +172,35 @@ async def _and_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | None]:
 
 
 class _Reading:
-    """The file from bytes to rows; memory for one line or one open quote."""
+    """The file from bytes to rows, from byte `offset` on; memory for one line or one open quote."""
 
-    def __init__(self, imported: Import, place: Place) -> None:
-        self.bytes_received = 0
+    def __init__(self, imported: Import, place: Place, offset: int, *, today: date) -> None:
+        self.bytes_received = offset
         self.piece_fields: tuple[str, ...] = ()
         self._imported = imported
-        self._place = place
-        self._splitter = LineSplitter()
-        self._records = _reader_of(imported)
+        self._assumed: list[Assumption] = []
+        self._customs = Customs(
+            country=place.country,
+            currency_code=place.currency_code,
+            date_order=imported.date_order,
+            today=today,
+            digits_of=digits_of,
+            read_phone=lambda value: e164(value, place.country),
+        )
+        known = imported.checkpoint if offset else Checkpoint()
+        self._splitter = LineSplitter(
+            known.encoding or imported.encoding, position=known.offset, lines=known.line
+        )
+        self._delimited: Delimited | None = None
+        self._records = self._record_reader(known.delimiter)
+        self._header: tuple[str, ...] = ()
         self._rows: RowReader | None = None
         if imported.format is ImportFormat.NDJSON:
             self._rows = self._row_reader(list(imported.columns))
+        elif known.header:
+            self._rows = self._row_reader(known.header)
 
-    def read(self, chunk: bytes | None) -> Iterator[Row | list[Fault]]:
+    def read(self, chunk: bytes | None) -> Iterator[Row | Refused]:
         """Yield the rows that are complete with `chunk`, None for the end. Raises FileUnreadable."""
         if chunk is not None:
             self.bytes_received += len(chunk)
@@ -167,34 +213,51 @@ class _Reading:
                 yield from self._row(record)
             if not self.bytes_received:
                 raise FileUnreadable("The file is empty.")
+            if self._splitter.unended_line > 1:
+                self._assumed.append(Assumption(self._splitter.unended_line, "", "LAST_LINE_UNENDED", 1))
 
-    def _row(self, record: Record | Fault) -> Iterator[Row | list[Fault]]:
+    def take_assumptions(self) -> list[Assumption]:
+        """Return in what sense the file as a whole was read, as far as it was not said before."""
+        taken, self._assumed = self._assumed, []
+        return taken
+
+    def checkpoint(self, batch: "_Batch") -> Checkpoint:
+        """Return where to go on behind a batch, and what was known of the file there."""
+        return Checkpoint(
+            batch.end,
+            batch.last,
+            self._splitter.encoding if self._splitter.decided_line <= batch.last else "",
+            self._delimited.delimiter if self._delimited else "",
+            self._header,
+        )
+
+    def _row(self, record: Record | Refused) -> Iterator[Row | Refused]:
+        if self._splitter.is_assumed and self._splitter.decided_line <= record.last:
+            self._splitter.is_assumed = False
+            self._assumed.append(Assumption(self._splitter.decided_line, "", "ENCODING_ASSUMED", 1))
         if self._rows is None:
-            if isinstance(record, Fault):
-                raise FileUnreadable(f"The header cannot be read. {record.message}")
+            if isinstance(record, Refused):
+                raise FileUnreadable(f"The header cannot be read. {record.faults[0].message}")
             self._rows = self._row_reader(record.fields)
-        elif isinstance(record, Fault):
-            yield [record]
+        elif isinstance(record, Refused):
+            yield record
         else:
             yield self._rows.read(record)
 
     def _row_reader(self, header: Sequence[str]) -> RowReader:
-        country = self._place.country
-        rows = RowReader(
-            header,
-            self._imported.columns,
-            currency_code=self._place.currency_code,
-            digits_of=digits_of,
-            read_phone=lambda value: e164(value, country),
-        )
+        decimal = "," if self._delimited and self._delimited.delimiter == ";" else "."
+        rows = RowReader(header, self._imported.columns, self._customs, decimal=decimal)
+        self._header = tuple(header)
         self.piece_fields = rows.piece_fields
         return rows
 
-
-def _reader_of(imported: Import) -> RecordReader:
-    if imported.format is ImportFormat.NDJSON:
-        return JsonLines(list(imported.columns))
-    return BlankSeparated() if imported.delimiter == " " else Delimited(imported.delimiter)
+    def _record_reader(self, delimiter: str) -> RecordReader:
+        if self._imported.format is ImportFormat.NDJSON:
+            return JsonLines(list(self._imported.columns))
+        if self._imported.delimiter == " ":
+            return BlankSeparated()
+        self._delimited = Delimited(delimiter or self._imported.delimiter)
+        return self._delimited
 
 
 class _Batch:
@@ -204,9 +267,12 @@ class _Batch:
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
         self.refused = 0
+        self.assumptions: list[Assumption] = []
+        self.last = 0
+        self.end = 0
         self._size = size
 
-    def is_full_before(self, found: Row | list[Fault]) -> bool:
+    def is_full_before(self, found: Row | Refused) -> bool:
         """Return whether the batch is to be written before `found` is added."""
         count = len(self.rows) + self.refused
         if count < self._size or count >= 2 * self._size:
@@ -219,13 +285,18 @@ class _Batch:
         )
         return not is_same_purchase
 
-    def add(self, found: Row | list[Fault]) -> None:
-        """Take in one line."""
+    def add(self, found: Row | Refused) -> None:
+        """Take in one record."""
+        self.last, self.end = found.last, found.end
         if isinstance(found, Row):
             self.rows.append(found)
         else:
             self.refused += 1
-            self.faults += found
+            self.faults += found.faults
+
+    def assume(self, assumptions: Sequence[Assumption]) -> None:
+        """Take in in what sense the file was read."""
+        self.assumptions += assumptions
 
 
 @dataclass
@@ -234,42 +305,60 @@ class _Upload:
 
     database: Database
     clock: Clock
+    suppressor: Suppressor
     chain_id: str
     actor: str
     upload_id: str
     imported: Import
     place: Place
     progress: Progress
+    checkpoint: Checkpoint = Checkpoint()
     is_over: bool = False
 
     @classmethod
-    async def begin(cls, database: Database, clock: Clock, caller: Caller, import_id: str) -> "_Upload":
+    async def begin(
+        cls,
+        database: Database,
+        clock: Clock,
+        caller: Caller,
+        suppressor: Suppressor,
+        import_id: str,
+        offset: int,
+    ) -> "_Upload":
         upload_id = new_id("upl")
         async with database.transaction(caller.chain_id) as tx:
-            imported = await store.begin_upload(tx, import_id, upload_id, now=clock.now())
+            imported = await store.begin_upload(tx, import_id, upload_id, offset=offset, now=clock.now())
             caller.require_store(imported.store_id)
             chain = await directory_store.get_chain(tx, caller.chain_id)
             home = await directory_store.get_store(tx, imported.store_id)
         upload = cls(
             database=database,
             clock=clock,
+            suppressor=suppressor,
             chain_id=caller.chain_id,
             actor=caller.actor_id,
             upload_id=upload_id,
             imported=imported,
             place=Place(home.store_id, home.country, home.time_zone, chain.currency_code),
-            progress=Progress(),
+            progress=imported.progress if offset else Progress(),
+            checkpoint=imported.checkpoint if offset else Checkpoint(),
         )
-        await upload._forget_rows()
+        if not offset:
+            await upload._forget_rows()
+            if imported.counts_rows:
+                async with database.transaction(caller.chain_id) as tx:
+                    await store.begin_counting(tx, import_id)
         return upload
 
     async def land(self, batch: _Batch, reading: _Reading) -> None:
         """Commit one batch; it is tried again when it lost against another transaction."""
+        # Before anything is awaited: the next batch is read meanwhile.
+        checkpoint = reading.checkpoint(batch) if batch.last else self.checkpoint
         for attempt in range(1, _TRIES + 1):
             try:
                 async with self.database.transaction(self.chain_id) as tx:
-                    progress = await self._land(tx, batch, reading)
-                self.progress = progress
+                    progress = await self._land(tx, batch, reading, checkpoint)
+                self.progress, self.checkpoint = progress, checkpoint
                 return
             except ServiceError as error:
                 if error.kind is not Kind.CONFLICT or error.reason != "TRY_AGAIN" or attempt == _TRIES:
@@ -277,20 +366,26 @@ class _Upload:
                 _log.info("batch comes again", import_id=self.imported.import_id, attempt=attempt)
                 await asyncio.sleep(error.retry_after or 0.1)
 
-    async def _land(self, tx: Transaction, batch: _Batch, reading: _Reading) -> Progress:
+    async def _land(
+        self, tx: Transaction, batch: _Batch, reading: _Reading, checkpoint: Checkpoint
+    ) -> Progress:
+        imported = self.imported
         landed = await land_batch(
             tx,
-            self.imported,
+            imported,
             self.place,
             batch.rows,
             piece_fields=reading.piece_fields,
+            suppressor=self.suppressor,
             actor=self.actor,
             now=self.clock.now(),
         )
-        faults = [*batch.faults, *landed.faults]
-        if faults:
-            await store.add_faults(tx, self.imported.import_id, faults)
         so_far = self.progress
+        kept = await store.add_faults(
+            tx, imported.import_id, [*batch.faults, *landed.faults], most=MOST_FAULTS - so_far.faults_kept
+        )
+        if assumptions := [*batch.assumptions, *landed.assumptions]:
+            await store.add_assumptions(tx, imported.import_id, assumptions)
         progress = Progress(
             bytes_received=reading.bytes_received,
             lines_read=so_far.lines_read + len(batch.rows) + batch.refused,
@@ -298,8 +393,14 @@ class _Upload:
             clients_created=so_far.clients_created + landed.clients_created,
             purchases_created=so_far.purchases_created + landed.purchases_created,
             purchases_unchanged=so_far.purchases_unchanged + landed.lines_unchanged,
+            clients_updated=so_far.clients_updated + landed.clients_updated,
+            conflicts=so_far.conflicts + landed.conflicts,
+            lines_suppressed=so_far.lines_suppressed + landed.lines_suppressed,
+            faults_kept=so_far.faults_kept + kept,
         )
-        await store.move_upload(tx, self.imported.import_id, self.upload_id, progress, now=self.clock.now())
+        await store.move_upload(
+            tx, imported.import_id, self.upload_id, progress, checkpoint, now=self.clock.now()
+        )
         return progress
 
     async def finish(self, state: ImportState, failure: str = "") -> Import:

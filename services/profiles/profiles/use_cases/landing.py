@@ -1,7 +1,7 @@
 """Write one batch of an import: what is new in it, in few statements of many rows each, and the event about it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,15 +12,22 @@ from chassis.ids import new_id
 from profiles import events
 from profiles.currencies import digits_of
 from profiles.domain.books import Assignment, AssignmentReason, first_assignment_id
+from profiles.domain.import_people import Person
 from profiles.domain.import_rows import Row, hash_of
-from profiles.domain.imports import Fault, Import, spread
+from profiles.domain.imports import Assumption, Fault, Import
+from profiles.domain.payments import CASH_KINDS, PaymentKind
 from profiles.domain.pieces import purchase_summary
-from profiles.domain.timeline import Entry, TimelineKind, entry_id_of, moment_of
+from profiles.domain.timeline import Entry, TimelineKind, day_at, entry_id_of, moment_of
 from profiles.store import books as book_store
-from profiles.store import client_facts
-from profiles.store import clients as client_store
+from profiles.store import client_facts, import_clients, suppressions
 from profiles.store import imports as store
+from profiles.store import payments as payment_store
+from profiles.store import search as search_store
 from profiles.store import timeline as timeline_store
+from profiles.store.payments import PaidPart
+from profiles.suppression import SuppressedKind, Suppressor, external_key
+from profiles.use_cases.cash_watch import watch
+from profiles.use_cases.landing_clients import Landing, joined_people, land_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +45,13 @@ class Landed:
     """What a batch led to."""
 
     clients_created: int = 0
+    clients_updated: int = 0
     purchases_created: int = 0
     lines_unchanged: int = 0
+    lines_suppressed: int = 0
+    conflicts: int = 0
     faults: list[Fault] = field(default_factory=list)
+    assumptions: list[Assumption] = field(default_factory=list)
 
 
 async def land_batch(
@@ -50,28 +61,27 @@ async def land_batch(
     rows: Sequence[Row],
     *,
     piece_fields: Sequence[str],
+    suppressor: Suppressor,
     actor: str,
     now: datetime,
 ) -> Landed:
     """Write the clients and purchases of `rows` that are not known yet, and say so. Safe to repeat with other rows."""
-    landed = Landed()
+    landed = Landed(assumptions=_assumptions_of(rows, place))
+    people = joined_people((row.line, row.person) for row in rows)
+    if people and (gone := await _suppressed(tx, imported, people, suppressor)):
+        people = {key: one for key, one in people.items() if key not in gone}
+        landed.lines_suppressed = sum(row.person.key in gone for row in rows)
+        rows = [row for row in rows if row.person.key not in gone]
+        landed.assumptions.append(Assumption(1, "", "ERASED_LEFT_OUT", landed.lines_suppressed))
     if not rows:
         return landed
-    known = await _land_clients(tx, imported, place, rows, now=now)
-    new_clients = [client for client in known.values() if client.is_new]
-    landed.clients_created = len(new_clients)
-    entries = [
-        Entry(
-            entry_id_of(client.client_id),
-            client.client_id,
-            TimelineKind.PROFILE,
-            now,
-            "Became a client of the house",
-            client.client_id,
-        )
-        for client in new_clients
-    ]
-    if assigned := [client for client in new_clients if client.associate_id]:
+    landing = Landing(tx, imported, place.store_id, day_at(place.time_zone, now=now), actor, now)
+    clients = await land_people(landing, people)
+    landed.clients_created, landed.clients_updated = len(clients.new), len(clients.changed)
+    landed.conflicts = clients.conflicts
+    landed.assumptions += clients.assumptions
+    entries = clients.entries
+    if assigned := [client for client in clients.new if client.associate_id]:
         await book_store.add_assignments(
             tx,
             [
@@ -88,78 +98,68 @@ async def land_batch(
             ],
         )
     facts: list[ev.PurchaseFact] = []
+    paid_in_cash: list[str] = []
     if imported.has_purchases:
-        purchases = await _purchases_of(tx, imported, rows, landed)
+        purchases = await _purchases_of(tx, imported, rows, clients.ids, landed)
         facts = await _land_purchases(
-            tx, imported, place, purchases, known, entries, landed, piece_fields=piece_fields, now=now
+            tx, imported, place, purchases, clients.ids, entries, landed, piece_fields=piece_fields, now=now
         )
+        paid_in_cash = await _land_payments(tx, purchases, {fact.purchase_id for fact in facts}, now=now)
+        await client_facts.refresh(tx, [fact.client_id for fact in facts])
+    await search_store.refresh_search(
+        tx,
+        list(dict.fromkeys([*clients.with_words, *(fact.client_id for fact in facts)])),
+        purchase_ids=[fact.purchase_id for fact in facts],
+    )
     if entries:
         await timeline_store.add_entries(tx, entries)
-    client_facts = [
-        events.imported_client_fact(
-            client.client_id, home_store_id=place.store_id, associate_id=client.associate_id, created_at=now
-        )
-        for client in new_clients
-    ]
-    for event in events.batches_landed(imported.import_id, client_facts, facts):
+    people_facts = [events.client_fact(client) for client in (*clients.new, *clients.changed)]
+    for event in events.batches_landed(imported.import_id, people_facts, facts):
         tx.publish(event, entity_id=imported.import_id)
+    if paid_in_cash:
+        buyers = {fact.purchase_id: fact.client_id for fact in facts}
+        await watch(tx, [buyers[purchase_id] for purchase_id in paid_in_cash], now=now)
     return landed
 
 
-async def _land_clients(
-    tx: Transaction, imported: Import, place: Place, rows: Sequence[Row], *, now: datetime
-) -> dict[str, store.KnownClient]:
-    named: dict[str, tuple[str, str]] = {}
+def _assumptions_of(rows: Sequence[Row], place: Place) -> list[Assumption]:
+    """Return in what sense the values of a batch were read, each with its first line."""
+    counts: dict[tuple[str, str], list[int]] = {}
     for row in rows:
-        if row.client_external_id not in named or not any(named[row.client_external_id]):
-            named[row.client_external_id] = (row.given_name, row.family_name)
-    known = await store.land_clients(
-        tx,
-        [
-            store.ImportedClient(
-                new_id("cli"), external_id, given, family, spread(external_id, imported.associate_ids)
-            )
-            for external_id, (given, family) in named.items()
-        ],
-        source=imported.source,
-        store_id=place.store_id,
-        now=now,
-    )
-    fields = set(imported.columns.values())
-    changed: set[str] = set()
-    if fields & {"given_name", "family_name"}:
-        old = {
-            known[external_id].client_id: names
-            for external_id, names in named.items()
-            if any(names) and not known[external_id].is_new
-        }
-        if old:
-            changed.update(await store.fill_names(tx, old, now=now))
-    if fields & {"phone", "email"}:
-        contacts = {
-            (known[row.client_external_id].client_id, kind, value.lower()): value
-            for row in rows
-            for kind, value in (("phone", row.phone), ("email", row.email))
-            if value
-        }
-        if contacts:
-            changed.update(
-                await store.land_contacts(
-                    tx,
-                    [
-                        store.ImportedContact(new_id("cpt"), client_id, kind, value)
-                        for (client_id, kind, _), value in contacts.items()
-                    ],
-                )
-            )
-    new = {client.client_id for client in known.values() if client.is_new}
-    if fields & {"given_name", "family_name", "phone", "email"} and (new or changed):
-        await client_store.refresh_search(tx, [*(new | changed)])
-    if before := sorted(changed - new):
-        await store.count_change(tx, before, now=now)
-        for client in await client_store.get_clients(tx, before):
-            tx.publish(events.client_changed(client), entity_id=client.client_id)
-    return known
+        for assumed in row.assumed:
+            counts.setdefault(assumed, []).append(row.line)
+    return [
+        Assumption(min(lines), name, reason, len(lines), place.country if reason.startswith("PHONE") else "")
+        for (name, reason), lines in counts.items()
+    ]
+
+
+async def _suppressed(
+    tx: Transaction, imported: Import, people: Mapping[str, tuple[int, Person]], suppressor: Suppressor
+) -> set[str]:
+    """Return the keys of people who were erased and must not come back.
+
+    The id at the source tells by itself. A number or an e-mail does for somebody who would be new: it may be another's,
+    of whoever is known here.
+    """
+    if not await suppressions.any_in_chain(tx):
+        return set()
+    by_id = {
+        suppressor.hash_of(tx.chain_id, SuppressedKind.EXTERNAL_ID, external_key(imported.source, key)): key
+        for key in people
+    }
+    by_contact = [
+        (suppressor.hash_of(tx.chain_id, SuppressedKind(kind), value), key)
+        for key, (_, person) in people.items()
+        for kind, value in person.contacts
+    ]
+    found = await suppressions.find(tx, [*by_id, *(hashed for hashed, _ in by_contact)])
+    if not found:
+        return set()
+    gone = {by_id[hashed] for hashed in found & by_id.keys()}
+    touched = {key for hashed, key in by_contact if hashed in found} - gone
+    known = await import_clients.known_external_ids(tx, imported.source, sorted(touched)) if touched else {}
+    return gone | (touched - known.keys())
 
 
 @dataclass(slots=True)
@@ -170,11 +170,11 @@ class _Purchase:
 
 
 async def _purchases_of(
-    tx: Transaction, imported: Import, rows: Sequence[Row], landed: Landed
+    tx: Transaction, imported: Import, rows: Sequence[Row], ids: Mapping[str, str], landed: Landed
 ) -> list[_Purchase]:
     """Return the purchases that rows make up: by their id where the file has one, else one a row."""
-    if not rows[0].purchase_external_id:
-        return await _purchases_by_content(tx, imported, rows)
+    if imported.counts_rows:
+        return await _purchases_by_content(tx, imported, rows, ids)
     purchases: dict[str, _Purchase] = {}
     for row in rows:
         purchase = purchases.get(row.purchase_external_id)
@@ -184,8 +184,8 @@ async def _purchases_of(
         first = purchase.rows[0]
         if any(list(row.fields) == list(other.fields) for other in purchase.rows):
             landed.lines_unchanged += 1  # the very same line again
-        elif (row.client_external_id, row.purchased_on, row.currency_code) != (
-            first.client_external_id,
+        elif (row.person.key, row.purchased_on, row.currency_code) != (
+            first.person.key,
             first.purchased_on,
             first.currency_code,
         ):
@@ -202,10 +202,12 @@ async def _purchases_of(
     return list(purchases.values())
 
 
-async def _purchases_by_content(tx: Transaction, imported: Import, rows: Sequence[Row]) -> list[_Purchase]:
+async def _purchases_by_content(
+    tx: Transaction, imported: Import, rows: Sequence[Row], ids: Mapping[str, str]
+) -> list[_Purchase]:
     """Name each row by its content and by how many equal rows the file had before it, so that a second run, or a
     corrected file, finds the same names."""
-    keys = [row.content_key for row in rows]
+    keys = [row.content_key(row.person.external_id or ids[row.person.key]) for row in rows]
     hashes = [hash_of(key) for key in keys]
     seen = Counter(await store.count_rows(tx, imported.import_id, Counter(hashes)))
     purchases = []
@@ -220,7 +222,7 @@ async def _land_purchases(
     imported: Import,
     place: Place,
     purchases: Sequence[_Purchase],
-    known: Mapping[str, store.KnownClient],
+    ids: Mapping[str, str],
     entries: list[Entry],
     landed: Landed,
     *,
@@ -235,7 +237,7 @@ async def _land_purchases(
             store.ImportedPurchase(
                 purchase.purchase_id,
                 purchase.external_id,
-                known[first.client_external_id].client_id,
+                ids[first.person.key],
                 first.purchased_on,
                 sum(row.amount_minor for row in purchase.rows),
                 first.currency_code,
@@ -283,5 +285,26 @@ async def _land_purchases(
     landed.purchases_created = len(written)
     if lines:
         await store.land_lines(tx, lines, piece_fields)
-        await client_facts.refresh(tx, [row.client_id for row in rows if row.purchase_id in written])
     return facts
+
+
+async def _land_payments(
+    tx: Transaction, purchases: Sequence[_Purchase], written: Collection[str], *, now: datetime
+) -> list[str]:
+    """Write how lines were paid, each with its whole amount; return the purchases that cash is part of."""
+    parts: list[PaidPart] = []
+    for purchase in purchases:
+        if purchase.purchase_id not in written:
+            continue
+        paid = Counter[PaymentKind]()
+        for row in purchase.rows:
+            if row.payment_kind and row.amount_minor > 0:
+                paid[row.payment_kind] += row.amount_minor
+        day = purchase.rows[0].purchased_on
+        assert day is not None  # as above
+        parts += [
+            PaidPart(purchase.purchase_id, position, kind.value, amount, day)
+            for position, (kind, amount) in enumerate(paid.items())
+        ]
+    await payment_store.add_payments(tx, parts, now=now)
+    return [part.purchase_id for part in parts if part.kind in CASH_KINDS]

@@ -9,7 +9,7 @@ from chassis.errors import not_found
 from chassis.ids import new_id
 from profiles.domain.clients import Client, Occasion, require_occasion
 from profiles.store import clients as store
-from profiles.use_cases.clients import linked_occasion, save_change
+from profiles.use_cases.clients import linked_occasion, save_own_change
 
 
 async def add_occasion(
@@ -28,7 +28,7 @@ async def add_occasion(
             return client
         linked = await linked_occasion(tx, occasion, client.relationships)
         await store.add_occasion(tx, client.client_id, replace(linked, occasion_id=occasion_id))
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)
 
 
 async def update_occasion(
@@ -48,7 +48,7 @@ async def update_occasion(
         if linked == there:
             return client
         await store.save_occasion(tx, client.client_id, linked)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)
 
 
 async def remove_occasion(
@@ -58,4 +58,4 @@ async def remove_occasion(
     async with database.transaction(caller.chain_id) as tx:
         client = await store.lock_client(tx, client_id)
         await store.remove_occasion(tx, client.client_id, occasion_id)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)

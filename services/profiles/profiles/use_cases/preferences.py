@@ -9,7 +9,7 @@ from profiles.domain.preferences import Preference, require_few, with_said
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
 from profiles.store import preferences as store
-from profiles.use_cases.clients import preferences_said, save_change
+from profiles.use_cases.clients import preferences_said, save_own_change
 
 
 async def add_preference(
@@ -39,7 +39,7 @@ async def add_preference(
         if kept == list(client.preferences):
             return client
         await store.set_preferences(tx, client.client_id, kept)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)
 
 
 async def remove_preference(
@@ -49,4 +49,4 @@ async def remove_preference(
     async with database.transaction(caller.chain_id) as tx:
         client = await client_store.lock_client(tx, client_id)
         await store.remove_preference(tx, client.client_id, preference_id)
-        return await save_change(tx, client, clock=clock)
+        return await save_own_change(tx, caller, client, client, clock=clock)
