@@ -50,12 +50,13 @@ def upgrade() -> None:
             foreign key (chain_id, client_id) references clients on delete cascade,
             foreign key (chain_id, related_client_id) references clients on delete cascade
         );
-        create index relationships_of_client on relationships (chain_id, client_id);
-        create index relationships_of_related on relationships (chain_id, related_client_id)
-            where related_client_id is not null;
+        -- The pair first: of indexes that look alike to a planner without statistics the last one is taken.
         create unique index relationships_pair on relationships
             (chain_id, least(client_id, related_client_id), greatest(client_id, related_client_id))
             where related_client_id is not null;
+        create index relationships_of_related on relationships (chain_id, related_client_id)
+            where related_client_id is not null;
+        create index relationships_of_client on relationships (chain_id, client_id);
         """
     )
     secure("relationships")
