@@ -238,6 +238,27 @@ async def test_more_than_the_limit_in_parts_raises_one_alert_with_the_facts(hous
     )
 
 
+async def test_an_instalment_in_cash_is_watched(house: Any) -> None:
+    client = await house.client()
+    await pays(house, client, 9000)
+    bought = await pays(house, client, 1, kind=pb.PAYMENT_KIND_CARD)
+    dear = await house.stub.RecordPurchase(
+        pb.RecordPurchaseRequest(
+            client_id=client.client_id,
+            store_id=house.store_id,
+            purchase_date=day("2026-03-01"),
+            lines=[pb.PurchaseLine(piece=pb.Piece(), quantity=1, amount=money_of(500_000, "USD"))],
+        )
+    )
+    for amount, raised in ((1000, []), (500, [10_500])):
+        payment = pb.Payment(kind=CASH, amount=money_of(amount * 100, "USD"))
+        await house.records.RecordPayment(
+            rec.RecordPaymentRequest(purchase_id=dear.purchase_id, payment=payment)
+        )
+        assert await totals(house) == raised
+    assert bought.purchase_id not in {one.purchase_id for one in (await alerts(house))[0].payments}
+
+
 async def test_exactly_the_limit_raises_none(house: Any) -> None:
     client = await house.client()
     await pays(house, client, 10_000)

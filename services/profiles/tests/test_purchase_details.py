@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from carnet.profiles.v1 import events_pb2 as ev
 from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1 import records_pb2 as rec
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from sqlalchemy import event as sql_event
@@ -121,6 +122,74 @@ async def test_a_deposit_may_come_two_years_before_and_an_instalment_until_today
     client = await house.client()
     recorded = await house.stub.RecordPurchase(purchase(house, client, payments=[paid(1, on)]))
     assert recorded.payments[0].payment_date == day(on)
+
+
+def later(
+    purchase: pb.Purchase, units: int, on: str = "", *, request_id: str = "", **more: Any
+) -> rec.RecordPaymentRequest:
+    return rec.RecordPaymentRequest(
+        request_id=request_id, purchase_id=purchase.purchase_id, payment=paid(units, on, **more)
+    )
+
+
+async def test_an_instalment_comes_later(house: Any) -> None:
+    bought = await house.stub.RecordPurchase(purchase(house, await house.client(), payments=[paid(1000)]))
+    request = later(bought, 500, request_id="second")
+    after = await house.records.RecordPayment(request)
+    assert await house.records.RecordPayment(request) == after
+    assert [(one.amount, one.payment_date) for one in after.payments] == [
+        (usd(1000), day("2026-03-09")),
+        (usd(500), day("2026-03-10")),
+    ]
+    await house.records.RecordPayment(later(bought, 7500, "2026-03-01"))
+    read = await house.stub.GetPurchase(pb.GetPurchaseRequest(purchase_id=bought.purchase_id))
+    assert [one.amount.units for one in read.payments] == [1000, 500, 7500]
+    error = await refusal(house.records.RecordPayment(later(bought, 1)))
+    assert (error.reason, error.violations[0].field) == ("PAYMENTS_EXCEED_TOTAL", "payment")
+
+
+async def test_twenty_instalments_at_once_are_no_more_than_the_total(house: Any) -> None:
+    bought = await house.stub.RecordPurchase(purchase(house, await house.client()))
+
+    async def pay() -> bool:
+        try:
+            await house.records.RecordPayment(later(bought, 1000))
+        except ServiceError as refused:
+            assert refused.reason == "PAYMENTS_EXCEED_TOTAL"
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(pay() for _ in range(20)))) == 9
+
+
+@pytest.mark.parametrize(
+    ("payment", "reason", "field"),
+    [
+        (paid(1, currency="EUR"), "CURRENCY_MISMATCH", "payment.amount.currency_code"),
+        (paid(0), "FIELD_INVALID", "payment.amount"),
+        (paid(1, "2026-03-11"), "FIELD_INVALID", "payment.payment_date"),
+        (paid(1, "2024-03-08"), "FIELD_INVALID", "payment.payment_date"),
+    ],
+)
+async def test_an_instalment_that_cannot_be_is_refused_by_field(
+    house: Any, payment: pb.Payment, reason: str, field: str
+) -> None:
+    bought = await house.stub.RecordPurchase(purchase(house, await house.client()))
+    request = rec.RecordPaymentRequest(purchase_id=bought.purchase_id, payment=payment)
+    error = await refusal(house.records.RecordPayment(request))
+    assert (error.kind, error.reason) == (Kind.INVALID, reason)
+    assert [violation.field for violation in error.violations] == [field]
+
+
+async def test_an_instalment_is_of_a_purchase_of_ones_own_store_and_chain(
+    house: Any, other_house: Any
+) -> None:
+    house.act_as()
+    bought = await house.stub.RecordPurchase(purchase(house, await house.client()))
+    house.act_as(stores=frozenset({"sto_other"}))
+    assert (await refusal(house.records.RecordPayment(later(bought, 1)))).reason == "STORE_NOT_YOURS"
+    other_house.act_as()
+    assert (await refusal(house.records.RecordPayment(later(bought, 1)))).reason == "PURCHASE_NOT_FOUND"
 
 
 async def test_today_is_the_stores_day(house: Any) -> None:
