@@ -44,7 +44,8 @@ async def list_marks(
             f" order by {changed_in}, {key} limit :limit)"
         )
     found = await tx.execute(
-        f'{" union all ".join(parts)} order by changed_in, kind collate "C", record_id limit :limit',
+        f'select * from ({" union all ".join(parts)}) found order by changed_in, kind collate "C", record_id'  # noqa: S608
+        " limit :limit",
         parameters,
     )
     return [
