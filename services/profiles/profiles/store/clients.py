@@ -456,10 +456,11 @@ def _client(row: Row[Any]) -> Client:
                 relationship_id,
                 RelationshipKind(kind).inverse if is_seen_from_there else RelationshipKind(kind),
                 related_client_id or "",
-                *names,
+                given_name,
+                family_name,
                 note,
             )
-            for relationship_id, kind, is_seen_from_there, related_client_id, names, note in (
+            for relationship_id, kind, is_seen_from_there, related_client_id, (given_name, family_name), note in (
                 _decoded(row.relationships)
             )
         ),
