@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -26,6 +26,8 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE = 15.0  # seconds, for callers that set none
 # Taken off the caller's deadline, so that the answer still says what timed out: a tenth, and at least so many seconds.
 _MARGIN_SHARE, _MARGIN_SECONDS = 0.1, 0.05
+
+_HEAR_OUT_SECONDS = 30.0  # that a sender gets to come to its end when what it sends is refused
 
 _TOO_LATE = "DEADLINE_EXCEEDED"
 # The caller's time is nearly up: a retry by its channel would only turn this answer into a bare time-out (gRFC A6).
@@ -110,7 +112,7 @@ class _Guard(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, access: Access, metadata: Mapping[str, Any], behaviour: Any) -> Any:
         async def call(request: Any, context: _Context) -> Any:
             bounded = isinstance(request, Message)  # a streamed request takes as long as its sender does
-            async with _answering(method, context):
+            async with _answering(method, context), _hearing_out(request):
                 self._admit(access, metadata, context, bounded=bounded)
                 try:
                     async with asyncio.timeout(
@@ -156,6 +158,23 @@ async def _answering(method: str, context: _Context) -> AsyncIterator[None]:
         await context.abort(CODES[told.kind], told.message, trailing)
     finally:
         GRPC_SECONDS.labels(method, code).observe(time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _hearing_out(requests: Any) -> AsyncIterator[None]:
+    """Take what a sender of many messages still sends before an error is answered.
+
+    A call that ends while its sender writes makes grpc.aio tell the sender of the failed write instead of the answer.
+    """
+    try:
+        yield
+    except Exception:
+        if not isinstance(requests, Message):
+            with suppress(Exception):
+                async with asyncio.timeout(_HEAR_OUT_SECONDS):
+                    async for _ in requests:
+                        pass
+        raise
 
 
 def _too_late(method: str) -> ServiceError:
