@@ -173,23 +173,17 @@ async def test_bytes_of_another_type_are_refused_and_leave_nothing(
     assert (await upload(house, messages_of(announced.attachment_id, JPEG))).byte_count == len(JPEG)
 
 
-async def test_more_bytes_than_are_taken_are_refused_before_the_last_one_came(house: Any) -> None:
+async def test_more_bytes_than_are_taken_are_refused_and_leave_nothing(house: Any) -> None:
     client = (await house.client()).client_id
     announced = await announce(house, client)
-    sent = 0
-
-    async def without_end() -> AsyncIterator[Any]:
-        nonlocal sent
-        yield rec.UploadAttachmentContentRequest(attachment_id=announced.attachment_id, content=JPEG[:1000])
-        while True:
-            sent += 1
-            yield rec.UploadAttachmentContentRequest(content=b"x" * 200_000)
-
-    with pytest.raises(ServiceError) as refused:
-        await upload(house, without_end())
-    assert (refused.value.kind, refused.value.reason) == (Kind.INVALID, "ATTACHMENT_TOO_LARGE")
-    assert refused.value.metadata == {"most_bytes": "1000000"}
-    assert files_of(house) == []
+    for size in (1_000_001, 20_000_000):
+        with pytest.raises(ServiceError) as refused:
+            await upload(house, messages_of(announced.attachment_id, JPEG + bytes(size - len(JPEG))))
+        assert (refused.value.kind, refused.value.reason) == (Kind.INVALID, "ATTACHMENT_TOO_LARGE")
+        assert refused.value.metadata == {"most_bytes": "1000000"}
+        assert files_of(house) == []
+    exactly = JPEG + bytes(1_000_000 - len(JPEG))
+    assert (await upload(house, messages_of(announced.attachment_id, exactly))).byte_count == 1_000_000
 
 
 async def test_sending_the_same_again_changes_nothing_and_something_else_is_refused(house: Any) -> None:
