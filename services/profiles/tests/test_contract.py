@@ -43,8 +43,10 @@ from profiles.domain.imports import Import, ImportFormat, ImportState, Progress
 from profiles.domain.pieces import Piece, Purchase, PurchaseLine, Visit, VisitItem
 from profiles.domain.preferences import Preference, PreferenceKind
 from profiles.domain.relationships import Relationship, RelationshipKind
+from profiles.domain.repairs import Intake, Repair, RepairKind, RepairMove, RepairStage
 from profiles.domain.returns import Return, ReturnLine
 from profiles.domain.surprises import Surprise
+from profiles.domain.wishes import Outcome, Wish, WishState
 from profiles.grpc_api import ProfilesServicer
 from profiles.migrations import VERSIONS
 
@@ -164,6 +166,38 @@ IMPORT = Import(
     "imp_01kqh1m6q9", "pos", "a.csv", ImportFormat.DELIMITED, ",", {}, "sto_01kqh1m6q1", (), ImportState.COMPLETED,
     Progress(clients_created=3, purchases_created=5), "", MOMENT, MOMENT,
 )  # fmt: skip
+REPAIR = Repair(
+    repair_id="rep_01kqh1m6qg",
+    client_id=CLIENT.client_id,
+    store_id="sto_01kqh1m6q1",
+    associate_id="asc_01kqh1m6q2",
+    kind=RepairKind.WATCH_SERVICE,
+    piece=PIECE,
+    intake=Intake(visible_flaws="not in events"),
+    scope="not in events",
+    price_minor=12000,
+    price_currency="USD",
+    promised_on=date(2026, 4, 1),
+    moves=(
+        RepairMove(RepairStage.RECEIVED, MOMENT, "not in events"),
+        RepairMove(RepairStage.IN_WORKSHOP, MOMENT, "not in events"),
+    ),
+    source="not in events",
+    external_id="not in events",
+    created_at=MOMENT,
+    version=4,
+    surprise=Surprise("cli_01kqh1m6qh", date(2026, 12, 24)),
+)
+WISH = Wish(
+    wish_id="wsh_01kqh1m6qi",
+    client_id=CLIENT.client_id,
+    piece=PIECE,
+    note="not in events",
+    for_whom="not in events",
+    created_at=MOMENT,
+    outcome=Outcome(WishState.BOUGHT_BY_SOMEBODY, "cli_01kqh1m6qh", True, date(2026, 12, 24)),
+    version=3,
+)
 SAID: list[Message] = [
     events.chain_created(Chain("chn_01kqh1m6qa", "not in events", "US", "USD", "America/New_York", MOMENT)),
     events.store_created(Store("sto_01kqh1m6q1", "not in events", "America/New_York", "US", MOMENT)),
@@ -185,6 +219,10 @@ SAID: list[Message] = [
     events.visit_recorded(VISIT),
     events.return_recorded(RETURN),
     events.cash_alert_raised(CASH_ALERT),
+    events.repair_moved(REPAIR),
+    events.wish_added(WISH),
+    events.wish_changed(WISH),
+    events.wish_removed(WISH),
     events.consent_captured(CONSENT),
     *events.batches_landed(
         "imp_01kqh1m6q9", [events.client_fact(CLIENT_SOMEWHERE)], [events.purchase_fact(PURCHASE)]
