@@ -150,7 +150,7 @@ async def test_everything_that_was_the_others_is_the_survivors_and_the_old_id_le
     )
     await house.records.CreateNote(
         rec.CreateNoteRequest(
-            client_id=other.client_id, body="Likes emeralds", visibility=rec.NOTE_VISIBILITY_SHARED
+            client_id=other.client_id, text="Likes emeralds", visibility=rec.NOTE_VISIBILITY_SHARED
         )
     )
     await merge(house, survivor, other)

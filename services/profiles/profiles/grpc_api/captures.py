@@ -7,6 +7,7 @@ from carnet.profiles.v1 import profiles_pb2 as pb
 from chassis.caller import current_caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
+from chassis.values import datetime_of
 from profiles.grpc_api.client_messages import client_message
 from profiles.grpc_api.consents import consent_message, purposes_of
 from profiles.grpc_api.visits import visit_fields_of, visit_message
@@ -46,10 +47,13 @@ class CaptureCalls:
             )
             if request.HasField("consent")
             else None,
+            visited_at=datetime_of(request.visit_time) if request.HasField("visit_time") else None,
+            is_new_client=request.is_new_client,
         )
         return pb.CaptureVisitResponse(
             client=client_message(capture.client),
             visit=visit_message(capture.visit),
             consent=consent_message(capture.consent) if capture.consent else None,
             is_new_client=capture.is_new_client,
+            remarks=capture.remarks,
         )

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import text
 
 from chassis.database import Database, Transaction
-from profiles.domain.duplicates import CROWD, Features, Score, contact_key, features_of, score
+from profiles.domain.duplicates import CROWD, Features, Score, contact_key, features_of, keys_of, score
 
 _FEATURES = """
     select c.client_id, c.given_name, c.family_name, c.nickname, c.address_lines, c.postal_code, c.locality,
@@ -105,6 +105,12 @@ async def save_keys(tx: Transaction, keys: Mapping[str, frozenset[int]]) -> None
         " on conflict (chain_id, client_id) do update set keys = excluded.keys",
         [(tx.chain_id, client_id, sorted(keys[client_id])) for client_id in ids],
     )
+
+
+async def index_clients(tx: Transaction, client_ids: Collection[str]) -> None:
+    """Make clients findable for a capture at once; they are compared with others soon after."""
+    features = await load_features(tx, client_ids)
+    await save_keys(tx, {client_id: keys_of(client) for client_id, client in features.items()})
 
 
 async def find_holders(tx: Transaction, wanted: Iterable[tuple[str, int]]) -> set[Pair]:

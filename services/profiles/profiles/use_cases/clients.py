@@ -286,7 +286,7 @@ async def save_change(tx: Transaction, client: Client, *, clock: Clock) -> Clien
 async def save_own_change(
     tx: Transaction, caller: Caller, before: Client, client: Client, *, clock: Clock
 ) -> Client:
-    """Do what save_change does for what a caller changed on a client or on what hangs on it, and remember whose it is."""
+    """Save what a caller changed on a client, or on what hangs on it, and remember whose word it is."""
     changed = await save_change(tx, client, clock=clock)
     await note_written(tx, caller, before, changed, clock=clock)
     return changed

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from chassis.caller import Caller
 from chassis.clock import Clock
@@ -59,8 +60,12 @@ async def add_consent(
     fields: ConsentFields,
     *,
     clock: Clock,
+    captured_at: datetime | None = None,
 ) -> Consent:
-    """Write a consent for a contact point that the client has, and say so. Raises CHANNEL_MISMATCH."""
+    """Write a consent for a contact point that the client has, and say so. Raises CHANNEL_MISMATCH.
+
+    `captured_at` is when it was given, now when None: what was revoked since then stays revoked.
+    """
     require_fitting(fields.channel, contact.kind)
     consent = Consent(
         consent_id=consent_id,
@@ -71,7 +76,7 @@ async def add_consent(
         purposes=tuple(dict.fromkeys(fields.purposes)),
         wording=fields.wording,
         captured_by=caller.associate_id or caller.actor_id,
-        captured_at=clock.now(),
+        captured_at=captured_at or clock.now(),
         source=fields.source,
     )
     await store.add_consent(tx, consent)
