@@ -161,6 +161,7 @@ async def test_the_schedule_runs_it_again_and_a_pause_does_not(house: Any, centr
         )
     )
     other = await connector(house, display_name="Other")
+    await finished(house, other.connector_id)
     house.clock.set(NOON + timedelta(hours=9))
     house.act_as()
     # The other one's run proves that the worker looked after the pause.
