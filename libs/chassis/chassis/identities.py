@@ -127,7 +127,11 @@ def roots(newest_first: Sequence[tuple[str, str]]) -> dict[str, str]:
 async def move_rows(tx: Transaction, table: str, column: str, currents: Mapping[str, str]) -> int:
     """Give each row of `table` to whom it belongs now, by the id under which it came; return how many moved."""
     moved = 0
-    for condition in (f"t.original_{column} = m.id", f"t.original_{column} = '' and t.{column} = m.id"):
+    # The first condition says what a partial index on the original column is made for.
+    for condition in (
+        f"t.original_{column} <> '' and t.original_{column} = m.id",
+        f"t.original_{column} = '' and t.{column} = m.id",
+    ):
         result = await tx.execute(
             f"update {table} t set {column} = m.current_id, original_{column} = m.id"  # noqa: S608 - names from code
             " from unnest(cast(:ids as text[]), cast(:currents as text[])) as m (id, current_id)"
@@ -145,7 +149,11 @@ def original_of(came_as: str, current: str) -> str:
 
 def came_as(column: str, *, parameter: str = "ids") -> str:
     """Return the SQL condition for rows that came under one of the ids in a parameter."""
-    return f"(original_{column} = any(:{parameter}) or (original_{column} = '' and {column} = any(:{parameter})))"
+    given = f"any(:{parameter})"
+    return (
+        f"((original_{column} <> '' and original_{column} = {given})"
+        f" or (original_{column} = '' and {column} = {given}))"
+    )
 
 
 async def forget(tx: Transaction, ids: Collection[str], *, cause_id: str) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from carnet.outreach.v1 import outreach_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
@@ -12,7 +13,7 @@ from chassis.service import Foundation, Service
 from outreach.clients import GrpcMessaging, GrpcProfiles
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import OutreachServicer
+from outreach.grpc_api import ClientRecordsServicer, OutreachServicer
 from outreach.use_cases.scoring import score_waiting_chains
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -42,7 +43,12 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         contracts={
             "carnet.outreach.v1.OutreachService": lambda server: (
                 outreach_pb2_grpc.add_OutreachServiceServicer_to_server(servicer, server)
-            )
+            ),
+            "carnet.privacy.v1.ClientRecordsService": lambda server: (
+                privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server(
+                    ClientRecordsServicer(foundation.database), server
+                )
+            ),
         },
         subscriptions=[Subscription("facts", handlers(foundation.clock, settings))],
         components=[Background("scoring", every(settings.scoring_poll_seconds, score))],

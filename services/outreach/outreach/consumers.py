@@ -13,8 +13,9 @@ from chassis.consumer import Delivery, Handlers
 from chassis.values import date_of, datetime_of
 from outreach.config import Settings
 from outreach.store import chains, facts
-from outreach.store.facts import ClientRow, PurchaseRow
+from outreach.store.facts import ClientRow, OccasionRow, PurchaseRow, ReturnRow, VisitRow
 from outreach.use_cases import facts as use_cases
+from outreach.use_cases import identities
 
 _LEAP_YEAR = 2000
 
@@ -59,6 +60,46 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             await use_cases.drop_client(tx, delivery.event.client_id, now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
+    async def on_client_merged(delivery: Delivery[profiles_events.ClientMerged]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await identities.merge_clients(
+                tx,
+                event.merge_id,
+                survivor=client_row(event.client),
+                merged_id=event.merged_client_id,
+                now=clock.now(),
+            )
+            await facts.note_event(tx, delivery.envelope.time)
+
+    async def on_client_unmerged(delivery: Delivery[profiles_events.ClientUnmerged]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await identities.unmerge_clients(
+                tx,
+                event.merge_id,
+                survivor=client_row(event.client),
+                restored=client_row(event.restored),
+                now=clock.now(),
+            )
+            await facts.note_event(tx, delivery.envelope.time)
+
+    async def on_client_erased(delivery: Delivery[profiles_events.ClientErased]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await identities.forget_client(
+                tx,
+                erasure_id=event.erasure_id,
+                client_id=event.client_id,
+                former_client_ids=event.former_client_ids,
+            )
+            await facts.note_event(tx, delivery.envelope.time)
+
+    async def on_return_recorded(delivery: Delivery[profiles_events.ReturnRecorded]) -> None:
+        async with delivery.transaction() as tx:
+            await use_cases.take_return(tx, return_row(delivery.event), now=clock.now())
+            await facts.note_event(tx, delivery.envelope.time)
+
     async def on_purchase_recorded(delivery: Delivery[profiles_events.PurchaseRecorded]) -> None:
         async with delivery.transaction() as tx:
             row = purchase_row(delivery.event.purchase)
@@ -66,15 +107,8 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_visit_recorded(delivery: Delivery[profiles_events.VisitRecorded]) -> None:
-        event = delivery.event
         async with delivery.transaction() as tx:
-            await use_cases.take_visit(
-                tx,
-                visit_id=event.visit_id,
-                client_id=event.client_id,
-                visited_at=datetime_of(event.visit_time),
-                now=clock.now(),
-            )
+            await use_cases.take_visit(tx, visit_row(delivery.event), now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_import_batch_landed(delivery: Delivery[profiles_events.ImportBatchLanded]) -> None:
@@ -124,7 +158,11 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         profiles_events.ClientAssigned: on_client,
         profiles_events.BookReassigned: on_book_reassigned,
         profiles_events.ClientDeleted: on_client_deleted,
+        profiles_events.ClientMerged: on_client_merged,
+        profiles_events.ClientUnmerged: on_client_unmerged,
+        profiles_events.ClientErased: on_client_erased,
         profiles_events.PurchaseRecorded: on_purchase_recorded,
+        profiles_events.ReturnRecorded: on_return_recorded,
         profiles_events.VisitRecorded: on_visit_recorded,
         profiles_events.ImportBatchLanded: on_import_batch_landed,
         profiles_events.ImportCompleted: on_import_completed,
@@ -154,13 +192,55 @@ def purchase_row(fact: profiles_events.PurchaseFact) -> PurchaseRow:
         purchase_day=date_of(fact.purchase_date, "purchase_date"),
         total_minor=fact.total_minor,
         currency=fact.currency_code,
+        recipient_client_id=fact.recipient_client_id,
+        surprise_for_client_id=fact.surprise_for_client_id,
+        surprise_ends_on=_last_day(fact),
     )
 
 
-def _occasions(occasions: Sequence[profiles_events.OccasionFact]) -> tuple[tuple[int, int, int, int], ...]:
-    """Return the days that return every year; one that never comes, such as 31 April, is left out."""
+def visit_row(event: profiles_events.VisitRecorded) -> VisitRow:
+    """Return a visit as the tables hold one."""
+    return VisitRow(
+        visit_id=event.visit_id,
+        client_id=event.client_id,
+        visited_at=datetime_of(event.visit_time),
+        surprise_for_client_id=event.surprise_for_client_id,
+        surprise_ends_on=_last_day(event),
+    )
+
+
+def return_row(event: profiles_events.ReturnRecorded) -> ReturnRow:
+    """Return what came back as the tables hold it."""
+    return ReturnRow(
+        return_id=event.return_id,
+        purchase_id=event.purchase_id,
+        client_id=event.client_id,
+        returned_on=date_of(event.return_date, "return_date"),
+        total_minor=event.total_minor,
+        currency=event.currency_code,
+    )
+
+
+def _last_day(fact: profiles_events.PurchaseFact | profiles_events.VisitRecorded) -> date | None:
+    """Return the last day of a surprise, None for one that ends when somebody says so."""
+    if not fact.HasField("surprise_end_date"):
+        return None
+    return date_of(fact.surprise_end_date, "surprise_end_date")
+
+
+def _occasions(occasions: Sequence[profiles_events.OccasionFact]) -> tuple[OccasionRow, ...]:
+    """Return the days that matter; one that never comes, such as 31 April, is left out."""
     return tuple(
-        (occasion.kind, occasion.date.year, occasion.date.month, occasion.date.day)
+        (
+            occasion.kind,
+            occasion.date.year,
+            occasion.date.month,
+            occasion.date.day,
+            occasion.recurrence,
+            occasion.lead_days if occasion.HasField("lead_days") else -1,
+            occasion.relationship_kind,
+            occasion.surprise_for_client_id,
+        )
         for occasion in sorted(occasions, key=lambda occasion: occasion.occasion_id)
         if _returns(occasion.date)
     )

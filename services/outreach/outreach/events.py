@@ -1,8 +1,10 @@
 """What outreach says happened, as the contract spells it. Must not say a name, a number or a text."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from carnet.outreach.v1 import events_pb2, outreach_pb2
+from carnet.privacy.v1 import privacy_pb2
 
 from chassis.values import proto_date_of
 from outreach.domain import Signal, Suggestion
@@ -68,3 +70,27 @@ def scoring_completed(
         clients_scored=clients_scored,
         suggestions_raised=suggestions_raised,
     )
+
+
+def erasure_receipt(
+    *,
+    erasure_id: str,
+    client_id: str,
+    erased: Mapping[str, int],
+    retained: Iterable[tuple[str, str, int]] = (),
+) -> privacy_pb2.ErasureReceipt:
+    """Return the receipt of an erasure; `retained` are (category, basis, count)."""
+    return privacy_pb2.ErasureReceipt(
+        erasure_id=erasure_id,
+        client_id=client_id,
+        erased=erased,
+        retained=[
+            privacy_pb2.Retention(category=category, basis=basis, count=count)
+            for category, basis, count in retained
+        ],
+    )
+
+
+def client_forgotten(receipt: privacy_pb2.ErasureReceipt) -> events_pb2.ClientForgotten:
+    """Return the fact that outreach forgot a client."""
+    return events_pb2.ClientForgotten(receipt=receipt)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from carnet.outreach.v1 import outreach_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
 
 from chassis.caller import Caller
 from chassis.clock import FixedClock
@@ -42,6 +43,7 @@ class Outreach:
 
     service: Service
     stub: "outreach_pb2_grpc.OutreachServiceAsyncStub"
+    records: "privacy_pb2_grpc.ClientRecordsServiceAsyncStub"
     clock: FixedClock
     profiles: FakeProfiles
     messaging: FakeMessaging
@@ -75,7 +77,12 @@ async def outreach(
             channel_to(own_address) as channel,
         ):
             yield Outreach(
-                service, outreach_pb2_grpc.OutreachServiceStub(channel), clock, profiles, messaging
+                service,
+                outreach_pb2_grpc.OutreachServiceStub(channel),
+                privacy_pb2_grpc.ClientRecordsServiceStub(channel),
+                clock,
+                profiles,
+                messaging,
             )
 
 

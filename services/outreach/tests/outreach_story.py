@@ -80,6 +80,26 @@ def purchase(client_id: str, day: date, **fields: object) -> Message:
     return profiles_events.PurchaseRecorded(purchase=purchase_fact(client_id, day, **fields))
 
 
+def returned(
+    client_id: str,
+    purchase_id: str,
+    day: date,
+    *,
+    minor: int,
+    return_id: str = "",
+    currency: str = "USD",
+) -> Message:
+    return profiles_events.ReturnRecorded(
+        return_id=return_id or new_id("ret"),
+        purchase_id=purchase_id,
+        client_id=client_id,
+        store_id="sto_1",
+        return_date=proto_date_of(day),
+        total_minor=minor,
+        currency_code=currency,
+    )
+
+
 def visit(client_id: str, day: date, *, visit_id: str = "") -> Message:
     return profiles_events.VisitRecorded(
         visit_id=visit_id or new_id("vis"),
@@ -133,7 +153,7 @@ def book_of(
     *,
     purchases: Iterable[tuple[int, date, int]] = (),
     visits: Iterable[tuple[int, date]] = (),
-    occasions: Iterable[tuple[int, int, int, int, int]] = (),
+    occasions: Iterable[tuple[int, ...]] = (),
     texts: Iterable[tuple[int, date]] = (),
     answers: Iterable[tuple[int, date]] = (),
     rests: Iterable[tuple[int, int]] = (),
@@ -157,7 +177,7 @@ def book_of(
                 4,
             ),
             visits=table([(c, day_number(day)) for c, day in visits], 2),
-            occasions=table(list(occasions), 5),
+            occasions=table([(*one, *(0, -1, 0)[len(one) - 5 :]) for one in occasions], 8),
             rests=table(list(rests), 2),
         ),
         day_number(as_of),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.outreach.v1 import events_pb2, outreach_pb2, outreach_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
@@ -22,10 +23,11 @@ from chassis.testing_contract import (
     assert_written_as_ever,
     reasons_in,
 )
+from outreach import events
 from outreach.bootstrap import VERSIONS
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import OutreachServicer
+from outreach.grpc_api import ClientRecordsServicer, OutreachServicer
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,12 +62,25 @@ SAID: list[Message] = [
         clients_scored=23570,
         suggestions_raised=300,
     ),
+    events.client_forgotten(
+        events.erasure_receipt(
+            erasure_id="ers_1",
+            client_id="cli_1",
+            erased={"clients": 2, "purchases": 7, "returns": 1, "suggestions": 3, "visits": 5},
+            retained=[("nothing", "an example of what another version may keep", 1)],
+        )
+    ),
 ]
 
 
 def test_every_rpc_is_implemented() -> None:
     generated = outreach_pb2_grpc.OutreachServiceServicer
     assert_rpcs_implemented("carnet.outreach.v1.OutreachService", OutreachServicer, generated)
+
+
+def test_the_records_of_a_client_are_told() -> None:
+    generated = privacy_pb2_grpc.ClientRecordsServiceServicer
+    assert_rpcs_implemented("carnet.privacy.v1.ClientRecordsService", ClientRecordsServicer, generated)
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
@@ -87,6 +102,12 @@ def test_every_event_that_matters_here_has_a_handler() -> None:
         profiles_events.StoreCreated,  # a client's day is the chain's
         profiles_events.ConsentCaptured,  # messaging's matter
         profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
+        profiles_events.RepairMoved,  # no signal reads repairs and wishes yet
+        profiles_events.WishAdded,
+        profiles_events.WishChanged,
+        profiles_events.WishRemoved,
+        profiles_events.CashAlertRaised,  # the store's own task, no reason to write to anybody
+        messaging_events.ClientForgotten,  # a receipt for profiles
         messaging_events.MessageDelivered,  # a text counts from its sending
         messaging_events.MessageFailed,
         messaging_events.PermissionGranted,  # asked of messaging when a text is sent

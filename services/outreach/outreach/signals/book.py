@@ -14,6 +14,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 NEVER = -(10**6)  # a day before all days
+OCCASION_COLUMNS = 8
 
 
 def table(rows: npt.ArrayLike, columns: int) -> Integers:
@@ -28,7 +29,8 @@ class Histories:
     clients: number, number of the associate (-1 none), day of the last marketing text, of the last answer (NEVER none)
     purchases: client, day, minor units, 1 if they are of the chain's currency else 0
     visits: client, day
-    occasions: client, kind, year (0 unknown), month, day
+    occasions: client, kind, year (0 unknown), month, day, recurrence, lead days (-1 not said), relationship of whose
+        day it is (0 the client's own); the kinds, recurrences and relationships are the contract's numbers
     rests: client, position of a signal that was answered lately
     """
 
@@ -69,6 +71,9 @@ class Book:
     occasion_year: Integers
     occasion_month: Integers
     occasion_day: Integers
+    occasion_recurrence: Integers
+    occasion_lead: Integers
+    occasion_relationship: Integers
 
     rest_client: Integers
     rest_signal: Integers
@@ -134,6 +139,9 @@ class Book:
             occasion_year=occasions[:, 2],
             occasion_month=occasions[:, 3],
             occasion_day=occasions[:, 4],
+            occasion_recurrence=occasions[:, 5],
+            occasion_lead=occasions[:, 6],
+            occasion_relationship=occasions[:, 7],
             rest_client=rest_client,
             rest_signal=rests[:, 1],
         )

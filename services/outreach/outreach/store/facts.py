@@ -1,23 +1,27 @@
 """Facts of clients as events bring them: each write is harmless when repeated and holds in any order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from chassis import identities
 from chassis.database import Transaction
+
+# kind, year or 0, month, day, recurrence, lead days or -1, relationship of whose day it is, for whom it is a surprise
+OccasionRow = tuple[int, int, int, int, int, int, int, str]
 
 
 @dataclass(frozen=True)
 class ClientRow:
-    """A client as an event of profiles says; occasions are (kind, year or 0, month, day)."""
+    """A client as an event of profiles says."""
 
     client_id: str
     associate_id: str
     store_id: str
     language: str
     time_zone: str
-    occasions: tuple[tuple[int, int, int, int], ...]
+    occasions: tuple[OccasionRow, ...]
     version: int
 
 
@@ -28,6 +32,32 @@ class PurchaseRow:
     purchase_id: str
     client_id: str
     purchase_day: date
+    total_minor: int
+    currency: str
+    recipient_client_id: str = ""
+    surprise_for_client_id: str = ""
+    surprise_ends_on: date | None = None
+
+
+@dataclass(frozen=True)
+class VisitRow:
+    """A visit as an event of profiles says."""
+
+    visit_id: str
+    client_id: str
+    visited_at: datetime
+    surprise_for_client_id: str = ""
+    surprise_ends_on: date | None = None
+
+
+@dataclass(frozen=True)
+class ReturnRow:
+    """What came back of a purchase, as an event of profiles says; the amount is positive."""
+
+    return_id: str
+    purchase_id: str
+    client_id: str
+    returned_on: date
     total_minor: int
     currency: str
 
@@ -43,10 +73,15 @@ class FactsSummary:
     newest_event_at: datetime | None
 
 
-async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: datetime) -> None:
-    """Take over clients; one that is newer here stays as it is, and a deleted one does not come back."""
+async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: datetime) -> Mapping[str, str]:
+    """Take over clients, and return who each of them is now, erased ones left out.
+
+    One that is newer here stays as it is, and a deleted or erased one does not come back.
+    """
+    await identities.hold(tx)
+    owners = await identities.resolve(tx, [client.client_id for client in clients])
     newest = {client.client_id: client for client in sorted(clients, key=lambda client: client.version)}
-    rows = [newest[client_id] for client_id in sorted(newest)]
+    rows = [newest[client_id] for client_id in sorted(newest) if client_id in owners]
     connection = await tx.driver()
     await connection.execute(
         """
@@ -70,13 +105,27 @@ async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: dat
         [json.dumps(row.occasions) for row in rows],
         [row.version for row in rows],
     )
+    return owners
 
 
-async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> set[str]:
-    """Hold clients until the commit, made up from their ids where they are not known yet; leaves out deleted ones.
+async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> Mapping[str, str]:
+    """Hold clients until the commit, made up from their ids where they are not known yet; return who each is now.
 
-    Notes that something about them changed: a ranking that began earlier says nothing about them any more.
+    Leaves out deleted and erased ones. Notes that something about them changed: a ranking that began earlier says
+    nothing about them any more.
     """
+    await identities.hold(tx)
+    owners = await identities.resolve(tx, client_ids)
+    survivors = set(owners.values()) - owners.keys()
+    known = await identities.resolve(tx, survivors) if survivors else {}
+    there = await touch_clients(tx, {*owners, *known}, now=now)
+    # A survivor who was erased keeps what comes under other ids until it is heard that they were taken apart.
+    there |= survivors - known.keys()
+    return {one: current for one, current in owners.items() if one in there and current in there}
+
+
+async def touch_clients(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> set[str]:
+    """Hold clients as `lock_clients` does, each by its own id; return those that are not deleted."""
     connection = await tx.driver()
     rows = await connection.fetch(
         "insert into clients (chain_id, client_id, touched_at) select $1, u, $2 from unnest($3::text[]) as u"
@@ -89,54 +138,141 @@ async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datet
     return {row[0] for row in rows}
 
 
-async def add_purchases(tx: Transaction, purchases: Sequence[PurchaseRow], *, now: datetime) -> None:
-    """Add purchases that are not here yet, with their clients where those are not known; deleted clients get none."""
-    known = await lock_clients(tx, [purchase.client_id for purchase in purchases], now=now)
-    rows = sorted({p.purchase_id: p for p in purchases if p.client_id in known}.items())
+async def add_purchases(
+    tx: Transaction, purchases: Sequence[PurchaseRow], *, now: datetime
+) -> Mapping[str, str]:
+    """Add purchases that are not here yet, with their clients where those are not known; return who those are now.
+
+    Deleted and erased clients get none.
+    """
+    owners = await lock_clients(tx, [purchase.client_id for purchase in purchases], now=now)
+    rows = sorted({p.purchase_id: p for p in purchases if p.client_id in owners}.items())
     connection = await tx.driver()
     await connection.execute(
-        "insert into purchases (chain_id, purchase_id, client_id, purchase_day, total_minor, currency_code)"
-        " select $1, * from unnest($2::text[], $3::text[], $4::date[], $5::bigint[], $6::text[])"
-        " on conflict do nothing",
+        "insert into purchases (chain_id, purchase_id, client_id, original_client_id, purchase_day, total_minor,"
+        " currency_code, recipient_client_id, surprise_for_client_id, surprise_ends_on)"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::bigint[], $7::text[],"
+        " $8::text[], $9::text[], $10::date[]) on conflict do nothing",
         tx.chain_id,
         [purchase_id for purchase_id, _ in rows],
-        [row.client_id for _, row in rows],
+        [owners[row.client_id] for _, row in rows],
+        [identities.original_of(row.client_id, owners[row.client_id]) for _, row in rows],
         [row.purchase_day for _, row in rows],
         [row.total_minor for _, row in rows],
         [row.currency for _, row in rows],
+        [row.recipient_client_id for _, row in rows],
+        [row.surprise_for_client_id for _, row in rows],
+        [row.surprise_ends_on for _, row in rows],
     )
+    return owners
 
 
-async def add_visit(
-    tx: Transaction, *, visit_id: str, client_id: str, visited_at: datetime, now: datetime
-) -> None:
-    """Add a visit that is not here yet, with its client where not known; a deleted client gets none."""
-    if not await lock_clients(tx, [client_id], now=now):
-        return
+async def add_visit(tx: Transaction, visit: VisitRow, *, now: datetime) -> str | None:
+    """Add a visit that is not here yet, with its client where not known; return who that is now.
+
+    A deleted or erased client gets none.
+    """
+    current = (await lock_clients(tx, [visit.client_id], now=now)).get(visit.client_id)
+    if current is None:
+        return None
     connection = await tx.driver()
     await connection.execute(
-        "insert into visits (chain_id, visit_id, client_id, visited_at) values ($1, $2, $3, $4) on conflict do nothing",
+        "insert into visits (chain_id, visit_id, client_id, original_client_id, visited_at, surprise_for_client_id,"
+        " surprise_ends_on) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
         tx.chain_id,
-        visit_id,
-        client_id,
-        visited_at,
+        visit.visit_id,
+        current,
+        identities.original_of(visit.client_id, current),
+        visit.visited_at,
+        visit.surprise_for_client_id,
+        visit.surprise_ends_on,
     )
+    return current
+
+
+async def add_return(tx: Transaction, returned: ReturnRow, *, now: datetime) -> set[str]:
+    """Add what came back, heard of before or after the purchase itself; return whom it says something about.
+
+    A deleted or erased client's is dropped.
+    """
+    owners = await lock_clients(tx, [returned.client_id], now=now)
+    if not owners:
+        return set()
+    connection = await tx.driver()
+    await connection.execute(
+        "insert into returns (chain_id, return_id, purchase_id, client_id, returned_on, total_minor, currency_code)"
+        " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        tx.chain_id,
+        returned.return_id,
+        returned.purchase_id,
+        returned.client_id,
+        returned.returned_on,
+        returned.total_minor,
+        returned.currency,
+    )
+    # A merge that was taken back may have left the return with one and the purchase with the other.
+    buyer = await connection.fetchval(
+        "select client_id from purchases where chain_id = $1 and purchase_id = $2",
+        tx.chain_id,
+        returned.purchase_id,
+    )
+    return {*owners.values(), *([buyer] if buyer else [])}
 
 
 async def delete_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
     """Forget a client for good; only the id stays, so that late events cannot bring the client back."""
-    await lock_clients(tx, [client_id], now=now)
-    parameters = {"chain_id": tx.chain_id, "client_id": client_id, "now": now}
+    if not await lock_clients(tx, [client_id], now=now):
+        return
+    parameters = {
+        "chain_id": tx.chain_id,
+        "client_id": client_id,
+        "ids": await identities.whole(tx, [client_id]),
+        "now": now,
+    }
     await tx.execute(
         "update clients set is_deleted = true, associate_id = '', store_id = '', language = '', time_zone = '',"
         " occasions = '[]', last_sent_at = null, last_marketing_at = null, last_received_at = null, touched_at = :now"
-        " where chain_id = :chain_id and client_id = :client_id",
+        " where chain_id = :chain_id and client_id = any(:ids)",
         parameters,
     )
     await tx.execute(
         "delete from purchases where chain_id = :chain_id and client_id = :client_id", parameters
     )
     await tx.execute("delete from visits where chain_id = :chain_id and client_id = :client_id", parameters)
+    await tx.execute("delete from returns where chain_id = :chain_id and client_id = any(:ids)", parameters)
+
+
+async def move_facts(tx: Transaction, currents: Mapping[str, str], *, now: datetime) -> None:
+    """Give purchases and visits to those whose they are after a merge, or after one that was taken back."""
+    await touch_clients(tx, await identities.resolve(tx, currents.keys()), now=now)
+    for table in ("purchases", "visits"):
+        await identities.move_rows(tx, table, "client_id", currents)
+
+
+async def erase_clients(tx: Transaction, client_ids: Sequence[str]) -> dict[str, int]:
+    """Remove everything that came under the ids of one person; return how many rows of which kind."""
+    parameters = {"chain_id": tx.chain_id, "ids": list(client_ids)}
+    came_as = identities.came_as("client_id")
+    # What came back goes with its purchase; by its own id only where the purchase is not here.
+    returns = await tx.execute(
+        "delete from returns r where chain_id = :chain_id and (exists (select 1 from purchases p"  # noqa: S608 - fixed
+        f"  where p.chain_id = r.chain_id and p.purchase_id = r.purchase_id and {came_as})"
+        " or (client_id = any(:ids) and not exists (select 1 from purchases p"
+        "  where p.chain_id = r.chain_id and p.purchase_id = r.purchase_id)))",
+        parameters,
+    )
+    erased = {"returns": returns.rowcount}
+    for table in ("purchases", "visits", "suggestions"):
+        gone = await tx.execute(
+            f"delete from {table} where chain_id = :chain_id and {came_as}",  # noqa: S608 - fixed text only
+            parameters,
+        )
+        erased[table] = gone.rowcount
+    # A ranking that began earlier writes nothing about who is not here any more.
+    gone = await tx.execute(
+        "delete from clients where chain_id = :chain_id and client_id = any(:ids)", parameters
+    )
+    return {**erased, "clients": gone.rowcount}
 
 
 async def note_contact(
@@ -149,7 +285,9 @@ async def note_contact(
     now: datetime,
 ) -> None:
     """Move a client's last contacts forward, never back."""
-    await lock_clients(tx, [client_id], now=now)
+    if not await lock_clients(tx, [client_id], now=now):
+        return
+    # Under the id by which we hear of it, so that a merge that is taken back gives everybody their own.
     await tx.execute(
         "update clients set last_sent_at = greatest(last_sent_at, :sent_at),"
         " last_marketing_at = greatest(last_marketing_at, :marketing_at),"
@@ -179,7 +317,8 @@ async def note_event(tx: Transaction, happened_at: datetime) -> None:
 async def summarise_facts(tx: Transaction, *, today: date, queue_day: date) -> FactsSummary:
     """Count what has arrived, and the suggestions that are open today."""
     found = await tx.execute(
-        "select (select count(*) from clients where chain_id = :chain_id and not is_deleted) as clients,"
+        "select (select count(*) from clients c where chain_id = :chain_id and not is_deleted and not exists"
+        "   (select 1 from identity_aliases a where a.chain_id = :chain_id and a.alias_id = c.client_id)) as clients,"
         " (select count(*) from purchases where chain_id = :chain_id) as purchases,"
         " (select count(*) from visits where chain_id = :chain_id) as visits,"
         " (select count(*) from suggestions where chain_id = :chain_id and state in ('open', 'snoozed')"

@@ -9,18 +9,36 @@ import numpy as np
 
 from chassis.database import Transaction
 from outreach.domain import SIGNALS, Signal
-from outreach.signals.book import NEVER, Histories, Integers, table
+from outreach.signals.book import NEVER, OCCASION_COLUMNS, Histories, Integers, table
 from outreach.store.chains import Chain
 
 # Every column is cast to bigint, so a row of the binary format has a fixed size and numpy reads it without a loop.
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
 _DAY = f"coalesce(({{}} at time zone {{}})::date - date '1970-01-01', {NEVER})::bigint"
-_NUMBER_OF_ASSOCIATE = """
+# Who was merged into somebody has no history of her own any more.
+_IS_SOMEBODY = """not c.is_deleted and not exists
+    (select 1 from identity_aliases a where a.chain_id = c.chain_id and a.alias_id = c.client_id)"""
+_NUMBER_OF_ASSOCIATE = f"""
     with books as (
         select associate_id, row_number() over (order by associate_id collate "C") - 1 as position
-        from (select distinct associate_id from clients where not is_deleted and associate_id <> '') as named
+        from (select distinct associate_id from clients c where {_IS_SOMEBODY} and associate_id <> '') as named
+    ), merged as (
+        select a.current_id, max(m.last_marketing_at) as last_marketing_at, max(m.last_received_at) as last_received_at
+        from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
+        where a.chain_id = $1 group by a.current_id
     )
-"""
+"""  # noqa: S608 - fixed text only
+
+
+# What a client may know of on a day: not a surprise for that very client, or one that is over.
+_IS_OPEN = """({row}.surprise_for_client_id = '' or {row}.surprise_ends_on < {day} or coalesce(
+    (select s.current_id from identity_aliases s
+        where s.chain_id = {row}.chain_id and s.alias_id = {row}.surprise_for_client_id),
+    {row}.surprise_for_client_id) <> {row}.client_id)"""
+_NO_SURPRISE_DAY = """coalesce((select s.current_id from identity_aliases s
+    where s.chain_id = c.chain_id and s.alias_id = o->>7), o->>7, '') <> c.client_id"""
+_OCCASION = """(o->>0)::bigint, (o->>1)::bigint, (o->>2)::bigint, (o->>3)::bigint,
+    coalesce((o->>4)::bigint, 0), coalesce((o->>5)::bigint, -1), coalesce((o->>6)::bigint, 0)"""
 _POSITIONS = {signal: position for position, signal in enumerate(SIGNALS)}
 
 
@@ -55,8 +73,10 @@ async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: R
             f"""
             {_NUMBER_OF_ASSOCIATE}
             select c.number::bigint, coalesce(b.position, -1)::bigint,
-                {_DAY.format("c.last_marketing_at", "$2")}, {_DAY.format("c.last_received_at", "$2")}
-            from clients c left join books b using (associate_id) where c.chain_id = $1 and not c.is_deleted
+                {_DAY.format("greatest(c.last_marketing_at, m.last_marketing_at)", "$2")},
+                {_DAY.format("greatest(c.last_received_at, m.last_received_at)", "$2")}
+            from clients c left join books b using (associate_id) left join merged m on m.current_id = c.client_id
+            where c.chain_id = $1 and {_IS_SOMEBODY}
             """,  # noqa: S608 - fixed text only
             chain_id,
             zone,
@@ -64,12 +84,16 @@ async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: R
         purchases=await _copy(
             tx,
             4,
-            """
-            select c.number::bigint, (p.purchase_day - date '1970-01-01')::bigint, p.total_minor::bigint,
-                (p.currency_code = $3)::int::bigint
+            f"""
+            select c.number::bigint, (p.purchase_day - date '1970-01-01')::bigint,
+                (p.total_minor - coalesce(r.total_minor, 0))::bigint, (p.currency_code = $3)::int::bigint
             from purchases p join clients c using (chain_id, client_id)
+            left join (select purchase_id, currency_code, sum(total_minor) as total_minor from returns
+                where chain_id = $1 and returned_on <= $2 group by purchase_id, currency_code) as r
+                on r.purchase_id = p.purchase_id and r.currency_code = p.currency_code
             where p.chain_id = $1 and p.purchase_day <= $2 and not c.is_deleted
-            """,
+                and (r.total_minor is null or r.total_minor < p.total_minor) and {_IS_OPEN.format(row="p", day="$2")}
+            """,  # noqa: S608 - fixed text only
             chain_id,
             as_of,
             chain.currency,
@@ -79,19 +103,21 @@ async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: R
             2,
             f"""
             select c.number::bigint, {_DAY.format("v.visited_at", "$2")}
-            from visits v join clients c using (chain_id, client_id) where v.chain_id = $1 and not c.is_deleted
+            from visits v join clients c using (chain_id, client_id)
+            where v.chain_id = $1 and not c.is_deleted and {_IS_OPEN.format(row="v", day="$3")}
             """,  # noqa: S608 - fixed text only
             chain_id,
             zone,
+            as_of,
         ),
         occasions=await _copy(
             tx,
-            5,
-            """
-            select c.number::bigint, (o->>0)::bigint, (o->>1)::bigint, (o->>2)::bigint, (o->>3)::bigint
+            OCCASION_COLUMNS,
+            f"""
+            select c.number::bigint, {_OCCASION}
             from clients c cross join lateral jsonb_array_elements(c.occasions) as o
-            where c.chain_id = $1 and not c.is_deleted
-            """,
+            where c.chain_id = $1 and {_IS_SOMEBODY} and {_NO_SURPRISE_DAY}
+            """,  # noqa: S608 - fixed text only
             chain_id,
         ),
         rests=await _copy(
@@ -125,22 +151,36 @@ async def _copy(tx: Transaction, columns: int, query: str, *arguments: object) -
 
 
 async def read_client_history(
-    tx: Transaction, chain: Chain, client_id: str, *, rests: Rests
+    tx: Transaction, chain: Chain, client_id: str, *, as_of: date, rests: Rests
 ) -> tuple[KnownClient, Histories] | None:
-    """Return what happened to one client, in one query; None for an unknown or deleted client."""
+    """Return what happened to one client, in one query; None for an unknown, deleted or merged client."""
     connection = await tx.driver()
     row = await connection.fetchrow(
         f"""
-        select c.number, c.associate_id, c.store_id, c.occasions,
-            {_DAY.format("c.last_marketing_at", "$3")} as last_text, {_DAY.format("c.last_received_at", "$3")} as
-            last_answer, (select json_agg(json_build_array(p.purchase_day - date '1970-01-01', p.total_minor,
-                (p.currency_code = $4)::int)) from purchases p where p.chain_id = $1 and p.client_id = $2) as purchases,
+        with merged as (
+            select max(m.last_marketing_at) as last_marketing_at, max(m.last_received_at) as last_received_at
+            from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
+            where a.chain_id = $1 and a.current_id = $2
+        )
+        select c.number, c.associate_id, c.store_id,
+            {_DAY.format("greatest(c.last_marketing_at, merged.last_marketing_at)", "$3")} as last_text,
+            {_DAY.format("greatest(c.last_received_at, merged.last_received_at)", "$3")} as last_answer,
+            (select json_agg(json_build_array({_OCCASION}))
+                from jsonb_array_elements(c.occasions) as o where {_NO_SURPRISE_DAY}) as occasions,
+            (select json_agg(json_build_array(p.purchase_day - date '1970-01-01',
+                p.total_minor - coalesce(r.total_minor, 0), (p.currency_code = $4)::int))
+                from purchases p left join lateral (select sum(b.total_minor)::bigint as total_minor from returns b
+                    where b.chain_id = $1 and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code
+                    and b.returned_on <= $7) as r on true
+                where p.chain_id = $1 and p.client_id = $2 and {_IS_OPEN.format(row="p", day="$7")}
+                and (r.total_minor is null or r.total_minor < p.total_minor)) as purchases,
             (select json_agg({_DAY.format("v.visited_at", "$3")})
-                from visits v where v.chain_id = $1 and v.client_id = $2) as visits,
+                from visits v where v.chain_id = $1 and v.client_id = $2
+                and {_IS_OPEN.format(row="v", day="$7")}) as visits,
             (select json_agg(s.signals) from suggestions s where s.chain_id = $1 and s.client_id = $2
                 and ((s.state = 'sent' and s.answered_at > $5) or (s.state = 'dismissed' and s.answered_at > $6))) as
                 rests
-        from clients c where c.chain_id = $1 and c.client_id = $2 and not c.is_deleted
+        from clients c cross join merged where c.chain_id = $1 and c.client_id = $2 and {_IS_SOMEBODY}
         """,  # noqa: S608 - fixed text only
         tx.chain_id,
         client_id,
@@ -148,6 +188,7 @@ async def read_client_history(
         chain.currency,
         rests.sent_since,
         rests.dismissed_since,
+        as_of,
     )
     if row is None:
         return None
@@ -158,7 +199,7 @@ async def read_client_history(
         clients=table([(number, associate, row["last_text"], row["last_answer"])], 4),
         purchases=table([(number, *purchase) for purchase in row["purchases"] or []], 4),
         visits=table([(number, day) for day in row["visits"] or []], 2),
-        occasions=table([(number, *occasion) for occasion in row["occasions"]], 5),
+        occasions=table([(number, *occasion) for occasion in row["occasions"] or []], OCCASION_COLUMNS),
         rests=table([(number, _POSITIONS[Signal(signal)]) for signal in sorted(resting)], 2),
     )
 
@@ -167,8 +208,8 @@ async def known_clients(tx: Transaction, numbers: Sequence[int]) -> dict[int, Kn
     """Return clients by number."""
     connection = await tx.driver()
     rows = await connection.fetch(
-        "select number, client_id, associate_id, store_id from clients"
-        " where chain_id = $1 and number = any($2::bigint[]) and not is_deleted",
+        "select number, client_id, associate_id, store_id from clients c"  # noqa: S608 - fixed text only
+        f" where chain_id = $1 and number = any($2::bigint[]) and {_IS_SOMEBODY}",
         tx.chain_id,
         numbers,
     )
@@ -211,16 +252,25 @@ async def read_client_figures(tx: Transaction, chain: Chain, client_id: str) -> 
         """
         select c.client_id, c.associate_id, c.store_id, c.language,
             p.purchase_days, p.purchases, p.total_minor, p.first_purchase, p.last_purchase, v.visits,
-            (v.last_visit at time zone :zone)::date as last_visit, (c.last_sent_at at time zone :zone)::date as
-            last_contact
+            (v.last_visit at time zone :zone)::date as last_visit, (greatest(c.last_sent_at,
+                (select max(m.last_sent_at) from identity_aliases a join clients m on m.chain_id = a.chain_id
+                    and m.client_id = a.alias_id where a.chain_id = c.chain_id and a.current_id = c.client_id)
+            ) at time zone :zone)::date as last_contact
         from clients c
         cross join lateral (
-            select count(*) filter (where total_minor >= 0) as purchases,
-                count(distinct purchase_day) filter (where total_minor >= 0) as purchase_days,
-                coalesce(sum(total_minor) filter (where currency_code = :currency), 0)::bigint as total_minor,
-                min(purchase_day) filter (where total_minor >= 0) as first_purchase,
-                max(purchase_day) filter (where total_minor >= 0) as last_purchase
-            from purchases where chain_id = c.chain_id and client_id = c.client_id
+            select count(*) filter (where net >= 0) as purchases,
+                count(distinct purchase_day) filter (where net >= 0) as purchase_days,
+                coalesce(sum(net) filter (where currency_code = :currency), 0)::bigint as total_minor,
+                min(purchase_day) filter (where net >= 0) as first_purchase,
+                max(purchase_day) filter (where net >= 0) as last_purchase
+            from (
+                select purchase_day, currency_code, total_minor - coalesce(returned, 0) as net
+                from purchases b left join lateral (select sum(r.total_minor) as returned from returns r
+                    where r.chain_id = b.chain_id and r.purchase_id = b.purchase_id
+                    and r.currency_code = b.currency_code) as r on true
+                where b.chain_id = c.chain_id and b.client_id = c.client_id
+                    and (returned is null or returned < b.total_minor)
+            ) as kept
         ) as p
         cross join lateral (
             select count(*) as visits, max(visited_at) as last_visit

@@ -5,13 +5,14 @@ by themselves.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
+from chassis import identities
 from chassis.database import Transaction
 from outreach.domain import Reason, Signal, Suggestion, SuggestionState
 
@@ -123,6 +124,20 @@ async def hand_over(tx: Transaction, client_ids: Sequence[str], *, now: datetime
         sorted(set(client_ids)),
         now,
     )
+
+
+async def withdraw(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
+    """Take clients off the queue, whatever is being ranked or tried at the moment."""
+    await tx.execute(
+        "update suggestions set state = 'expired', snoozed_until = null, version = version + 1, updated_at = :now"
+        " where chain_id = :chain_id and client_id = any(:client_ids) and state in ('open', 'snoozed')",
+        {"chain_id": tx.chain_id, "client_ids": list(client_ids), "now": now},
+    )
+
+
+async def follow_clients(tx: Transaction, currents: Mapping[str, str]) -> None:
+    """Give suggestions to whom their clients are now; those that are live have been withdrawn before."""
+    await identities.move_rows(tx, "suggestions", "client_id", currents)
 
 
 async def revive_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:

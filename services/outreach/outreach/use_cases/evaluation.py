@@ -36,7 +36,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
     live = await suggestions.find_live(tx, client_id)
-    known = await histories.read_client_history(tx, chain, client_id, rests=rests_at(now))
+    known = await histories.read_client_history(tx, chain, client_id, as_of=today, rests=rests_at(now))
     is_replayed = live is not None and chain.is_replaying(now) and live.as_of == queue_day != today
     if live is not None and known is not None and (live.tried_bodies or is_replayed):
         if known[0].associate_id:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from chassis.errors import not_found
@@ -12,7 +13,7 @@ from outreach.scoring.model import ChainModel, estimate
 from outreach.signals.book import Book
 from outreach.signals.finding import day_number
 from outreach.store import chains, facts, histories, models, suggestions
-from outreach.store.facts import ClientRow, FactsSummary, PurchaseRow
+from outreach.store.facts import ClientRow, FactsSummary, PurchaseRow, ReturnRow, VisitRow
 from outreach.store.histories import ClientFigures
 from outreach.use_cases.evaluation import evaluate_client, rests_at
 
@@ -41,8 +42,8 @@ async def open_chain(
 
 async def take_client(tx: Transaction, client: ClientRow, *, now: datetime) -> None:
     """Take over a client's record, if it is newer, and look at the client again."""
-    await facts.put_clients(tx, [client], now=now)
-    await evaluate_client(tx, client.client_id, now=now)
+    for current in (await facts.put_clients(tx, [client], now=now)).values():
+        await evaluate_client(tx, current, now=now)
 
 
 async def take_book(tx: Transaction, clients: Sequence[ClientRow], *, now: datetime) -> None:
@@ -50,8 +51,8 @@ async def take_book(tx: Transaction, clients: Sequence[ClientRow], *, now: datet
 
     Nobody is looked at again: who serves a client is no reason to write to the client.
     """
-    await facts.put_clients(tx, clients, now=now)
-    await suggestions.hand_over(tx, [client.client_id for client in clients], now=now)
+    owners = await facts.put_clients(tx, clients, now=now)
+    await suggestions.hand_over(tx, list(owners.values()), now=now)
 
 
 async def drop_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
@@ -62,16 +63,21 @@ async def drop_client(tx: Transaction, client_id: str, *, now: datetime) -> None
 
 async def take_purchase(tx: Transaction, purchase: PurchaseRow, *, now: datetime) -> None:
     """Take over a purchase and look at the client again."""
-    await facts.add_purchases(tx, [purchase], now=now)
-    await evaluate_client(tx, purchase.client_id, now=now)
+    for current in (await facts.add_purchases(tx, [purchase], now=now)).values():
+        await evaluate_client(tx, current, now=now)
 
 
-async def take_visit(
-    tx: Transaction, *, visit_id: str, client_id: str, visited_at: datetime, now: datetime
-) -> None:
+async def take_return(tx: Transaction, returned: ReturnRow, *, now: datetime) -> None:
+    """Take over what came back of a purchase and look at the client again."""
+    for current in sorted(await facts.add_return(tx, returned, now=now)):
+        await evaluate_client(tx, current, now=now)
+
+
+async def take_visit(tx: Transaction, visit: VisitRow, *, now: datetime) -> None:
     """Take over a visit and look at the client again."""
-    await facts.add_visit(tx, visit_id=visit_id, client_id=client_id, visited_at=visited_at, now=now)
-    await evaluate_client(tx, client_id, now=now)
+    current = await facts.add_visit(tx, visit, now=now)
+    if current is not None:
+        await evaluate_client(tx, current, now=now)
 
 
 async def take_batch(
@@ -92,12 +98,13 @@ async def get_client_facts(*, database: Database, clock: Clock, chain_id: str, c
     now = clock.now()
     async with database.transaction(chain_id) as tx:
         chain = await chains.get_chain(tx)
-        figures = await histories.read_client_figures(tx, chain, client_id)
-        if figures is None:
+        day = chain.queue_day(now)
+        current = await identities.find_current(tx, client_id)
+        figures = None if current is None else await histories.read_client_figures(tx, chain, current)
+        if current is None or figures is None:
             raise not_found("client", client_id)
-        known = await histories.read_client_history(tx, chain, client_id, rests=rests_at(now))
+        known = await histories.read_client_history(tx, chain, current, as_of=day, rests=rests_at(now))
         stored = await models.find_model(tx)
-    day = chain.queue_day(now)
     bare = Facts(figures, chain.currency, None, None, None, "")
     if known is None or stored is None:
         return _without_model(bare, "No purchase model has been fitted yet.")

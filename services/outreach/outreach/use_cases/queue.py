@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from chassis import identities
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
@@ -123,6 +124,7 @@ async def _change(
 ) -> Suggestion:
     now = clock.now()
     async with database.transaction(caller.chain_id) as tx:
+        await identities.hold(tx)
         found = await require_suggestion(tx, caller, suggestion_id, now=now, lock=True)
         chain = await chains.get_chain(tx)
         changed = change(found, Days(chain.today(now), chain.queue_day(now)), now)

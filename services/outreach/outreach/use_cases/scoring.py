@@ -15,6 +15,7 @@ from time import perf_counter
 import structlog
 
 from chassis import context as work
+from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import Kind, ServiceError
@@ -78,6 +79,8 @@ async def run_scoring(
             snoozed = await histories.numbers_of_snoozed(tx, today=today)
         model, candidates = await asyncio.to_thread(_work_out, history, chain, day, queue_size, snoozed)
         async with database.transaction(chain_id) as tx:
+            # Nobody who is merged at this moment gets a suggestion of her own.
+            await identities.hold(tx)
             if not await chains.release_lease(tx, token=token):
                 raise ScoringRunning
             now = clock.now()

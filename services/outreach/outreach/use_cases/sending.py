@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import Kind, ServiceError
+from chassis.errors import Kind, ServiceError, not_found
 from outreach import events
 from outreach.clients import Answer, Messaging, Outcome, Profiles, TextTaken
 from outreach.domain import SendDenied, SendFailed, Suggestion, SuggestionClosed, SuggestionState
@@ -162,5 +162,6 @@ async def _give_back(database: Database, clock: Clock, caller: Caller, tried: Su
 async def _lock(tx: Transaction, suggestion_id: str) -> Suggestion:
     """Return a suggestion as it was last written: its text is out or refused, whatever day it is."""
     found = await suggestions.find_written(tx, suggestion_id)
-    assert found is not None  # suggestions are never deleted
+    if found is None:  # the client was erased meanwhile
+        raise not_found("suggestion", suggestion_id)
     return found

@@ -80,12 +80,16 @@ def test_urgency_is_highest_at_two_weeks():
 
 
 def test_it_is_told_as_an_associate_would():
-    sentence, facts = occasion_ahead.tell({"kind": 2, "days_ahead": 12, "day": day_number(date(2026, 6, 14))})
+    sentence, facts = occasion_ahead.tell(
+        {"kind": 2, "relationship": 0, "days_ahead": 12, "day": day_number(date(2026, 6, 14))}
+    )
     assert sentence == "Anniversary on 14 June, in 12 days."
     assert facts == {"occasion": "anniversary", "occasion_date": "2026-06-14", "days_ahead": "12"}
     assert (
-        occasion_ahead.tell({"kind": 6, "days_ahead": 0, "day": 0})[0] == "An occasion on 1 January, today."
+        occasion_ahead.tell({"kind": 6, "relationship": 0, "days_ahead": 0, "day": 0})[0]
+        == "An occasion on 1 January, today."
     )
     assert (
-        occasion_ahead.tell({"kind": 1, "days_ahead": 1, "day": 0})[0] == "Birthday on 1 January, tomorrow."
+        occasion_ahead.tell({"kind": 1, "relationship": 0, "days_ahead": 1, "day": 0})[0]
+        == "Birthday on 1 January, tomorrow."
     )

@@ -1,0 +1,47 @@
+"""Everything that is kept of a client, as lists for an export.
+
+What is a surprise for somebody says for whom and until when, so that it can be left out of the client's own copy.
+"""
+
+from chassis.sections import Section
+
+SECTIONS = (
+    Section(
+        "client_facts",
+        "select client_id as record_key, client_id, associate_id, store_id, language, time_zone, last_sent_at,"
+        " last_marketing_at, last_received_at"
+        " from clients where chain_id = :chain_id and client_id = any(:ids) and not is_deleted",
+    ),
+    Section(
+        "occasions",
+        "select client_id || ' ' || to_char(n, 'FM0000') as record_key, client_id, (o->>0)::int as kind,"
+        " (o->>1)::int as year, (o->>2)::int as month, (o->>3)::int as day, o->>7 as surprise_for_client_id"
+        " from clients cross join lateral jsonb_array_elements(occasions) with ordinality as listed (o, n)"
+        " where chain_id = :chain_id and client_id = any(:ids) and not is_deleted",
+    ),
+    Section(
+        "purchases",
+        "select purchase_id as record_key, purchase_id, client_id, purchase_day, total_minor,"
+        " currency_code as currency, recipient_client_id, surprise_for_client_id, surprise_ends_on"
+        " from purchases where chain_id = :chain_id and client_id = any(:ids)",
+    ),
+    Section(
+        "returns",
+        "select return_id as record_key, return_id, purchase_id, r.client_id, returned_on, r.total_minor,"
+        " r.currency_code as currency, p.surprise_for_client_id, p.surprise_ends_on"
+        " from returns r left join purchases p using (chain_id, purchase_id)"
+        " where chain_id = :chain_id and coalesce(p.client_id, r.client_id) = any(:ids)",
+    ),
+    Section(
+        "visits",
+        "select visit_id as record_key, visit_id, client_id, visited_at, surprise_for_client_id, surprise_ends_on"
+        " from visits where chain_id = :chain_id and client_id = any(:ids)",
+    ),
+    Section(
+        "suggestions",
+        "select suggestion_id as record_key, suggestion_id, client_id, associate_id, store_id, state, as_of,"
+        " expires_on, score, reasons, model_note, snoozed_until, dismiss_reason, answered_at, message_id,"
+        " tried_bodies, created_at, updated_at"
+        " from suggestions where chain_id = :chain_id and client_id = any(:ids)",
+    ),
+)
