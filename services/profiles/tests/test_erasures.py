@@ -70,7 +70,7 @@ async def found_anywhere(house: Any, words: tuple[str, ...]) -> dict[str, list[s
         for table in tables.scalars().all():
             for word in words:
                 rows = await tx.execute(
-                    f"select count(*) from {table} t where strpos(lower(cast(to_jsonb(t) as text)), :word) > 0",  # noqa: S608
+                    f"select count(*) from {table} t where strpos(lower(cast(to_jsonb(t) as text)), :word) > 0",
                     {"word": word},
                 )
                 if rows.scalar_one():
@@ -85,7 +85,7 @@ async def rows_of(house: Any, client_id: str) -> dict[str, int]:
         for table in CLIENT_TABLES:
             if table.owner and not table.owner.endswith("_ids"):
                 rows = await tx.execute(
-                    f"select count(*) from {table.name} where {table.owner} = :client_id",  # noqa: S608
+                    f"select count(*) from {table.name} where {table.owner} = :client_id",
                     {"client_id": client_id},
                 )
                 if count := rows.scalar_one():
@@ -391,7 +391,7 @@ async def test_kept_purchases_go_when_their_time_is_over(house: Any) -> None:
     async with house.database.transaction(house.chain_id) as tx:
         for table in ("purchase_payments", "purchase_returns", "purchase_return_lines"):
             left = await tx.execute(
-                f"select count(*) from {table} t where not exists"  # noqa: S608
+                f"select count(*) from {table} t where not exists"
                 " (select from purchases p where p.client_id = :spouse)",
                 {"spouse": life.spouse_id},
             )
