@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from carnet.profiles.v1 import duplicates_pb2 as dup
 from carnet.profiles.v1 import events_pb2 as ev
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import records_pb2 as rec
@@ -459,20 +460,32 @@ async def test_a_batch_of_an_import_is_watched_at_once(house: Any) -> None:
         assert await watch(tx, [], now=NOON) == []
 
 
-async def test_two_alerts_of_clients_who_are_made_one_become_one(house: Any) -> None:
+async def merge(house: Any, surviving: pb.Client, merged: pb.Client) -> dup.Merge:
+    return await house.duplicates.MergeClients(
+        dup.MergeClientsRequest(surviving_client_id=surviving.client_id, merged_client_id=merged.client_id)
+    )
+
+
+async def test_payments_of_clients_who_are_made_one_are_added(house: Any) -> None:
+    leo, leon = await house.client(), await house.client()
+    await pays(house, leo, 6000)
+    await pays(house, leon, 5000)
+    await merge(house, leo, leon)
+    (alert,) = await alerts(house, client_id=leon.client_id)
+    assert (alert.client_id, alert.total.units) == (leo.client_id, 11_000)
+
+
+async def test_two_alerts_of_clients_who_are_made_one_become_one_and_two_again(house: Any) -> None:
     leo, leon = await house.client(), await house.client()
     await pays(house, leo, 11_000)
     await pays(house, leon, 12_000)
-    async with house.database.transaction(house.chain_id) as tx:
-        for table in ("purchases", "cash_alerts"):
-            await tx.execute(
-                f"update {table} set client_id = :survivor where client_id = :merged",
-                {"survivor": leo.client_id, "merged": leon.client_id},
-            )
-        assert await watch(tx, [leo.client_id], now=NOON) == []
-    assert await totals(house, state=rec.CASH_ALERT_STATE_OPEN) == [23_000]
-    (other,) = await alerts(house, state=rec.CASH_ALERT_STATE_CLOSED)
-    assert (other.closed_by, "same client" in other.closing_note) == ("service:profiles", True)
+    merged = await merge(house, leo, leon)
+    still_open = {"state": rec.CASH_ALERT_STATE_OPEN}
+    assert await totals(house, **still_open) == [23_000]
+    assert len(await alerts(house)) == 1
+    await house.duplicates.UndoMerge(dup.UndoMergeRequest(merge_id=merged.merge_id))
+    assert await totals(house, client_id=leo.client_id, **still_open) == [11_000]
+    assert await totals(house, client_id=leon.client_id, **still_open) == [12_000]
 
 
 async def test_a_refused_purchase_raises_nothing(house: Any) -> None:

@@ -20,8 +20,6 @@ from profiles.store import chain_settings as settings_store
 from profiles.store import clients as client_store
 from profiles.store import payments as payment_store
 
-_WATCH = "service:profiles"  # who closes an alert when no person does
-
 
 async def watch(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> list[CashAlert]:
     """Look at the cash of clients of whom something changed, and return the alerts that this raised.
@@ -52,17 +50,12 @@ async def watch(tx: Transaction, client_ids: Sequence[str], *, now: datetime) ->
         group = chain.from_iterable(by_client.get(one, ()) for one in {client_id} | links[client_id])
         return sorted(group, key=lambda one: (one.paid_on, one.recorded_at, one.purchase_id))
 
-    open_ones: dict[tuple[str, str], CashAlert] = {}
-    for alert in alerts:
-        known = open_ones.get((alert.client_id, alert.country))
-        if known is None:
-            open_ones[alert.client_id, alert.country] = await _brought_up_to_date(
-                tx, alert, of_group(alert.client_id), settings, ends_from
-            )
-        else:
-            # Two clients with an alert each were made one.
-            note = f"The same client as in {known.cash_alert_id}, which tells of these payments too."
-            await store.close_alert(tx, alert.cash_alert_id, by=_WATCH, note=note, now=now)
+    open_ones = {
+        (alert.client_id, alert.country): await _brought_up_to_date(
+            tx, alert, of_group(alert.client_id), settings, ends_from
+        )
+        for alert in alerts
+    }
     closed = await store.last_closed(tx, close)
     raised: list[CashAlert] = []
     for client_id, country in _by_last_payment(paid, client_ids):

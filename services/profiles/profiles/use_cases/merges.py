@@ -33,6 +33,7 @@ from profiles.store import merges as store
 from profiles.store import preferences as preference_store
 from profiles.store import search as search_store
 from profiles.store import timeline as timeline_store
+from profiles.use_cases.cash_watch import watch
 
 _FORGOTTEN_AT_ONCE = 100  # merges, with the names of what each moved
 
@@ -102,6 +103,7 @@ async def merge_clients(
             now=clock.now(),
             subject_id=merge_id,
         )
+        await watch(tx, [client.client_id], now=clock.now())
         return merge
 
 
@@ -129,6 +131,7 @@ async def merge_if_certain(
             now=clock.now(),
             subject_id=merge.merge_id,
         )
+        await watch(tx, [client.client_id], now=clock.now())
         return merge
 
 
@@ -260,6 +263,7 @@ async def undo_merge(*, database: Database, clock: Clock, caller: Caller, merge_
             entity_id=surviving_id,
         )
         await audit.note(tx, caller, "UndoMerge", [surviving_id, merged_id], now=now, subject_id=merge_id)
+        await watch(tx, [surviving_id, merged_id], now=now)
         return undone
 
 

@@ -93,7 +93,7 @@ def upgrade() -> None:
             closed_at timestamptz,
             primary key (chain_id, cash_alert_id)
         );
-        create index cash_alerts_open on cash_alerts (chain_id, client_id, country) where state = 'open';
+        create unique index cash_alerts_open on cash_alerts (chain_id, client_id, country) where state = 'open';
         create index cash_alerts_of_client on cash_alerts (chain_id, client_id, cash_alert_id);
         create index cash_alerts_of_store on cash_alerts (chain_id, store_id, cash_alert_id);
         """
