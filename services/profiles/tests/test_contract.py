@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 from carnet.messaging.v1 import events_pb2 as messaging_events
+from carnet.profiles.v1 import (
+    duplicates_pb2_grpc,
+    privacy_pb2_grpc,
+    profiles_pb2_grpc,
+    records_pb2_grpc,
+    segments_pb2_grpc,
+    sync_pb2_grpc,
+)
 from carnet.profiles.v1 import events_pb2 as ev
-from carnet.profiles.v1 import profiles_pb2_grpc
 from carnet.waitlist.v1 import events_pb2 as waitlist_events
 from google.protobuf.message import Message
 
@@ -39,6 +46,8 @@ from profiles.domain.clients import (
 )
 from profiles.domain.consents import Channel, Consent, Purpose
 from profiles.domain.directory import Associate, Chain, Store
+from profiles.domain.erasures import Erasure, ErasureState
+from profiles.domain.exports import OTHER_SERVICES
 from profiles.domain.imports import Import, ImportFormat, ImportState, Progress
 from profiles.domain.pieces import Piece, Purchase, PurchaseLine, Visit, VisitItem
 from profiles.domain.preferences import Preference, PreferenceKind
@@ -47,8 +56,16 @@ from profiles.domain.repairs import Intake, Repair, RepairKind, RepairMove, Repa
 from profiles.domain.returns import Return, ReturnLine
 from profiles.domain.surprises import Surprise
 from profiles.domain.wishes import Outcome, Wish, WishState
-from profiles.grpc_api import ProfilesServicer
+from profiles.grpc_api import (
+    DuplicatesServicer,
+    PrivacyServicer,
+    ProfilesServicer,
+    RecordsServicer,
+    SegmentsServicer,
+    SyncServicer,
+)
 from profiles.migrations import VERSIONS
+from profiles.receipts import receipt_handlers
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -198,6 +215,10 @@ WISH = Wish(
     outcome=Outcome(WishState.BOUGHT_BY_SOMEBODY, "cli_01kqh1m6qh", True, date(2026, 12, 24)),
     version=3,
 )
+ERASURE = Erasure(
+    "era_01kqh1m6qk", CLIENT.client_id, ("cli_01kqh1m6qm",), ErasureState.RUNNING, "not in events", "not in events",
+    MOMENT, MOMENT,
+)  # fmt: skip
 SAID: list[Message] = [
     events.chain_created(Chain("chn_01kqh1m6qa", "not in events", "US", "USD", "America/New_York", MOMENT)),
     events.store_created(Store("sto_01kqh1m6q1", "not in events", "America/New_York", "US", MOMENT)),
@@ -228,12 +249,24 @@ SAID: list[Message] = [
         "imp_01kqh1m6q9", [events.client_fact(CLIENT_SOMEWHERE)], [events.purchase_fact(PURCHASE)]
     ),
     events.import_completed(IMPORT),
+    events.client_erased(ERASURE),
 ]
 
 
-def test_every_rpc_is_implemented() -> None:
-    generated = profiles_pb2_grpc.ProfilesServiceServicer
-    assert_rpcs_implemented("carnet.profiles.v1.ProfilesService", ProfilesServicer, generated)
+SERVICERS = {
+    "ProfilesService": (ProfilesServicer, profiles_pb2_grpc.ProfilesServiceServicer),
+    "RecordsService": (RecordsServicer, records_pb2_grpc.RecordsServiceServicer),
+    "DuplicatesService": (DuplicatesServicer, duplicates_pb2_grpc.DuplicatesServiceServicer),
+    "SegmentsService": (SegmentsServicer, segments_pb2_grpc.SegmentsServiceServicer),
+    "SyncService": (SyncServicer, sync_pb2_grpc.SyncServiceServicer),
+    "PrivacyService": (PrivacyServicer, privacy_pb2_grpc.PrivacyServiceServicer),
+}
+
+
+@pytest.mark.parametrize("service", SERVICERS)
+def test_every_rpc_is_implemented(service: str) -> None:
+    servicer, generated = SERVICERS[service]
+    assert_rpcs_implemented(f"carnet.profiles.v1.{service}", servicer, generated)
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
@@ -273,14 +306,20 @@ def test_a_batch_event_holds_at_most_500_clients_and_500_purchases() -> None:
 
 
 def test_the_timeline_hears_of_messages_appointments_and_the_waitlist() -> None:
+    packages = ["carnet.messaging.v1", "carnet.appointments.v1", "carnet.waitlist.v1"]
     unheard = {
         messaging_events.MessageDelivered,  # the line says that it was sent
         messaging_events.PermissionGranted,  # the consent has its own line
         waitlist_events.AllocationReceived,  # no client's yet
         waitlist_events.PieceReturned,
+        *(kind for kind in receipt_handlers() if kind.DESCRIPTOR.file.package in packages),
     }
-    packages = ["carnet.messaging.v1", "carnet.appointments.v1", "carnet.waitlist.v1"]
     assert_heard(timeline_handlers(), packages, unheard=unheard)
+
+
+def test_the_receipts_of_every_other_service_are_heard() -> None:
+    said = {kind.DESCRIPTOR.full_name for kind in receipt_handlers()}
+    assert said == {f"carnet.{service}.v1.ClientForgotten" for service in OTHER_SERVICES}
 
 
 def test_there_is_one_newest_migration() -> None:
