@@ -127,7 +127,13 @@ async def platform(directory: Path, terminal: Terminal, *, hurry: asyncio.Event)
         databases = await _ensure_databases(state, endpoints)
         terminal.step("databases and roles exist")
         environments = {
-            service: environment_of(service, state=state, endpoints=endpoints, database=databases[service])
+            service: environment_of(
+                service,
+                state=state,
+                directory=directory,
+                endpoints=endpoints,
+                database=databases[service],
+            )
             for service in SERVICES
         }
         await _migrate(directory, environments, databases, terminal)

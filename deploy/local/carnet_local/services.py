@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from carnet_local.databases import ServiceDatabase
 from carnet_local.nats_permissions import SERVICES
@@ -44,9 +45,12 @@ class Endpoints:
 
 
 def environment_of(
-    service: str, *, state: State, endpoints: Endpoints, database: ServiceDatabase
+    service: str, *, state: State, directory: Path, endpoints: Endpoints, database: ServiceDatabase
 ) -> dict[str, str]:
-    """Write a service's environment: the developer's own variables, overridden by the contract."""
+    """Write a service's environment: the developer's own variables, overridden by the contract.
+
+    `directory` is where everything of the platform is kept.
+    """
     # The superuser's URL is the runner's business only.
     inherited = {name: value for name, value in os.environ.items() if name != "CARNET_POSTGRES_URL"}
     contract = {
@@ -66,6 +70,7 @@ def environment_of(
         contract |= {
             "CARNET_SUPPRESSION_KEY": state.suppression_key,
             "CARNET_ENCRYPTION_KEY": state.connector_key,
+            "CARNET_OBJECTS_DIR": str(directory.resolve() / "objects"),
         }
     if service == "gateway":
         contract |= {

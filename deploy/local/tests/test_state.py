@@ -90,10 +90,12 @@ def test_each_service_gets_its_own_secrets_and_no_others(tmp_path: Path) -> None
     endpoints = Endpoints.choose(Servers.at(tmp_path, state.server_settings(), durable=True), {})
     database = ServiceDatabase("postgresql://owner", "postgresql://runtime")
     for service in SERVICES:
-        environment = environment_of(service, state=state, endpoints=endpoints, database=database)
+        environment = environment_of(
+            service, state=state, directory=tmp_path, endpoints=endpoints, database=database
+        )
         text = json.dumps(environment)
         assert environment["CARNET_DATABASE_URL"] == "postgresql://runtime"
-        assert ("CARNET_ENCRYPTION_KEY" in environment) == (service == "gateway")
+        assert ("CARNET_ENCRYPTION_KEY" in environment) == (service in ("gateway", "profiles"))
         assert ("CARNET_SUPPRESSION_KEY" in environment) == (service in ("profiles", "messaging"))
         assert state.passwords["postgres"] not in text
         assert state.operator_key not in text
@@ -112,7 +114,11 @@ def test_the_developers_own_servers_are_preferred(tmp_path: Path, monkeypatch: p
     for name, url in own.items():
         monkeypatch.setenv(name, url)
     environment = environment_of(
-        "waitlist", state=state, endpoints=endpoints, database=ServiceDatabase("owner", "runtime")
+        "waitlist",
+        state=state,
+        directory=tmp_path,
+        endpoints=endpoints,
+        database=ServiceDatabase("owner", "runtime"),
     )
     assert environment["CARNET_NATS_URL"] == "nats://mine"
     assert "CARNET_POSTGRES_URL" not in environment
