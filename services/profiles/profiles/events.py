@@ -1,7 +1,7 @@
 """Facts of the domain as the events of the contract: ids, days, amounts and piece attributes, never names or words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 
 from carnet.profiles.v1 import events_pb2 as ev
 from google.type.date_pb2 import Date
@@ -16,10 +16,10 @@ from profiles.domain.erasures import Erasure
 from profiles.domain.imports import Import
 from profiles.domain.merges import Merge
 from profiles.domain.pieces import Purchase, Visit
+from profiles.domain.preferences import PIECE_ATTRIBUTES
 from profiles.domain.repairs import Repair
 from profiles.domain.returns import Return
 from profiles.domain.wishes import Wish
-from profiles.domain.preferences import PIECE_ATTRIBUTES
 from profiles.time_zones import derived_time_zone
 from profiles.vocabulary import (
     CHANNELS,

@@ -65,7 +65,10 @@ class ConflictState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """A value that was not taken, as text. `source` offered it; a person did when `is_persons`: theirs was overwritten."""
+    """A value that was not taken, as text.
+
+    `source` offered it. With `is_persons` that was a person, whose value a system has overwritten.
+    """
 
     field_conflict_id: str
     client_id: str

@@ -8,8 +8,8 @@ from profiles.domain.imports import FileUnreadable
 UTF_8 = "UTF-8"
 WINDOWS_1252 = "windows-1252"
 
-# What a file may be declared as, and the codec that reads it. ISO-8859-1 is read as windows-1252, as the WHATWG Encoding
-# Standard has it: what differs are control characters that no text has.
+# What a file may be declared as, and the codec that reads it. ISO-8859-1 is read as windows-1252, as in the Encoding
+# Standard of the WHATWG: what differs are control characters that no text has.
 _CODECS = {
     UTF_8: "utf-8", "UTF-16": "utf-16", "UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be", WINDOWS_1252: "cp1252",
     "ISO-8859-1": "cp1252", "windows-1250": "cp1250", "windows-1251": "cp1251", "windows-1253": "cp1253",

@@ -23,7 +23,10 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)")  # Excel's own first line
 
 
 class Line(NamedTuple):
-    """One line of the file, counted from 1; `fault` instead of `text` when it cannot be read; `end` is the byte behind it."""
+    """One line of the file, counted from 1; `fault` instead of `text` when it cannot be read.
+
+    `end` is the byte behind it.
+    """
 
     number: int
     text: str

@@ -41,7 +41,7 @@ _SYSTEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody as a line names one. `key` is the client's id at the source, or what stands for it where there is none."""
+    """Somebody as a line names one. `key` is the client's id at the source, or stands for it where there is none."""
 
     external_id: str
     key: str
@@ -79,7 +79,7 @@ class Person:
         )
 
     def joined(self, later: "Person") -> "Person":
-        """Return what two lines say of one person: of single values the later one that says anything, of several all."""
+        """Return what two lines say of one person: of single values the later one that is said, of several all."""
         single = (
             "given_name", "family_name", "nickname", "language", "birthday", "anniversary", "address", "note",
             "associate_email",
@@ -186,11 +186,7 @@ class PersonReader:
         birthday = self._day("birthday", value, reading)
         anniversary = self._day("anniversary", value, reading)
         preferences = self._preferences(value, reading)
-        tags = tuple(
-            dict.fromkeys(
-                words for tag in value.get("tags", "").split(";") if (words := " ".join(tag.split()))
-            )
-        )
+        tags = _several(value.get("tags", ""))
         if len(tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in tags):
             reading.refuse(
                 "tags", "FIELD_TOO_LONG", f"More than {MOST_TAGS}, or one above {LONGEST_TAG} characters."
@@ -263,10 +259,9 @@ class PersonReader:
 
     def _preferences(self, value: Mapping[str, str], reading: Reading) -> tuple[Preference, ...]:
         found = [
-            Preference(kind, " ".join(liked.split()))
+            Preference(kind, liked)
             for field, kind in _LIKED.items()
-            for liked in value.get(field, "").split(";")
-            if liked.strip()
+            for liked in _several(value.get(field, ""))
         ]
         if said := value.get("ring_size", ""):
             system, bare = _ring_size(said, self._country)
@@ -305,6 +300,15 @@ class PersonReader:
             parts += [repr(address), repr(birthday)]
         digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
         return f"row:{digest}"
+
+
+def _several(said: str) -> tuple[str, ...]:
+    """Return what stands between semicolons; of two spellings the first."""
+    found: dict[str, str] = {}
+    for part in said.split(";"):
+        if words := " ".join(part.split()):
+            found.setdefault(words.casefold(), words)
+    return tuple(found.values())
 
 
 def _ring_size(said: str, country: str) -> tuple[SizeSystem, str]:

@@ -1,4 +1,4 @@
-"""The beginning of a file: how it would be read, which columns seem to mean what, and what to know before importing it."""
+"""The beginning of a file: how it would be read, what its columns seem to be, and what to know before importing it."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -90,9 +90,9 @@ _PLAIN = {
     ",": re.compile(r"([+-]?)(\d{1,13})(?:,(\d*))?", re.ASCII),
 }
 _BLANKS = dict.fromkeys(
-    map(ord, " \u00a0\u202f\u2009'’")
+    map(ord, " \u00a0\u202f\u2009'\u2019")
 )  # between thousands: blanks of all widths, Swiss apostrophes
-_GROUPED_BLANKS = re.compile("\\d{1,3}(?:[ \u00a0\u202f\u2009'’]\\d{3})+(?:[.,]\\d*)?", re.ASCII)
+_GROUPED_BLANKS = re.compile("\\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\\d{3})+(?:[.,]\\d*)?", re.ASCII)
 _GROUPED = {
     ".": re.compile(r"\d{1,3}(?:\.\d{3})+", re.ASCII),
     ",": re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII),
@@ -110,8 +110,8 @@ _SIGNS: Mapping[str, frozenset[str]] = {
 def minor_units(text: str, digits: int, *, decimal: str = ".", currency: str = "") -> int | None:
     """Return the minor units of an amount, or None for anything else and anything finer than `digits`.
 
-    `decimal` is the sign that the file has before decimals. Thousands may be grouped by blanks, apostrophes or the other
-    sign; the sign or code of `currency` may stand at either end; negative is -1.00, 1.00- and (1.00).
+    `decimal` is the sign that the file has before decimals. Thousands may be grouped by blanks, apostrophes or the
+    other sign; the sign or code of `currency` may stand at either end; negative is -1.00, 1.00- and (1.00).
     """
     found = _PLAIN[decimal].fullmatch(text)
     if found is None and (normal := _plain(text, digits, decimal, currency)) is not None:
@@ -205,11 +205,17 @@ def plain_letters(text: str) -> str:
 
 
 _TITLES = frozenset(
-    "mr mrs ms miss mx dr prof sir herr frau fr hr mme mlle m sr sra srta sig dhr mevr".split()
-)
+    {
+        "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "herr", "frau", "fr", "hr", "mme", "mlle", "m",
+        "sr", "sra", "srta", "sig", "dhr", "mevr",
+    }
+)  # fmt: skip
 _PARTICLES = frozenset(
-    "van von der den de del della di da dos das du la le lo ter ten zu zum zur af av bin al el st san".split()
-)
+    {
+        "van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la", "le", "lo",
+        "ter", "ten", "zu", "zum", "zur", "af", "av", "bin", "al", "el", "st", "san",
+    }
+)  # fmt: skip
 
 
 @lru_cache(maxsize=2048)

@@ -83,14 +83,17 @@ class Assumption(NamedTuple):
 
 
 _ASSUMPTIONS = {
-    "PHONE_COUNTRY_ASSUMED": "{count} numbers without a country were read as numbers of {detail}; this line has the first.",
-    "DAY_NUMBER_ASSUMED": "{count} days were numbers of a spreadsheet, which counts days from 1900; this line has the first.",
-    "PAYMENT_KIND_ASSUMED": "{count} payments were said in words that are not known and were taken as OTHER; this line has"
-    " the first.",
-    "ASSOCIATE_UNKNOWN": "{count} lines name an e-mail that is no active associate's; their new clients were given out as"
-    " others are. This line is the first.",
+    "PHONE_COUNTRY_ASSUMED": "{count} numbers without a country were read as numbers of {detail};"
+    " this line has the first.",
+    "DAY_NUMBER_ASSUMED": "{count} days were numbers of a spreadsheet, which counts days from 1900;"
+    " this line has the first.",
+    "PAYMENT_KIND_ASSUMED": "{count} payments were said in unknown words and were taken as OTHER;"
+    " this line has the first.",
+    "ASSOCIATE_UNKNOWN": "{count} lines name an e-mail that is no active associate's; new clients among them were given"
+    " out as others are. This line is the first.",
     "ENCODING_ASSUMED": "From this line on the file is not UTF-8. It was read as windows-1252.",
-    "LAST_LINE_UNENDED": "The last line has no end. It was read as it is; if the file was cut off, send it again as a whole.",
+    "LAST_LINE_UNENDED": "The last line has no end. It was read as it is; if the file was cut off, send it again as a"
+    " whole.",
     "ERASED_LEFT_OUT": "{count} lines were left out: they are of people who were erased.",
 }
 

@@ -101,7 +101,8 @@ async def set_writers(tx: Transaction, written: Collection[Written], *, now: dat
     driver = await tx.driver()
     if gone := [one for one in written if not one.writer]:
         await driver.execute(
-            "delete from field_writers w using unnest($2::text[], $3::text[], $4::text[]) g (client_id, field, value_key)"
+            "delete from field_writers w using unnest($2::text[], $3::text[], $4::text[])"
+            " g (client_id, field, value_key)"
             " where w.chain_id = $1 and w.client_id = g.client_id and w.field = g.field"
             " and w.value_key = g.value_key",
             tx.chain_id,

@@ -23,7 +23,7 @@ async def associates_by_email(tx: Transaction, emails: Sequence[str]) -> dict[st
         tx.chain_id,
         list(emails),
     )
-    return {email: associate_id for email, associate_id in rows}
+    return dict(rows)
 
 
 async def names_of_associates(tx: Transaction, associate_ids: Collection[str]) -> dict[str, str]:
@@ -34,7 +34,7 @@ async def names_of_associates(tx: Transaction, associate_ids: Collection[str]) -
         tx.chain_id,
         list(associate_ids),
     )
-    return {associate_id: name for associate_id, name in rows}
+    return dict(rows)
 
 
 async def merged_external_ids(tx: Transaction, source: str, external_ids: Sequence[str]) -> dict[str, str]:
@@ -47,7 +47,7 @@ async def merged_external_ids(tx: Transaction, source: str, external_ids: Sequen
         source,
         list(external_ids),
     )
-    return {external_id: client_id for external_id, client_id in rows}
+    return dict(rows)
 
 
 async def known_external_ids(tx: Transaction, source: str, external_ids: Sequence[str]) -> dict[str, str]:
@@ -60,8 +60,23 @@ async def known_external_ids(tx: Transaction, source: str, external_ids: Sequenc
         source,
         list(external_ids),
     )
-    known = {external_id: client_id for external_id, client_id in rows}
+    known = dict(rows)
     return known | await merged_external_ids(tx, source, external_ids)
+
+
+async def remember_external_ids(tx: Transaction, source: str, clients: Mapping[str, str]) -> None:
+    """Note under which ids, beside those on themselves, a source knows clients."""
+    if not clients:
+        return
+    driver = await tx.driver()
+    await driver.execute(
+        "insert into client_external_ids (chain_id, source, merge_id, external_id, client_id) select $1, $2, '', k.*"
+        " from unnest($3::text[], $4::text[]) k on conflict do nothing",
+        tx.chain_id,
+        source,
+        list(clients),
+        list(clients.values()),
+    )
 
 
 async def land_clients(
@@ -249,7 +264,7 @@ async def lock_clients(tx: Transaction, client_ids: Sequence[str]) -> None:
 
 
 async def save_clients(tx: Transaction, clients: Sequence[Client], *, now: datetime) -> None:
-    """Write what locked clients are by themselves, with their versions; what hangs on them has functions of its own."""
+    """Write what locked clients are by themselves; what hangs on them has functions of its own."""
     driver = await tx.driver()
     addresses = [client.address or _NOWHERE for client in clients]
     await driver.execute(
@@ -257,8 +272,8 @@ async def save_clients(tx: Transaction, clients: Sequence[Client], *, now: datet
         " family_name = n.family_name, nickname = n.nickname, language = n.language, associate_id = n.associate_id,"
         " secondary_associate_id = n.secondary_associate_id, tags = string_to_array(n.tags, e'\\n'),"
         " address_lines = string_to_array(n.address_lines, e'\\n'), locality = n.locality, region = n.region,"
-        " postal_code = n.postal_code, country = n.country from unnest($3::text[], $4::bigint[], $5::text[], $6::text[],"
-        " $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
+        " postal_code = n.postal_code, country = n.country from unnest($3::text[], $4::bigint[], $5::text[],"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
         " $15::text[], $16::text[]) n (client_id, version, given_name, family_name, nickname, language, associate_id,"
         " secondary_associate_id, tags, address_lines, locality, region, postal_code, country)"
         " where clients.chain_id = $1 and clients.client_id = n.client_id",

@@ -11,14 +11,17 @@ from profiles.domain.import_mappings import ImportMapping, MappingNameTaken
 from profiles.domain.imports import DateOrder, ImportFormat
 from profiles.store.clients import take_turns
 
-_COLUMNS = "import_mapping_id, display_name, source, format, delimiter, columns, date_order, encoding, created_at, updated_at"
+_COLUMNS = (
+    "import_mapping_id, display_name, source, format, delimiter, columns, date_order, encoding,"
+    " created_at, updated_at"
+)
 
 
 async def add_mapping(tx: Transaction, mapping: ImportMapping) -> None:
     """Insert a mapping. Raises MAPPING_NAME_TAKEN."""
     await _take_turns(tx)
     added = await tx.execute(
-        f"insert into import_mappings (chain_id, {_COLUMNS}) values (:chain_id, :import_mapping_id, :display_name,"
+        f"insert into import_mappings (chain_id, {_COLUMNS}) values (:chain_id, :import_mapping_id, :display_name,"  # noqa: S608
         " :source, :format, :delimiter, cast(:columns as jsonb), :date_order, :encoding, :created_at, :updated_at)"
         " on conflict (chain_id, lower(display_name)) do nothing",
         {"chain_id": tx.chain_id, **_values(mapping)},

@@ -1,4 +1,4 @@
-"""Who may overwrite what: the chain's rules, and values to decide on. Imports judge by them in use_cases.landing_clients."""
+"""Who may overwrite what: the chain's rules, and values to decide on. use_cases.landing_clients judges by them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,7 +95,7 @@ def _now_written(client: Client, conflict: FieldConflict) -> Written:
 
 
 async def _take(tx: Transaction, client: Client, conflict: FieldConflict) -> Client:
-    """Write what an offered value changes beside the client's own row, and return the client with what it changes there."""
+    """Write what a value changes beside the client's own row, and return the client with what it changes there."""
     value, field = conflict.offered_value, conflict.field
     if field in _OCCASIONS:
         await _take_day(tx, client, _OCCASIONS[field], value)

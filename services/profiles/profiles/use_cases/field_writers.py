@@ -18,8 +18,8 @@ async def note_written(
 ) -> None:
     """Remember which fields a person changed, so that no import overwrites them silently.
 
-    Call it in the transaction that changed a client, with the client as it was (None for a new one) and as it is. What a
-    machine changes counts as its source's; what a person brought needs no memory: it is nobody else's.
+    Call it in the transaction that changed a client, with the client as it was (None for a new one) and as it is. What
+    a machine changes counts as its source's; what a person brought needs no memory: it is nobody else's.
     """
     if caller.role in _MACHINES or not after.external_id:
         return

@@ -1,7 +1,7 @@
 """Take in files of clients and purchases: announce, read as the bytes arrive, commit in batches.
 
-One batch is one transaction: clients, purchases, timelines, faults, progress, where to go on and the event stand or fall
-together, so a cut upload leaves whole batches behind and goes on there, or is sent again from the start.
+One batch is one transaction: clients, purchases, timelines, faults, progress, where to go on and the event stand or
+fall together, so a cut upload leaves whole batches behind and goes on there, or is sent again from the start.
 """
 
 import asyncio
@@ -312,7 +312,7 @@ class _Upload:
     imported: Import
     place: Place
     progress: Progress
-    checkpoint: Checkpoint = Checkpoint()
+    checkpoint: Checkpoint
     is_over: bool = False
 
     @classmethod

@@ -1,7 +1,7 @@
-"""Write the clients of one batch of an import: those who are new, and what the file says otherwise of those who are known.
+"""Write the clients of one batch of an import: those who are new, and what the file says otherwise of known ones.
 
-Set by set: a batch of new clients costs a handful of statements. Whoever is known is compared first and locked only when
-something is to change; what a person wrote is judged by domain.field_authority.
+Set by set: a batch of new clients costs a handful of statements. Whoever is known is compared first and locked only
+when something is to change; what a person wrote is judged by domain.field_authority.
 """
 
 import hashlib
@@ -276,7 +276,7 @@ async def _land_by_contact(
     known: list[tuple[str, Person]],
 ) -> None:
     """Write people without an id: those known by their words from before, those with a contact that exactly one client
-    has, if the names do not say otherwise, and new ones."""
+    has among those whose names do not say otherwise, and new ones."""
     tx = landing.tx
     before = await store.known_external_ids(tx, landing.imported.source, list(people))
     contacts = {contact for person in people.values() for contact in _keys_of(person)}
@@ -286,16 +286,20 @@ async def _land_by_contact(
     names = await store.names_of(tx, sorted(set().union(*owners.values()))) if owners else {}
     new: dict[str, Person] = {}
     joined: dict[str, str] = {}
+    found: dict[str, str] = {}
     for key, person in people.items():
         candidates = set().union(*(owners.get(contact, set()) for contact in _keys_of(person)))
+        candidates = {one for one in candidates if _may_be(person, names[one])}
         if key in before:
             owner = before[key]
             known.append((owner, person))
-        elif len(candidates) == 1 and _may_be(person, names[owner := next(iter(candidates))]):
+        elif len(candidates) == 1:
+            (owner,) = candidates
             if owner in new:
                 new[owner] = new[owner].joined(person)
             else:
                 known.append((owner, person))
+            found[key] = owner
         else:
             owner = key
             new[key] = person
@@ -306,6 +310,10 @@ async def _land_by_contact(
             owners.setdefault(contact, set()).add(owner)
     await _land_named(landing, new, associates, landed, known)
     landed.ids |= {key: landed.ids.get(owner, owner) for key, owner in joined.items()}
+    # Next time more clients may have the contact.
+    await store.remember_external_ids(
+        tx, landing.imported.source, {key: landed.ids.get(owner, owner) for key, owner in found.items()}
+    )
 
 
 def _keys_of(person: Person) -> list[tuple[str, str]]:
@@ -442,17 +450,23 @@ class _Judge:
             said, there = getattr(person, name), getattr(client, name)
             if said and said != there and self._takes(name, there, said):
                 own[name] = said
-        if person.address and person.address != client.address:
-            if self._takes("address", address_text(client.address), address_text(person.address)):
-                own["address"] = person.address
+        if (
+            person.address
+            and person.address != client.address
+            and self._takes("address", address_text(client.address), address_text(person.address))
+        ):
+            own["address"] = person.address
         if tags := self._tags(person.tags):
             own["tags"] = (*client.tags, *tags)
-        if associate_id and associate_id != client.associate_id:
-            if self._takes("associate_id", client.associate_id, associate_id, self._who_assigned()):
-                own["associate_id"] = associate_id
-                self._change.from_associate_id = client.associate_id
-                if client.secondary_associate_id == associate_id:
-                    own["secondary_associate_id"] = ""
+        if (
+            associate_id
+            and associate_id != client.associate_id
+            and self._takes("associate_id", client.associate_id, associate_id, self._who_assigned())
+        ):
+            own["associate_id"] = associate_id
+            self._change.from_associate_id = client.associate_id
+            if client.secondary_associate_id == associate_id:
+                own["secondary_associate_id"] = ""
         for kind, value in person.contacts:
             if client.contact(ContactKind(kind), value) is None and self._takes_back(
                 kind, value, value.lower()

@@ -1,7 +1,7 @@
 """Saved mappings, uploads that go on where they were cut, and who may overwrite what.
 
-field_writers says who wrote a field last where that is not the client's own source; field_conflicts keeps the values that
-were not taken. import_assumptions counts, per import, in what sense lines were read that could be read in several.
+field_writers says who wrote a field last where that is not the client's own source; field_conflicts keeps the values
+that were not taken. import_assumptions counts, per import, in what sense lines were read that could be read in several.
 """
 
 from chassis.migrations import run_sql, secure
