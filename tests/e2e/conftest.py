@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from business_central_stand_in import Central, running_central
 
 from carnet_local import runner
 from carnet_local.account import own_refuge
@@ -55,8 +56,17 @@ class Carnet:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def carnet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Carnet]:
+async def central() -> AsyncIterator[Central]:
+    """Run a stand-in for Microsoft's Business Central, which is outside of the platform."""
+    async with running_central() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def carnet(tmp_path_factory: pytest.TempPathFactory, central: Central) -> AsyncIterator[Carnet]:
     """Run everything on ports that nobody else uses; nothing is seeded."""
+    os.environ["CARNET_BUSINESS_CENTRAL_URL"] = central.url
+    os.environ["CARNET_BUSINESS_CENTRAL_SIGN_IN_URL"] = central.url
     directory = tmp_path_factory.mktemp("carnet")
     state = open_state(directory)
     chosen: list[int] = []
@@ -69,6 +79,7 @@ async def carnet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Carn
             state = platform.state
             yield Carnet(directory, state.api_url, state.operator_key, platform.servers, state.ports)
     finally:
+        del os.environ["CARNET_BUSINESS_CENTRAL_URL"], os.environ["CARNET_BUSINESS_CENTRAL_SIGN_IN_URL"]
         # Shown by pytest only when something failed.
         print(log.getvalue())
         refuge = own_refuge(directory)
