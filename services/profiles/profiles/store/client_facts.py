@@ -49,6 +49,12 @@ async def refresh(tx: Transaction, client_ids: Sequence[str]) -> None:
     """Bring the facts of clients in line with their purchases, returns and visits as they are in this transaction."""
     if not client_ids:
         return
+    # Who counts while another one's purchase is not committed yet would write the number without it, after it.
+    await tx.execute(
+        "select 1 from clients where chain_id = :chain_id and client_id = any(:client_ids) order by client_id"
+        " for no key update",
+        {"chain_id": tx.chain_id, "client_ids": sorted(set(client_ids))},
+    )
     currency = await tx.execute(
         "select currency_code from chains where chain_id = :chain_id", {"chain_id": tx.chain_id}
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
+from zlib import crc32
 
 from chassis.caller import Caller
 from chassis.clock import Clock
@@ -19,6 +20,8 @@ from profiles.store import cash_alerts as store
 from profiles.store import chain_settings as settings_store
 from profiles.store import clients as client_store
 from profiles.store import payments as payment_store
+
+_TURNS = 256
 
 
 async def watch(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> list[CashAlert]:
@@ -91,8 +94,13 @@ async def _take_turns(tx: Transaction, client_ids: Sequence[str]) -> dict[str, s
         wanted = {*client_ids}.union(*links.values()) - held
         if not wanted:
             return links
-        await client_store.take_turns(tx, [f"cash {client_id}" for client_id in wanted])
+        await client_store.take_turns(tx, sorted({_turn_of(client_id) for client_id in wanted}))
         held |= wanted
+
+
+def _turn_of(client_id: str) -> str:
+    # Few names for many clients: an import may watch thousands at once, and Postgres has room for some thousand locks.
+    return f"cash {crc32(client_id.encode()) % _TURNS}"
 
 
 def _by_last_payment(paid: Sequence[CashPaid], client_ids: Sequence[str]) -> list[tuple[str, str]]:
