@@ -49,6 +49,7 @@ from profiles.domain.directory import Associate, Chain, Store
 from profiles.domain.erasures import Erasure, ErasureState
 from profiles.domain.exports import OTHER_SERVICES
 from profiles.domain.imports import Import, ImportFormat, ImportState, Progress
+from profiles.domain.merges import Merge, MergeState
 from profiles.domain.pieces import Piece, Purchase, PurchaseLine, Visit, VisitItem
 from profiles.domain.preferences import Preference, PreferenceKind
 from profiles.domain.relationships import Relationship, RelationshipKind
@@ -219,6 +220,9 @@ ERASURE = Erasure(
     "era_01kqh1m6qk", CLIENT.client_id, ("cli_01kqh1m6qm",), ErasureState.RUNNING, "not in events", "not in events",
     MOMENT, MOMENT,
 )  # fmt: skip
+MERGE = Merge(
+    "mrg_01kqh1m6qn", CLIENT.client_id, "cli_01kqh1m6qo", MergeState.MERGED, (), False, "not in events", MOMENT, MOMENT,
+)  # fmt: skip
 SAID: list[Message] = [
     events.chain_created(Chain("chn_01kqh1m6qa", "not in events", "US", "USD", "America/New_York", MOMENT)),
     events.store_created(Store("sto_01kqh1m6q1", "not in events", "America/New_York", "US", MOMENT)),
@@ -250,6 +254,8 @@ SAID: list[Message] = [
     ),
     events.import_completed(IMPORT),
     events.client_erased(ERASURE),
+    events.client_merged(MERGE, CLIENT),
+    events.client_unmerged(MERGE, CLIENT, replace(CLIENT, client_id="cli_01kqh1m6qo")),
 ]
 
 
