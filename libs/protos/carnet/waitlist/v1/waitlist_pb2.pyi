@@ -32,6 +32,8 @@ class _InterestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Interes
     INTEREST_STATE_OFFERED: _InterestState.ValueType  # 2
     INTEREST_STATE_FULFILLED: _InterestState.ValueType  # 3
     INTEREST_STATE_WITHDRAWN: _InterestState.ValueType  # 4
+    INTEREST_STATE_MERGED: _InterestState.ValueType  # 5
+    """Two clients were made one, and both waited: the client waits with the other interest, in the place of the older one."""
 
 class InterestState(_InterestState, metaclass=_InterestStateEnumTypeWrapper): ...
 
@@ -40,6 +42,8 @@ INTEREST_STATE_WAITING: InterestState.ValueType  # 1
 INTEREST_STATE_OFFERED: InterestState.ValueType  # 2
 INTEREST_STATE_FULFILLED: InterestState.ValueType  # 3
 INTEREST_STATE_WITHDRAWN: InterestState.ValueType  # 4
+INTEREST_STATE_MERGED: InterestState.ValueType  # 5
+"""Two clients were made one, and both waited: the client waits with the other interest, in the place of the older one."""
 Global___InterestState: _TypeAlias = InterestState  # noqa: Y015
 
 class _PieceState:

@@ -166,7 +166,8 @@ class WaitlistServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawInterest(self, request, context):
-        """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER).
+        """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER) and one that a merge closed
+        (INTEREST_MERGED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class WaitlistServiceStub:
     A client has one live interest in a reference (INTEREST_ALREADY_REGISTERED).
     """
     WithdrawInterest: _grpc.UnaryUnaryMultiCallable[_waitlist_pb2.WithdrawInterestRequest, _waitlist_pb2.Interest]
-    """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER)."""
+    """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER) and one that a merge closed
+    (INTEREST_MERGED).
+    """
     ListInterests: _grpc.UnaryUnaryMultiCallable[_waitlist_pb2.ListInterestsRequest, _waitlist_pb2.ListInterestsResponse]
     """List interests, oldest first, by reference or client."""
     ReceiveAllocation: _grpc.UnaryUnaryMultiCallable[_waitlist_pb2.ReceiveAllocationRequest, _waitlist_pb2.Allocation]
@@ -92,7 +94,9 @@ class WaitlistServiceAsyncStub(WaitlistServiceStub):
     A client has one live interest in a reference (INTEREST_ALREADY_REGISTERED).
     """
     WithdrawInterest: _aio.UnaryUnaryMultiCallable[_waitlist_pb2.WithdrawInterestRequest, _waitlist_pb2.Interest]  # type: ignore[assignment]
-    """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER)."""
+    """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER) and one that a merge closed
+    (INTEREST_MERGED).
+    """
     ListInterests: _aio.UnaryUnaryMultiCallable[_waitlist_pb2.ListInterestsRequest, _waitlist_pb2.ListInterestsResponse]  # type: ignore[assignment]
     """List interests, oldest first, by reference or client."""
     ReceiveAllocation: _aio.UnaryUnaryMultiCallable[_waitlist_pb2.ReceiveAllocationRequest, _waitlist_pb2.Allocation]  # type: ignore[assignment]
@@ -167,7 +171,9 @@ class WaitlistServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _waitlist_pb2.WithdrawInterestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_waitlist_pb2.Interest, _abc.Awaitable[_waitlist_pb2.Interest]]:
-        """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER)."""
+        """Withdraw an interest. Refuses one with an open offer (INTEREST_HAS_OFFER) and one that a merge closed
+        (INTEREST_MERGED).
+        """
 
     @_abc_1.abstractmethod
     def ListInterests(
