@@ -10,6 +10,7 @@ import grpc
 import pytest
 from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import records_pb2 as rec
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 
 from chassis.errors import Kind, ServiceError
@@ -357,6 +358,34 @@ async def test_a_photo_that_is_a_surprise_is_not_in_answers_about_the_one(house:
     house.clock.advance(timedelta(days=1))
     house.act_as()
     assert await listed(house, wife) == [filled.attachment_id]
+
+
+async def test_a_photo_of_a_surprise_is_one_too(house: Any) -> None:
+    wife = (await house.client()).client_id
+    repair = await house.records.CreateRepair(
+        rec.CreateRepairRequest(
+            client_id=wife,
+            store_id=house.store_id,
+            kind=rec.REPAIR_KIND_ENGRAVING,
+            piece=pb.Piece(category="ring"),
+            surprise_for_client_id=wife,
+        )
+    )
+    filled = await attach(house, wife, subject_id=repair.repair_id)
+    assert await listed(house, wife) == []
+    assert await listed(house, wife, subject_id=repair.repair_id) == []
+    assert await listed(house, wife, include_surprises=True) == [filled.attachment_id]
+    assert filled.surprise_for_client_id == wife
+    over = rec.UpdateRepairRequest(
+        repair_id=repair.repair_id,
+        repair=rec.Repair(),
+        update_mask=FieldMask(paths=["surprise_for_client_id"]),
+    )
+    await house.records.UpdateRepair(over)
+    assert await listed(house, wife) == [filled.attachment_id]
+    over.repair.surprise_for_client_id = wife
+    await house.records.UpdateRepair(over)
+    assert await listed(house, wife) == []
 
 
 async def test_an_attachment_is_announced_once_however_often_it_is_sent(house: Any) -> None:

@@ -10,7 +10,6 @@ from carnet.profiles.v1 import records_pb2 as rec
 from google.type.date_pb2 import Date
 
 from chassis.errors import Kind, ServiceError
-from profiles.store import notes as store
 
 PRIVATE, SHARED = rec.NOTE_VISIBILITY_PRIVATE, rec.NOTE_VISIBILITY_SHARED
 TODAY = Date(year=2026, month=3, day=10)
@@ -155,19 +154,6 @@ async def test_a_note_that_cannot_be_names_the_field(house: Any, fields: dict[st
         await write(house, client, **fields)
     assert refused.value.reason == "FIELD_INVALID"
     assert [one.field for one in refused.value.violations] == [field]
-
-
-async def test_an_export_has_all_notes_and_nothing_else_does(house: Any) -> None:
-    client = (await house.client()).client_id
-    house.act_as(associate_id=house.ana)
-    await write(house, client, "hers", visibility=PRIVATE)
-    house.clock.advance(timedelta(seconds=1))
-    house.act_as(associate_id=house.ben)
-    await write(house, client, "his", visibility=PRIVATE)
-    house.clock.advance(timedelta(seconds=1))
-    await write(house, client, "all's", surprise_for_client_id=client)
-    async with house.database.transaction(house.chain_id) as tx:
-        assert [note.text for note in await store.list_all_notes(tx, client)] == ["hers", "his", "all's"]
 
 
 async def test_another_chains_note_is_not_there(house: Any, other_house: Any) -> None:

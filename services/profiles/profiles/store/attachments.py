@@ -19,6 +19,7 @@ _SEEN = (
     "not exists (select from notes n where n.chain_id = r.chain_id and n.note_id = r.subject_id"
     " and n.visibility = 'private' and n.author <> :reader)"
 )
+_NOTE_SEEN = " and (visibility = 'shared' or author = :reader)"
 # Which table an id of each prefix is in.
 _SUBJECTS = {
     "rep": ("repairs", "repair_id"),
@@ -28,19 +29,40 @@ _SUBJECTS = {
 }
 
 
-async def require_subject(tx: Transaction, client_id: str, subject_id: str, *, reader: str) -> None:
-    """Refuse an id that is no repair, visit, purchase or visible note of the client. Raises SUBJECT_NOT_FOUND."""
+async def keep_subject(tx: Transaction, client_id: str, subject_id: str, *, reader: str) -> Surprise:
+    """Return for whom a repair, visit, purchase or visible note of the client is a surprise; the record stays until the
+    transaction ends. Raises SUBJECT_NOT_FOUND for any other id."""
     table, key = _SUBJECTS.get(subject_id.partition("_")[0], ("", ""))
     if table:
         found = await tx.execute(
-            f"select {'visibility, author' if table == 'notes' else '1'} from {table}"  # noqa: S608
-            f" where {key} = :subject_id and client_id = :client_id for key share",
-            {"subject_id": subject_id, "client_id": client_id},
+            f"select surprise_for_client_id, surprise_ends_on from {table} where {key} = :subject_id"  # noqa: S608
+            " and client_id = :client_id"
+            f"{_NOTE_SEEN if table == 'notes' else ''} for key share",
+            {"subject_id": subject_id, "client_id": client_id}
+            | ({"reader": reader} if table == "notes" else {}),
         )
-        row = found.one_or_none()
-        if row is not None and (table != "notes" or row.visibility == "shared" or row.author == reader):
-            return
+        if (row := found.one_or_none()) is not None:
+            return Surprise(row.surprise_for_client_id, row.surprise_ends_on)
     raise not_found("subject", subject_id)
+
+
+async def follow_surprise(
+    tx: Transaction, client_id: str, subject_id: str, before: Surprise, now: Surprise
+) -> None:
+    """Make the attachments that had a record's surprise have the one that it has now."""
+    await tx.execute(
+        "update attachments set surprise_for_client_id = :now_for, surprise_ends_on = :now_ends"
+        " where client_id = :client_id and subject_id = :subject_id and surprise_for_client_id = :before_for"
+        " and surprise_ends_on is not distinct from cast(:before_ends as date)",
+        {
+            "client_id": client_id,
+            "subject_id": subject_id,
+            "now_for": now.client_id,
+            "now_ends": now.ends_on,
+            "before_for": before.client_id,
+            "before_ends": before.ends_on,
+        },
+    )
 
 
 async def add_attachment(tx: Transaction, attachment: Attachment) -> None:
@@ -127,17 +149,6 @@ async def list_attachments(
         f"select {_COLUMNS} from attachments r where {' and '.join(conditions)}"  # noqa: S608
         " order by r.created_at desc, r.attachment_id desc limit :limit",
         parameters,
-    )
-    return [_attachment(row) for row in found]
-
-
-async def list_all_attachments(tx: Transaction, client_id: str) -> list[Attachment]:
-    """Return all attachments of a client whose content is there, the oldest first, surprises and private ones too; for
-    exports, which know the rule on surprises."""
-    found = await tx.execute(
-        f"select {_COLUMNS} from attachments where client_id = :client_id and object_key <> ''"  # noqa: S608
-        " order by created_at, attachment_id",
-        {"client_id": client_id},
     )
     return [_attachment(row) for row in found]
 

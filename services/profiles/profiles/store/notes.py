@@ -104,19 +104,6 @@ async def list_notes(
     return [_note(row) for row in found]
 
 
-async def list_all_notes(tx: Transaction, client_id: str) -> list[Note]:
-    """Return all notes on a client, the oldest first, private ones and surprises too.
-
-    For exports only: what staff wrote of somebody, for themselves or for all, is personal data of that somebody
-    (Regulation (EU) 2016/679 article 15). Exports leave surprises out by the rule.
-    """
-    found = await tx.execute(
-        f"select {_COLUMNS} from notes where client_id = :client_id order by created_at, note_id",  # noqa: S608
-        {"client_id": client_id},
-    )
-    return [_note(row) for row in found]
-
-
 def _note(row: Row[Any]) -> Note:
     return Note(
         note_id=row.note_id,

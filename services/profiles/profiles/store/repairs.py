@@ -171,24 +171,6 @@ async def list_repairs(
     return [_repair(row) for row in found]
 
 
-async def list_all_repairs(tx: Transaction, client_id: str) -> list[Repair]:
-    """Return all repairs of a client, the oldest first, surprises too; for exports, which know that rule."""
-    found = await tx.execute(
-        f"{_WHOLE} where r.client_id = :client_id order by r.created_at, r.repair_id",
-        {"client_id": client_id},
-    )
-    return [_repair(row) for row in found]
-
-
-async def has_open_repairs(tx: Transaction, client_id: str) -> bool:
-    """Return whether a piece of the client's is still in the house."""
-    found = await tx.execute(
-        "select exists (select from repairs where client_id = :client_id and stage = any(:stages))",
-        {"client_id": client_id, "stages": [stage.value for stage in UNDER_WAY | {RepairStage.READY}]},
-    )
-    return bool(found.scalar_one())
-
-
 def _repair(row: Row[Any]) -> Repair:
     return Repair(
         repair_id=row.repair_id,

@@ -61,9 +61,9 @@ async def delete_wish(tx: Transaction, wish_id: str) -> None:
 
 
 async def list_wishes(
-    tx: Transaction, client_id: str, *, before: tuple[datetime, str] | None = None, limit: int | None
+    tx: Transaction, client_id: str, *, before: tuple[datetime, str] | None, limit: int
 ) -> list[Wish]:
-    """Return a client's wishes, newest first, as they are; all of them without `limit`, for exports."""
+    """Return a client's wishes, newest first, as they are."""
     parameters: dict[str, Any] = {"client_id": client_id, "limit": limit}
     after = ""
     if before:
@@ -71,7 +71,7 @@ async def list_wishes(
         parameters |= {"before_time": before[0], "before_id": before[1]}
     found = await tx.execute(
         f"select {_COLUMNS} from wishes where client_id = :client_id{after}"  # noqa: S608
-        " order by created_at desc, wish_id desc limit cast(:limit as bigint)",
+        " order by created_at desc, wish_id desc limit :limit",
         parameters,
     )
     return [_wish(row) for row in found]

@@ -64,8 +64,11 @@ async def create_attachment(
         if is_repeat:
             return await store.get_attachment(tx, attachment_id, reader=reader)
         client_id = await client_store.keep_client(tx, client_id)
+        surprise = await surprise_store.keep_surprise(tx, surprise)
         if subject_id:
-            await store.require_subject(tx, client_id, subject_id, reader=reader)
+            # A photo of what is a surprise is one as well, unless it is for somebody else.
+            inherited = await store.keep_subject(tx, client_id, subject_id, reader=reader)
+            surprise = surprise if surprise.client_id else inherited
         attachment = Attachment(
             attachment_id=attachment_id,
             client_id=client_id,
@@ -74,7 +77,7 @@ async def create_attachment(
             content_type=announced,
             caption=caption,
             created_at=clock.now(),
-            surprise=await surprise_store.keep_surprise(tx, surprise),
+            surprise=surprise,
         )
         await store.add_attachment(tx, attachment)
         return attachment

@@ -25,6 +25,7 @@ from profiles.domain.repairs import (
 )
 from profiles.domain.surprises import NO_SURPRISE, Surprise
 from profiles.domain.timeline import Entry, TimelineKind, entry_id_of
+from profiles.store import attachments as attachment_store
 from profiles.store import audit
 from profiles.store import clients as client_store
 from profiles.store import directory as directory_store
@@ -193,6 +194,9 @@ async def update_repair(
         if changed.surprise != repair.surprise:
             await timeline_store.set_surprise(
                 tx, repair.client_id, TimelineKind.REPAIR, repair_id, changed.surprise
+            )
+            await attachment_store.follow_surprise(
+                tx, repair.client_id, repair_id, repair.surprise, changed.surprise
             )
         if (changed.promised_on, changed.surprise) != (repair.promised_on, repair.surprise):
             tx.publish(events.repair_moved(changed), entity_id=repair_id)
