@@ -24,7 +24,7 @@ REVIEW_SCORE = 0.6
 # From here on, and only with everything that is_certain asks for, a chain may have pairs merged by themselves.
 AUTOMATIC_SCORE = 0.99
 # From here on a capture asks before it adds somebody: a question costs a tap, a second profile costs a merge.
-CAPTURE_SCORE = 0.35
+CAPTURE_SCORE = 0.3
 # A dismissed pair comes back when its weights add up to this much more than when somebody said that they are two.
 NEW_EVIDENCE = 0.5
 # Under one key at most so many clients are compared with one another; what is shared by more says nothing, such as
