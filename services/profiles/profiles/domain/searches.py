@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 MOST_WORDS = 8
-FEWEST_LETTERS = 3  # of a name that may be spelled wrong
+FEWEST_LETTERS = 3  # of a name that may be spelled wrong, and of a piece of an e-mail
 FEWEST_DIGITS = 3  # of a phone number
 
 _SEPARATORS = re.compile(r"[\W_]+")
-_DIGITS = re.compile(r"[\d()+./-]*\d[\d()+./-]*")
+_NUMBER = re.compile(r"[\d()+./-]*\d[\d()+./-]*")
 _YEAR = re.compile(r"(19|20)\d\d")
+_DIGIT = re.compile(r"[0-9]")
 
 
 class Match(StrEnum):
@@ -27,26 +28,32 @@ class Match(StrEnum):
 
 
 class Quality(IntEnum):
-    """How well a client fits: the lower, the earlier."""
+    """How well a client fits: the lower, the earlier. SIMILAR is a short form, a slip or a piece of an e-mail, too."""
 
     AS_TYPED = 0
-    BY_NICKNAME = 1
-    SIMILAR = 2
+    SIMILAR = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word with what it may stand for: beginnings of kept words, and whole names."""
+    """One typed word and what it may stand for among the kept words.
 
-    beginnings: tuple[str, ...]
+    Kept words with a digit begin with #, e-mails and their pieces with @, tails of phone numbers with +.
+    """
+
+    name: str = ""  # the word, if it has letters only
+    beginnings: tuple[str, ...] = ()
+    wholes: tuple[str, ...] = ()
+    loose_beginnings: tuple[str, ...] = ()  # as a piece of an e-mail, or of a reference
     nicknames: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        """Return the word, if it could be a name; else empty."""
-        first = self.beginnings[0]
-        return first if len(first) >= FEWEST_LETTERS and first.isalpha() else ""
+    def of_piece(self) -> str | None:
+        """Return the pattern of the pieces that the word fits, whose words stand between blanks; None for none."""
+        if year := next((word for word in self.wholes if word.startswith("#")), ""):
+            return f"% {year} %"
+        return next((f"% {word}%" for word in self.beginnings if word[0] not in "+@"), None)
 
 
 def words_of(plain: str) -> list[Word]:
@@ -54,39 +61,42 @@ def words_of(plain: str) -> list[Word]:
     words: list[Word] = []
     digits: list[str] = []
     pieces = plain.split()
-    has_others = not all(_DIGITS.fullmatch(piece) for piece in pieces)
+    is_number = all(_NUMBER.fullmatch(piece) for piece in pieces)
     for piece in [*pieces, ""]:
-        if piece and _DIGITS.fullmatch(piece):
+        is_year = not is_number and _YEAR.fullmatch(piece)
+        if _NUMBER.fullmatch(piece) and not is_year:
             digits.append(piece)
             continue
         if digits:
-            words += _numbers(digits, has_others=has_others)
+            words.append(_number(digits))
             digits = []
-        if "@" in piece:
-            words += [Word((address,))] if (address := piece.strip("@")) else []
+        if is_year:
+            # Beside other words, when something was bought; alone it may as well be four digits of a number.
+            words.append(Word(wholes=(f"#{piece}",)))
+        elif "@" in piece:
+            words += [Word(beginnings=(f"@{address}",))] if (address := piece.strip("@")) else []
         else:
-            words += [Word((word,)) for word in _SEPARATORS.split(piece.replace("'", "")) if word]
+            words += [_word(word) for word in _SEPARATORS.split(piece.replace("'", "")) if word]
     return words[:MOST_WORDS]
 
 
-def _numbers(pieces: Sequence[str], *, has_others: bool) -> list[Word]:
-    # Beside other words four digits such as 2024 are when something was bought.
-    if has_others and any(_YEAR.fullmatch(piece) for piece in pieces):
-        return (
-            [word for piece in pieces for word in _numbers([piece], has_others=not _YEAR.fullmatch(piece))]
-            if (len(pieces) > 1)
-            else [Word((pieces[0],))]
-        )
+def _word(word: str) -> Word:
+    is_long = len(word) >= FEWEST_LETTERS
+    if _DIGIT.search(word):
+        return Word(beginnings=(f"#{word}",), loose_beginnings=(f"@{word}",) if is_long else ())
+    return Word(word, beginnings=(word,), loose_beginnings=(f"@{word}", f"#{word}") if is_long else ())
+
+
+def _number(pieces: Sequence[str]) -> Word:
     typed = "".join(pieces)
-    plain = "".join(character for character in typed if character.isdigit())
-    if len(plain) < FEWEST_DIGITS:
-        return [Word((plain,))]
+    digits = "".join(_DIGIT.findall(typed))
+    if len(digits) < FEWEST_DIGITS:
+        return Word(beginnings=(f"#{digits}",)) if digits else Word(beginnings=(typed,))
     # Numbers are kept in E.164: without the 00 of a call abroad and without the trunk zero, as in +44 (0)20.
-    number = "".join(character for character in typed.replace("(0)", "") if character.isdigit()).lstrip("0")
-    beginnings = [f"+{number or plain}"]
-    if len(pieces) == 1:
-        beginnings.insert(0, plain)
-    return [Word(tuple(beginnings))]
+    number = "".join(_DIGIT.findall(typed.replace("(0)", ""))).lstrip("0") or digits
+    if len(pieces) > 1:
+        return Word(beginnings=(f"+{number}",))
+    return Word(beginnings=(f"#{digits}", f"+{number}"), loose_beginnings=(f"@{digits}",))
 
 
 def with_nicknames(words: Sequence[Word], table: Mapping[str, frozenset[str]]) -> list[Word]:

@@ -3,8 +3,8 @@
 What is found by words runs in functions of the database's owner (see migration 0009); they name the chain themselves.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from chassis.database import Transaction
 from profiles.domain.searches import Match, Quality, Word, is_similar
@@ -27,7 +27,7 @@ async def refresh_search(
         None if purchase_ids is None else list(purchase_ids),
     )
     if gone:
-        await driver.execute("select forget_names($1)", [row[0] for row in gone])
+        await driver.execute("select forget_words($1)", [row[0] for row in gone])
 
 
 async def plain_spelling(tx: Transaction, query: str) -> str:
@@ -47,54 +47,97 @@ async def similar_names(tx: Transaction, names: Sequence[str]) -> dict[str, list
 
 
 class Wanted(NamedTuple):
-    """What is looked for, and where; `stores` None: in all."""
+    """What is looked for, and how well it must fit: clients who fit better are left out."""
 
     words: Sequence[Word]
     quality: Quality
-    stores: Sequence[str] | None = None
-    but_not_stores: Sequence[str] | None = None
-    associate_id: str = ""
+
+
+class Newest(NamedTuple):
+    """Who fits among the newest clients of some stores; `is_complete` when nobody else can come before or between."""
+
+    client_ids: list[str]
+    is_complete: bool
 
 
 _PROBE = 500
 _MOST_SCANNED = 10_000
 _FEWEST_HITS = 3
+_MOST_WHOLES = 64
 _NEWEST = "~"  # after every id
 
 
-async def find(tx: Transaction, wanted: Wanted, *, before: str, limit: int) -> list[str]:
-    """Return ids of clients whom every word fits at that quality and not better, newest first.
-
-    Looks at the newest first: what many fit is full soon. What few fit goes through the index of words.
-    """
-    scope = {
-        "stores": _or_none(wanted.stores),
-        "but_not_stores": _or_none(wanted.but_not_stores),
-        "wanted": _query(wanted.words, wanted.quality),
-        "but_not": _query(wanted.words, Quality(wanted.quality - 1)) if wanted.quality else None,
-        "each_word": [_alternatives(word, wanted.quality) for word in wanted.words],
-        "before": before or _NEWEST,
-        "most": limit,
-    }
-    width = 0 if wanted.associate_id else _PROBE
-    while width:
-        row = (
-            await tx.execute(
-                "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
-                " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :before, :width, :most)",
-                scope | {"width": width},
-            )
-        ).one()
-        if row.is_all or len(row.client_ids) >= limit:
-            return list(row.client_ids)
+async def find_newest(
+    tx: Transaction,
+    wanted: Wanted,
+    *,
+    stores: Sequence[str] | None,
+    but_not_stores: Sequence[str] | None = None,
+    before: str = "",
+    limit: int,
+) -> Newest:
+    """Return who fits among the newest clients, newest first: complete for what many fit, in bounded time for all."""
+    width = _PROBE
+    while True:
+        found = await tx.execute(
+            "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
+            " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
+            " :width, :most)",
+            _conditions(wanted, _typed)
+            | {
+                "stores": None if stores is None else list(stores),
+                "but_not_stores": None if but_not_stores is None else list(but_not_stores),
+                "before": before or _NEWEST,
+                "width": width,
+                "most": limit,
+            },
+        )
+        row = found.one()
+        is_complete = row.is_all or len(row.client_ids) >= limit
         needed = 2 * limit * width // row.hits if row.hits >= _FEWEST_HITS else _MOST_SCANNED + 1
-        width = needed if width < needed <= _MOST_SCANNED else 0
+        if is_complete or not width < needed <= _MOST_SCANNED:
+            return Newest(list(row.client_ids), is_complete)
+        width = needed
+
+
+async def find_all(
+    tx: Transaction,
+    wanted: Wanted,
+    *,
+    own: Sequence[str] | None,
+    associate_id: str = "",
+    before_own: str = "",
+    before_others: str = "",
+    limit: int,
+) -> tuple[list[str], list[str]]:
+    """Return who fits, newest first: of the own stores (None: all are), and of the rest."""
+    known = await _known_wholes(tx, [word.name for word in wanted.words if word.name])
+
+    def indexed(word: Word) -> list[str]:
+        return [_quoted(whole) for whole in wholes] if (wholes := known.get(word.name)) else _typed(word)
+
     found = await tx.execute(
-        "select all_fitting(:stores, :but_not_stores, :associate_id, cast(:wanted as tsquery),"
-        " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :before, :most)",
-        scope | {"associate_id": wanted.associate_id},
+        "select * from all_fitting(:own, :associate_id, cast(:wanted as tsquery), cast(:but_not as tsquery),"
+        " cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before_own, :before_others, :most)",
+        _conditions(wanted, indexed)
+        | {
+            "own": None if own is None else list(own),
+            "associate_id": associate_id,
+            "before_own": before_own or _NEWEST,
+            "before_others": before_others or _NEWEST,
+            "most": limit,
+        },
     )
-    return list(found.scalar_one())
+    rows = sorted(found, key=lambda row: str(row.client_id), reverse=True)
+    return [row.client_id for row in rows if row.is_own], [row.client_id for row in rows if not row.is_own]
+
+
+async def _known_wholes(tx: Transaction, typed: Sequence[str]) -> dict[str, list[str]]:
+    # The index finds a few whole words at once; of a beginning it has to collect everybody.
+    rows = await tx.execute(
+        "select * from words_beginning(:typed, :most)", {"typed": list(typed), "most": _MOST_WHOLES}
+    )
+    return {row.word: row.whole for row in rows if len(row.whole) <= _MOST_WHOLES}
 
 
 async def matches_of(
@@ -105,59 +148,66 @@ async def matches_of(
         """
         select c.client_id, word.place, names.words @@ word.typed as name,
             nick.words @@ word.typed or names.words @@ word.nicknames as nickname,
-            contacts.phones @@ word.typed as phone, contacts.emails @@ word.typed as email,
-            tags.words @@ word.typed as tag, s.bought @@ word.typed as piece
+            contacts.phones @@ word.typed as phone, contacts.emails @@ word.loose as email,
+            tags.words @@ word.loose as tag, s.bought @@ word.loose as piece
         from clients c join client_search s on s.chain_id = c.chain_id and s.client_id = c.client_id
-        cross join lateral array_to_tsvector(words_of(name_text(c.given_name || ' ' || c.family_name))) names (words)
-        cross join lateral array_to_tsvector(words_of(plain_text(c.nickname))) nick (words)
-        cross join lateral array_to_tsvector(words_of(plain_text(array_to_string(c.tags, ' ')))) tags (words)
+        cross join lateral array_to_tsvector(words_of(marked_text(c.given_name || ' ' || c.family_name))) names (words)
+        cross join lateral array_to_tsvector(words_of(marked_text(c.nickname))) nick (words)
+        cross join lateral array_to_tsvector(words_of(marked_text(array_to_string(c.tags, ' ')))) tags (words)
         cross join lateral (
             select array_to_tsvector(words_of(coalesce(string_agg(text, ' ') filter (where p.kind = 'phone'), ''))),
                 array_to_tsvector(words_of(coalesce(string_agg(text, ' ') filter (where p.kind = 'email'), '')))
             from contact_points p cross join lateral contact_text(p.kind, p.match_key) text
             where p.chain_id = c.chain_id and p.client_id = c.client_id
         ) contacts (phones, emails)
-        cross join unnest(cast(cast(:typed as text[]) as tsquery[]), cast(cast(:nicknames as text[]) as tsquery[]))
-            with ordinality word (typed, nicknames, place)
+        cross join unnest(cast(cast(:typed as text[]) as tsquery[]), cast(cast(:nicknames as text[]) as tsquery[]),
+            cast(cast(:loose as text[]) as tsquery[])) with ordinality word (typed, nicknames, loose, place)
         where c.client_id = any(:client_ids) order by c.client_id, word.place
         """,
         {
             "client_ids": list(client_ids),
-            "typed": [_alternatives(word, Quality.AS_TYPED) for word in words],
-            "nicknames": [_any_of(map(_quoted, word.nicknames)) for word in words],
+            "typed": [" | ".join(_typed(word)) for word in words],
+            "nicknames": [" | ".join(map(_quoted, word.nicknames)) for word in words],
+            "loose": [" | ".join([*_typed(word), *map(_beginning, word.loose_beginnings)]) for word in words],
         },
     )
     found: dict[str, list[Match]] = {}
     for row in rows:
         matches = found.setdefault(row.client_id, [])
-        match = next(
-            (match for match in Match if getattr(row, match.value, match is Match.SIMILAR_NAME)),
-            Match.SIMILAR_NAME,
-        )
+        match = next((match for match in Match if getattr(row, match.value, True)), Match.SIMILAR_NAME)
         if match not in matches:
             matches.append(match)
     return found
 
 
-def _or_none(stores: Sequence[str] | None) -> list[str] | None:
-    return None if stores is None else list(stores)
+def _conditions(wanted: Wanted, typed: Callable[[Word], list[str]]) -> dict[str, Any]:
+    as_typed = [" | ".join(typed(word)) for word in wanted.words]
+    if wanted.quality is Quality.AS_TYPED:
+        each_word, but_not = as_typed, None
+    else:
+        each_word, but_not = [" | ".join([*typed(word), *_loose(word)]) for word in wanted.words], as_typed
+    return {
+        "wanted": _all_of(each_word),
+        "but_not": but_not and _all_of(but_not),
+        "each_word": each_word,
+        "of_piece": [word.of_piece for word in wanted.words],
+    }
 
 
-def _query(words: Sequence[Word], quality: Quality) -> str:
-    return " & ".join(f"({_alternatives(word, quality)})" for word in words)
+def _all_of(each_word: Sequence[str]) -> str:
+    return " & ".join(f"({word})" for word in each_word)
 
 
-def _alternatives(word: Word, quality: Quality) -> str:
-    alternatives = [f"{_quoted(beginning)}:*" for beginning in word.beginnings]
-    if quality >= Quality.BY_NICKNAME:
-        alternatives += map(_quoted, word.nicknames)
-    if quality >= Quality.SIMILAR:
-        alternatives += map(_quoted, word.similar)
-    return _any_of(alternatives)
+def _typed(word: Word) -> list[str]:
+    return [*map(_beginning, word.beginnings), *map(_quoted, word.wholes)]
 
 
-def _any_of(alternatives: "map[str] | list[str]") -> str:
-    return " | ".join(alternatives)
+def _loose(word: Word) -> list[str]:
+    return [*map(_beginning, word.loose_beginnings), *map(_quoted, (*word.nicknames, *word.similar))]
+
+
+def _beginning(word: str) -> str:
+    return f"{_quoted(word)}:*"
 
 
 def _quoted(word: str) -> str:

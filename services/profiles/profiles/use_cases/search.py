@@ -23,6 +23,9 @@ class Place(NamedTuple):
     client_id: str
 
 
+_OWN, _OTHERS = range(2)
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A found client, and by what."""
@@ -74,49 +77,67 @@ async def list_clients(
     words = words_of(await store.plain_spelling(tx, query))
     if not words:
         return []
-    wanted = store.Wanted(
-        words, Quality.AS_TYPED, stores=[store_id] if store_id else None, associate_id=associate_id
+    wanted = store.Wanted(words, Quality.AS_TYPED)
+    stores = [store_id] if store_id else None
+    # A book is small beside the newest clients of all.
+    newest = None
+    if not associate_id:
+        newest = await store.find_newest(tx, wanted, stores=stores, before=before, limit=limit)
+    if newest and newest.is_complete:
+        return await client_store.get_clients(tx, newest.client_ids)
+    found, _ = await store.find_all(
+        tx, wanted, own=stores, associate_id=associate_id, before_own=before, limit=limit
     )
-    return await client_store.get_clients(tx, await store.find(tx, wanted, before=before, limit=limit))
+    return await client_store.get_clients(tx, found)
 
 
 async def _places(
     tx: Transaction, words: Sequence[Word], caller: Caller, store_id: str, *, after: Place | None, limit: int
 ) -> list[Place]:
-    # Names that are only similar are looked up when those as typed do not fill the page.
     own = [store_id] if store_id else sorted(caller.stores) or None
-    tiers = [store.Wanted(words, Quality.AS_TYPED, stores=own)]
-    if own and not store_id:
-        tiers.append(store.Wanted(words, Quality.AS_TYPED, but_not_stores=own))
+    tiers = (_OWN, _OTHERS) if own and not store_id else (_OWN,)
+    # Who fits by the index is known for all tiers at once; filled when the newest are not enough.
+    known: dict[tuple[int, Quality], list[str]] = {}
     places: list[Place] = []
-    is_complete = False
-    for tier, here in enumerate(tiers):
-        for quality in Quality:
-            if after and (tier, quality) < (after.tier, after.quality):
-                continue
-            if quality is Quality.SIMILAR and not is_complete:
-                words, is_complete = await _with_similar(tx, words), True
-            if not _adds_any(words, quality):
-                continue
-            is_after = after is not None and (tier, quality) == (after.tier, after.quality)
-            found = await store.find(
+    similar: Sequence[Word] | None = None
+
+    def before(tier: int, quality: Quality) -> str:
+        return after.client_id if after and (after.tier, after.quality) == (tier, quality) else ""
+
+    for tier, quality in ((tier, quality) for tier in tiers for quality in Quality):
+        if after and (tier, quality) < (after.tier, after.quality):
+            continue
+        if quality is Quality.SIMILAR and similar is None:
+            # Looked up only when what was typed does not fill the page.
+            similar = await _with_similar(tx, words)
+        wanted = store.Wanted(similar or words, quality)
+        still = limit - len(places)
+        if (tier, quality) not in known:
+            newest = await store.find_newest(
                 tx,
-                here._replace(words=words, quality=quality),
-                before=after.client_id if after and is_after else "",
-                limit=limit - len(places),
+                wanted,
+                stores=own if tier == _OWN else None,
+                but_not_stores=own if tier == _OTHERS else None,
+                before=before(tier, quality),
+                limit=still,
             )
-            places += [Place(tier, quality, client_id) for client_id in found]
-            if len(places) >= limit:
-                return places
+            if newest.is_complete:
+                known[tier, quality] = newest.client_ids
+            else:
+                known[_OWN, quality], known[_OTHERS, quality] = await store.find_all(
+                    tx,
+                    wanted,
+                    own=own,
+                    before_own=before(_OWN, quality),
+                    before_others=before(_OTHERS, quality),
+                    limit=limit,
+                )
+        places += [Place(tier, quality, client_id) for client_id in known[tier, quality][:still]]
+        if len(places) >= limit:
+            break
     return places
 
 
 async def _with_similar(tx: Transaction, words: Sequence[Word]) -> Sequence[Word]:
     similar = await store.similar_names(tx, [word.name for word in words if word.name])
     return [replace(word, similar=tuple(similar.get(word.name, ()))) for word in words]
-
-
-def _adds_any(words: Sequence[Word], quality: Quality) -> bool:
-    if quality is Quality.AS_TYPED:
-        return True
-    return any(word.nicknames if quality is Quality.BY_NICKNAME else word.similar for word in words)

@@ -1,7 +1,9 @@
 """Finding clients as somebody types, and timelines of millions of lines.
 
-client_search keeps a client's words once: `who` from the profile, `bought` from the purchases, one index over both. Its
-column terms and the function search_clients are the code's of before; a later version takes them away.
+client_search keeps a client's words once: `who` from the profile, `bought` from the purchases, one index over both.
+Words with a digit begin with #, e-mails and their pieces with @, tails of phone numbers with +. The rest are names,
+tags and what pieces are like; those the chain knows one by one (client_words). The column terms and the function
+search_clients are the code's of before; a later version takes them away.
 """
 
 from chassis.migrations import run_sql, secure
@@ -14,7 +16,7 @@ def upgrade() -> None:
     _order_timelines_by_kind()
     _spell_words()
     _keep_words()
-    _keep_names()
+    _know_words()
     _find_clients()
     _refresh()
     _fill()
@@ -47,10 +49,16 @@ def _spell_words() -> None:
             return array_remove(string_to_array(plain, ' '), '');
 
         -- O'Brien is found as O Brien and as OBrien.
-        create function name_text(said text) returns text
+        create function with_joined(plain text) returns text
+            language sql immutable parallel safe
+            return case when strpos(plain, '''') = 0 then plain
+                else translate(plain, '''', ' ') || ' ' || translate(plain, '''', '') end;
+
+        create function marked_text(said text) returns text
             language sql stable parallel safe
-            return case when strpos(plain_text(said), '''') = 0 then plain_text(said)
-                else translate(plain_text(said), '''', ' ') || ' ' || translate(plain_text(said), '''', '') end;
+            return case when said ~ '[0-9]'
+                then regexp_replace(with_joined(plain_text(said)), '(^| )([^ ]*[0-9])', '\1#\2', 'g')
+                else with_joined(plain_text(said)) end;
 
         -- A fragment of a number may begin anywhere in it; what begins anywhere is the beginning of a tail.
         create function contact_text(kind text, match_key text) returns text
@@ -60,7 +68,7 @@ def _spell_words() -> None:
                     right(match_key, 7), right(match_key, 8), right(match_key, 9), right(match_key, 10),
                     right(match_key, 11), right(match_key, 12), right(match_key, 13), right(match_key, 14),
                     substr(match_key, 2))
-                else match_key || ' ' || plain_text(match_key) end;
+                else '@' || match_key || ' @' || replace(plain_text(match_key), ' ', ' @') end;
 
         -- How a name sounds, roughly and in most languages of Europe: letters that are written for one another are one.
         create function name_sound(word text) returns text
@@ -96,91 +104,128 @@ def _keep_words() -> None:
             add column home_store_id text not null default '',
             add column who tsvector not null default '',
             add column bought tsvector not null default '',
+            add column pieces text[] not null default '{}',
             alter column terms set default '';
         drop index client_search_terms;
         create index client_search_words on client_search using gin (chain_id, (who || bought))
             with (gin_pending_list_limit = 1024);
         create index client_search_of_store on client_search (chain_id, home_store_id, client_id);
 
-        -- Without a unique key: two who bring one new name at a time must not wait for each other; twice does no harm.
-        create table client_name_words (
+        -- Without a unique key: two who bring one new word at a time must not wait for each other; twice does no harm.
+        create table client_words (
             chain_id text not null,
-            word text not null,
+            word text collate "C" not null,
             keys text[] not null
         );
-        create index client_name_words_word on client_name_words (chain_id, word);
-        create index client_name_words_keys on client_name_words using gin (chain_id, keys);
+        create index client_words_word on client_words (chain_id, word);
+        create index client_words_keys on client_words using gin (chain_id, keys) where keys <> '{}';
         """
     )
-    secure("client_name_words")
-    run_sql("alter table client_name_words no force row level security;")
+    secure("client_words")
+    run_sql("alter table client_words no force row level security;")
+
+
+def _know_words() -> None:
+    run_sql(
+        r"""
+        -- The chain's words that begin with each of `typed`, one more than `most` at most.
+        create function words_beginning(typed text[], most integer) returns table (word text, whole text[])
+            language sql stable security definer
+            set search_path = public, pg_temp set jit = off set enable_seqscan = off
+        begin atomic
+            select t.word, array(
+                select distinct w.word from (
+                    select n.word from client_words n
+                    where n.chain_id = current_setting('carnet.chain_id', true)
+                      and n.word >= t.word collate "C" and n.word < (t.word || chr(1114111)) collate "C"
+                    order by n.word limit most + 1
+                ) w
+            )
+            from unnest(typed) t (word);
+        end;
+
+        create function similar_names(typed text[])
+            returns table (word text, name text, word_sound text, name_sound_of text)
+            language sql stable security definer
+            set search_path = public, pg_temp set jit = off set enable_seqscan = off
+        begin atomic
+            select distinct t.word, cast(n.word as text), name_sound(t.word), name_sound(n.word)
+            from unnest(typed) t (word) join client_words n
+                on n.chain_id = current_setting('carnet.chain_id', true) and n.keys <> '{}'
+                and n.keys && name_keys(t.word);
+        end;
+
+        -- A name that nobody has any more must not be kept: it may have been one person's only.
+        create function forget_words(words text[]) returns void
+            language sql volatile security definer
+            set search_path = public, pg_temp set jit = off set enable_seqscan = off
+        begin atomic
+            delete from client_words n
+            where n.chain_id = current_setting('carnet.chain_id', true) and n.word = any (words)
+              and not exists (
+                  select from client_search s where s.chain_id = n.chain_id
+                  and (s.who || s.bought) @@ cast(quote_literal(n.word) as tsquery));
+        end;
+
+        create function forget_words_of_gone() returns trigger language plpgsql as $$
+        begin
+            perform forget_words(array(select distinct unnest(tsvector_to_array(who || bought)) from gone));
+            return null;
+        end $$;
+        create trigger forget_words after delete on client_search
+            referencing old table as gone for each statement execute function forget_words_of_gone();
+        """
+    )
 
 
 def _find_clients() -> None:
     run_sql(
         r"""
-        create function piece_text(
-            year integer, brand text, reference text, serial text, category text, description text, metal text,
-            stone text, cut text, style text, certificate text
-        ) returns text
-            language sql stable parallel safe
-            return concat_ws(' ', year, brand, reference, serial, category, description, metal, stone, cut, style,
-                certificate);
-
         -- What was bought must be one piece, with the year of its purchase: not the stone of one, the style of another.
-        create function fits_one_piece(of_chain text, of_client text, who tsvector, each_word tsquery[])
+        create function fits_one_piece(who tsvector, pieces text[], each_word tsquery[], of_piece text[])
             returns boolean
-            language plpgsql stable as $$
-        declare
-            of_piece tsquery[] := array(select word from unnest(each_word) word where not who @@ word);
-        begin
-            if cardinality(of_piece) < 2 then
-                return true;
-            end if;
-            return exists (
-                select from purchases p
-                join purchase_lines l on l.chain_id = p.chain_id and l.purchase_id = p.purchase_id
-                left join brands b on b.chain_id = l.chain_id and b.brand_id = l.brand_id
-                cross join lateral array_to_tsvector(words_of(name_text(piece_text(
-                    extract(year from p.purchased_on)::integer, b.display_name, l.reference, l.serial, l.category,
-                    l.description, l.metal, l.stone, l.cut, l.style, l.certificate)))) piece
-                where p.chain_id = of_chain and p.client_id = of_client
-                  and not exists (select from unnest(of_piece) word where not piece @@ word)
+            language sql immutable parallel safe
+            return (
+                with open as (
+                    select array_agg(w.pattern) patterns, count(*) words
+                    from unnest(each_word, of_piece) w (word, pattern) where not who @@ w.word
+                )
+                select words < 2 or exists (
+                    select from unnest(pieces) piece where ' ' || piece || ' ' like all (patterns)) from open
             );
-        end $$;
 
         -- The newest of some stores' clients, no more than `width`, and whoever among them fits. Bounded work: this is
         -- how "m" is answered, which a tenth of all clients fit.
         create function newest_fitting(
-            stores text[], but_not_stores text[], wanted tsquery, but_not tsquery, each_word tsquery[], before text,
-            width integer, most integer, out client_ids text[], out hits bigint, out is_all boolean
+            stores text[], but_not_stores text[], wanted tsquery, but_not tsquery, each_word tsquery[], of_piece text[],
+            before text, width integer, most integer, out client_ids text[], out hits bigint, out is_all boolean
         ) language plpgsql stable security definer
             set search_path = public, pg_temp set jit = off set plan_cache_mode = force_generic_plan
             set enable_seqscan = off set enable_bitmapscan = off as $$
         declare
             this_chain text := current_setting('carnet.chain_id', true);
+            is_one_word boolean := cardinality(each_word) < 2;
         begin
             if stores is null then
                 with recent as materialized (
-                    select s.client_id, s.who, s.bought from client_search s
+                    select s.client_id, s.who, s.bought, s.pieces from client_search s
                     where s.chain_id = this_chain and s.client_id < before
                       and (but_not_stores is null or s.home_store_id <> all (but_not_stores))
                     order by s.client_id desc limit width
                 ), fitting as materialized (
-                    select r.client_id, r.who from recent r
-                    where r.who || r.bought @@ wanted and not coalesce(r.who || r.bought @@ but_not, false)
+                    select r.client_id from recent r
+                    where r.who || r.bought @@ wanted and (but_not is null or not r.who || r.bought @@ but_not)
+                      and (is_one_word or fits_one_piece(r.who, r.pieces, each_word, of_piece))
                 )
-                select array(
-                    select f.client_id from (select * from fitting order by client_id desc offset 0) f
-                    where fits_one_piece(this_chain, f.client_id, f.who, each_word) limit most
-                ), (select count(*) from fitting), (select count(*) < width from recent)
+                select array(select f.client_id from fitting f order by f.client_id desc limit most),
+                    (select count(*) from fitting), (select count(*) < width from recent)
                 into client_ids, hits, is_all;
                 return;
             end if;
             width := greatest(width / cardinality(stores), 100);
             with recent as materialized (
                 select r.* from unnest(stores) store (store_id) cross join lateral (
-                    select s.client_id, s.who, s.bought, s.home_store_id from client_search s
+                    select s.client_id, s.who, s.bought, s.pieces, s.home_store_id from client_search s
                     where s.chain_id = this_chain and s.home_store_id = store.store_id and s.client_id < before
                     order by s.client_id desc limit width
                 ) r
@@ -189,135 +234,123 @@ def _find_clients() -> None:
                 select coalesce(max(least), '') least from (
                     select min(client_id) least from recent group by home_store_id having count(*) = width) stores
             ), fitting as materialized (
-                select r.client_id, r.who from recent r, reach
+                select r.client_id from recent r, reach
                 where r.client_id >= reach.least
-                  and r.who || r.bought @@ wanted and not coalesce(r.who || r.bought @@ but_not, false)
+                  and r.who || r.bought @@ wanted and (but_not is null or not r.who || r.bought @@ but_not)
+                  and (is_one_word or fits_one_piece(r.who, r.pieces, each_word, of_piece))
             )
-            select array(
-                select f.client_id from (select * from fitting order by client_id desc offset 0) f
-                where fits_one_piece(this_chain, f.client_id, f.who, each_word) limit most
-            ), (select count(*) from fitting), (select least = '' from reach)
+            select array(select f.client_id from fitting f order by f.client_id desc limit most),
+                (select count(*) from fitting), (select least = '' from reach)
             into client_ids, hits, is_all;
         end $$;
 
-        -- Everybody who fits, through the index of words. Stands behind newest_fitting, which answers what many fit.
+        -- Everybody who fits, through the index of words: first those of `own` stores (null: all are), then the rest,
+        -- in each the newest. Stands behind newest_fitting, which answers what many fit.
         create function all_fitting(
-            stores text[], but_not_stores text[], of_associate text, wanted tsquery, but_not tsquery,
-            each_word tsquery[], before text, most integer
-        ) returns text[]
+            own text[], of_associate text, wanted tsquery, but_not tsquery, each_word tsquery[], of_piece text[],
+            before_own text, before_others text, most integer
+        ) returns table (client_id text, is_own boolean)
             language plpgsql stable security definer
             set search_path = public, pg_temp set jit = off set plan_cache_mode = force_generic_plan
             set enable_seqscan = off set work_mem = '32MB' as $$
         declare
             this_chain text := current_setting('carnet.chain_id', true);
+            is_one_word boolean := cardinality(each_word) < 2;
         begin
-            return array(
-                select f.client_id from (
-                    select s.client_id, s.who from client_search s
+            return query
+            select ranked.client_id, ranked.is_own from (
+                select f.*, row_number() over (partition by f.is_own order by f.client_id desc) as place from (
+                    select s.client_id, own is null or s.home_store_id = any (own) as is_own from client_search s
                     where s.chain_id = this_chain and (s.who || s.bought) @@ wanted
-                      and not coalesce((s.who || s.bought) @@ but_not, false) and s.client_id < before
-                      and (stores is null or s.home_store_id = any (stores))
-                      and (but_not_stores is null or s.home_store_id <> all (but_not_stores))
+                      and (but_not is null or not (s.who || s.bought) @@ but_not)
+                      and (is_one_word or fits_one_piece(s.who, s.pieces, each_word, of_piece))
                       and (of_associate = '' or exists (
                           select from clients c where c.chain_id = this_chain and c.client_id = s.client_id
                           and c.associate_id = of_associate))
-                    order by s.client_id desc offset 0
+                    offset 0
                 ) f
-                where fits_one_piece(this_chain, f.client_id, f.who, each_word) limit most
-            );
+                where f.client_id < case when f.is_own then before_own else before_others end
+            ) ranked
+            where ranked.place <= most;
         end $$;
-        """
-    )
-
-
-def _keep_names() -> None:
-    run_sql(
-        r"""
-        create function similar_names(typed text[])
-            returns table (word text, name text, word_sound text, name_sound_of text)
-            language sql stable security definer
-            set search_path = public, pg_temp set jit = off set enable_seqscan = off
-        begin atomic
-            select distinct t.word, n.word, name_sound(t.word), name_sound(n.word)
-            from unnest(typed) t (word) join client_name_words n
-                on n.chain_id = current_setting('carnet.chain_id', true) and n.keys && name_keys(t.word);
-        end;
-
-        -- A name that nobody has any more must not be kept: it may have been one person's only.
-        create function forget_names(words text[]) returns void
-            language sql volatile security definer
-            set search_path = public, pg_temp set jit = off set enable_seqscan = off
-        begin atomic
-            delete from client_name_words n
-            where n.chain_id = current_setting('carnet.chain_id', true) and n.word = any (words)
-              and not exists (
-                  select from client_search s where s.chain_id = n.chain_id
-                  and (s.who || s.bought) @@ cast(quote_literal(n.word) as tsquery));
-        end;
-
-        create function forget_names_of_gone() returns trigger language plpgsql as $$
-        begin
-            perform forget_names(array(select distinct unnest(tsvector_to_array(who)) from gone));
-            return null;
-        end $$;
-        create trigger forget_names after delete on client_search
-            referencing old table as gone for each statement execute function forget_names_of_gone();
         """
     )
 
 
 def _refresh() -> None:
     run_sql(
-        """
-        -- Brings the words of clients in line; of what they bought, only those purchases are new, or all with null.
-        -- Returns what clients are not found by any more. Under the caller's row-level security.
+        r"""
+        -- Brings the words of clients in line; of what they bought only those purchases are new, or all with null. Of
+        -- pieces the newest 500 are kept. Returns what clients are not found by any more. Under the caller's row-level
+        -- security.
         create function refresh_search(of_clients text[], purchases text[]) returns setof text
             language sql volatile
         begin atomic
-            with changed as materialized (
-                select c.chain_id, c.client_id, c.home_store_id, c.name, known.who,
-                    array_to_tsvector(words_of(concat_ws(' ', c.name, plain_text(c.others), (
-                        select string_agg(contact_text(p.kind, p.match_key), ' ') from contact_points p
-                        where p.chain_id = c.chain_id and p.client_id = c.client_id
-                    )))) as words,
-                    case when purchases is null or known.bought is null then '' else known.bought end
-                        || case when cardinality(purchases) = 0 then '' else coalesce((
-                            select array_to_tsvector(words_of(name_text(string_agg(piece_text(
-                                extract(year from p.purchased_on)::integer, b.display_name, l.reference, l.serial,
-                                l.category, l.description, l.metal, l.stone, l.cut, l.style, l.certificate), ' '))))
-                            from purchases p
+            with named as materialized (
+                select c.chain_id, c.client_id, c.home_store_id,
+                    marked_text(c.given_name || ' ' || c.family_name) as name,
+                    marked_text(c.nickname || ' ' || array_to_string(c.tags, ' ')) as others,
+                    known.who, known.bought,
+                    case when cardinality(purchases) = 0 then coalesce(known.pieces, '{}') else (
+                        select (new.pieces || array(
+                            select old.text from unnest(known.pieces) with ordinality old (text, place)
+                            where purchases is not null and old.text <> all (new.pieces) order by old.place
+                        ))[1:500]
+                        from (select array(
+                            select piece.text from purchases p
                             join purchase_lines l on l.chain_id = p.chain_id and l.purchase_id = p.purchase_id
                             left join brands b on b.chain_id = l.chain_id and b.brand_id = l.brand_id
+                            cross join lateral array_to_string(words_of(marked_text(concat_ws(' ',
+                                extract(year from p.purchased_on), b.display_name, l.reference, l.serial, l.category,
+                                l.description, l.metal, l.stone, l.cut, l.style, l.certificate))), ' ') piece (text)
                             where p.chain_id = c.chain_id and p.client_id = c.client_id
                               and (purchases is null or p.purchase_id = any (purchases))
-                        ), '') end as bought
-                from (
-                    select chain_id, client_id, home_store_id, name_text(given_name || ' ' || family_name) as name,
-                        nickname || ' ' || array_to_string(tags, ' ') as others
-                    from clients
-                    where chain_id = current_setting('carnet.chain_id', true) and client_id = any (of_clients)
-                    offset 0
-                ) c
+                            group by piece.text order by max(p.purchased_on) desc
+                        ) as pieces) new
+                    ) end as pieces
+                from clients c
                 left join client_search known on known.chain_id = c.chain_id and known.client_id = c.client_id
+                where c.chain_id = current_setting('carnet.chain_id', true) and c.client_id = any (of_clients)
+            ), changed as materialized (
+                select n.chain_id, n.client_id, n.home_store_id, n.name, n.others, n.who as who_before,
+                    n.bought as bought_before, n.pieces,
+                    array_to_tsvector(words_of(concat_ws(' ', n.name, n.others, (
+                        select string_agg(contact_text(p.kind, p.match_key), ' ') from contact_points p
+                        where p.chain_id = n.chain_id and p.client_id = n.client_id)))) as who,
+                    array_to_tsvector(words_of(array_to_string(n.pieces, ' '))) as bought
+                from named n
             ), kept as (
-                insert into client_search (chain_id, client_id, home_store_id, who, bought)
-                select chain_id, client_id, home_store_id, words, bought from changed order by client_id
+                insert into client_search (chain_id, client_id, home_store_id, who, bought, pieces)
+                select c.chain_id, c.client_id, c.home_store_id, c.who, c.bought, c.pieces
+                from changed c order by c.client_id
                 on conflict (chain_id, client_id) do update set
-                    home_store_id = excluded.home_store_id, who = excluded.who, bought = excluded.bought, terms = ''
-                where (client_search.home_store_id, client_search.who, client_search.bought)
-                    is distinct from (excluded.home_store_id, excluded.who, excluded.bought)
-            ), named as (
-                insert into client_name_words (chain_id, word, keys)
-                select current_setting('carnet.chain_id', true), word, name_keys(word) from (
-                    select distinct unnest(words_of(name)) word from changed where who is distinct from words
-                ) names
-                where length(word) > 2 and not exists (
-                    select from client_name_words n
-                    where n.chain_id = current_setting('carnet.chain_id', true) and n.word = names.word)
+                    home_store_id = excluded.home_store_id, who = excluded.who, bought = excluded.bought,
+                    pieces = excluded.pieces, terms = ''
+                where (client_search.home_store_id, client_search.who, client_search.bought, client_search.pieces)
+                    is distinct from (excluded.home_store_id, excluded.who, excluded.bought, excluded.pieces)
+            ), known as (
+                insert into client_words (chain_id, word, keys)
+                select current_setting('carnet.chain_id', true), w.word,
+                    case when bool_or(w.is_name) and length(w.word) > 2 then name_keys(w.word) else '{}' end
+                from (
+                    select unnest(words_of(c.name)) word, true is_name from changed c
+                    where c.who is distinct from c.who_before
+                    union all
+                    select unnest(words_of(c.others)), false from changed c where c.who is distinct from c.who_before
+                    union all
+                    select unnest(tsvector_to_array(c.bought)), false from changed c
+                    where c.bought is distinct from c.bought_before
+                ) w
+                where w.word not like '#%' and not exists (
+                    select from client_words n where n.chain_id = current_setting('carnet.chain_id', true)
+                    and n.word = w.word collate "C" and (n.keys <> '{}' or not w.is_name))
+                group by w.word
             )
-            select unnest(tsvector_to_array(who)) from changed where who is distinct from words
+            select unnest(tsvector_to_array(c.who_before || c.bought_before)) from changed c
+            where (c.who, c.bought) is distinct from (c.who_before, c.bought_before)
             except
-            select unnest(tsvector_to_array(words)) from changed where who is distinct from words;
+            select unnest(tsvector_to_array(c.who || c.bought)) from changed c
+            where (c.who, c.bought) is distinct from (c.who_before, c.bought_before);
         end;
         """
     )
