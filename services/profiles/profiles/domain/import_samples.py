@@ -131,6 +131,7 @@ _FIELD_OF = {
     for field, words in reversed(_SYNONYMS.items())
     for word in reversed(words.split())
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
@@ -169,7 +170,8 @@ def inspect(content: bytes, *, country: str, read_phone: Callable[[str], str | N
         del lines[-1]  # the sample may end in the middle of it
     if not any(line.text.strip() for line in lines):
         raise _unreadable("There is no text in it.")
-    if sum(line.fault is not None for line in lines) * 2 > len(lines):
+    has_zeros = b"\0" in content and not splitter.encoding.startswith("UTF-16")
+    if has_zeros or sum(line.fault is not None or _is_binary(line.text) for line in lines) * 2 > len(lines):
         raise _unreadable("It is no text in UTF-8, UTF-16 or windows-1252.")
     first = next(line.text for line in lines if line.text.strip())
     if isinstance(json_object(first), dict):
@@ -196,6 +198,11 @@ def inspect(content: bytes, *, country: str, read_phone: Callable[[str], str | N
         for name, field, column in zip(names, fields, values, strict=True)
     )
     return Sample(file_format, splitter.encoding or UTF_8, delimiter, order, columns)
+
+
+def _is_binary(text: str) -> bool:
+    """Return whether a line holds control characters that no text has; old files end with one."""
+    return _CONTROL.search(text) is not None and text != "\x1a"
 
 
 def _unreadable(why: str) -> Exception:

@@ -80,11 +80,12 @@ async def remember_external_ids(tx: Transaction, source: str, clients: Mapping[s
 
 
 async def land_clients(
-    tx: Transaction, clients: Sequence[Client], *, now: datetime
+    tx: Transaction, clients: Sequence[Client], *, to_change: bool, now: datetime
 ) -> dict[str, tuple[str, bool]]:
     """Insert clients whom their source does not know yet, all of one source and store, without what hangs on them.
 
-    Returns id and whether it is new by external id; none of them can go until the commit.
+    Returns id and whether it is new by external id; none of them can go until the commit. With `to_change` nobody else
+    changes those who are known either: two who first kept and then locked a client would wait for one another.
     """
     if not clients:
         return {}
@@ -117,11 +118,12 @@ async def land_clients(
     )
     known = {external_id: (client_id, True) for external_id, client_id in added}
     if before := [external_id for external_id in external_ids if external_id not in known]:
+        lock = "no key update" if to_change else "key share"
         rows = await driver.fetch(
             # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
             "select wanted.external_id, c.client_id from unnest($3::text[]) wanted (external_id),"
             " lateral (select client_id from clients where chain_id = $1 and source = $2"
-            " and external_id = wanted.external_id and external_id <> '' limit 1 for key share) c",
+            f" and external_id = wanted.external_id and external_id <> '' limit 1 for {lock}) c",
             tx.chain_id,
             source,
             before,
@@ -257,7 +259,8 @@ async def lock_clients(tx: Transaction, client_ids: Sequence[str]) -> None:
     """Let nobody else change clients until the commit; whoever is gone meanwhile is left out."""
     driver = await tx.driver()
     await driver.fetch(
-        "select 1 from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id for update",
+        "select 1 from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id"
+        " for no key update",
         tx.chain_id,
         sorted(client_ids),
     )

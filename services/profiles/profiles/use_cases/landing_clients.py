@@ -155,7 +155,10 @@ async def _land_named(
     }
     merged = await store.merged_external_ids(landing.tx, imported.source, list(clients))
     found = await store.land_clients(
-        landing.tx, [client for key, client in clients.items() if key not in merged], now=landing.now
+        landing.tx,
+        [client for key, client in clients.items() if key not in merged],
+        to_change=any(person.has_details for person in people.values()),
+        now=landing.now,
     )
     new: list[Client] = []
     for key, person in people.items():
