@@ -222,6 +222,7 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "stores": "the house",
     "associates": "the house's own people",
     "brands": "the house's suppliers",
+    "client_words": "words that any client is found by, each without whose it is; one that nobody has goes",
     "covers": "the house's own people",
     "reassignments": "the house's own people; how far a batch is, by a client's id",
     "segments": "the house's filters",
@@ -238,7 +239,6 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "duplicate_passes": "how far a pass is",
     # An erasure leaves it alone: whoever takes from it holds its rows first and clients after, and finds nobody.
     "match_queue": "ids of who is to be compared with others next; gone within seconds",
-    "client_name_words": "words that names are made of, without whose",
     "merge_rows": "ids of rows that merges moved",
     "privacy_jobs": "ids of exports and erasures, and when they are due",
     "suppressions": "keyed hashes: who must not come back",

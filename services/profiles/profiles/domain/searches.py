@@ -51,9 +51,9 @@ class Word:
     @property
     def of_piece(self) -> str | None:
         """Return the pattern of the pieces that the word fits, whose words stand between blanks; None for none."""
-        if year := next((word for word in self.wholes if word.startswith("#")), ""):
-            return f"% {year} %"
-        return next((f"% {word}%" for word in self.beginnings if word[0] not in "+@"), None)
+        if self.wholes:
+            return f"% {self.wholes[0].lstrip('#')} %"
+        return next((f"% {word.lstrip('#')}%" for word in self.beginnings if word[0] not in "+@"), None)
 
 
 def words_of(plain: str) -> list[Word]:
@@ -83,7 +83,9 @@ def words_of(plain: str) -> list[Word]:
 def _word(word: str) -> Word:
     is_long = len(word) >= FEWEST_LETTERS
     if _DIGIT.search(word):
-        return Word(beginnings=(f"#{word}",), loose_beginnings=(f"@{word}",) if is_long else ())
+        # A name has its digits behind letters without the mark.
+        own = (f"#{word}",) if _DIGIT.match(word) else (f"#{word}", word)
+        return Word(beginnings=own, loose_beginnings=(f"@{word}",) if is_long else ())
     return Word(word, beginnings=(word,), loose_beginnings=(f"@{word}", f"#{word}") if is_long else ())
 
 

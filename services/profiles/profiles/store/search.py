@@ -151,9 +151,9 @@ async def matches_of(
             contacts.phones @@ word.typed as phone, contacts.emails @@ word.loose as email,
             tags.words @@ word.loose as tag, s.bought @@ word.loose as piece
         from clients c join client_search s on s.chain_id = c.chain_id and s.client_id = c.client_id
-        cross join lateral array_to_tsvector(words_of(marked_text(c.given_name || ' ' || c.family_name))) names (words)
-        cross join lateral array_to_tsvector(words_of(marked_text(c.nickname))) nick (words)
-        cross join lateral array_to_tsvector(words_of(marked_text(array_to_string(c.tags, ' ')))) tags (words)
+        cross join lateral array_to_tsvector(words_of(person_text(c.given_name || ' ' || c.family_name))) names (words)
+        cross join lateral array_to_tsvector(words_of(person_text(c.nickname))) nick (words)
+        cross join lateral array_to_tsvector(words_of(person_text(array_to_string(c.tags, ' ')))) tags (words)
         cross join lateral (
             select array_to_tsvector(words_of(coalesce(string_agg(text, ' ') filter (where p.kind = 'phone'), ''))),
                 array_to_tsvector(words_of(coalesce(string_agg(text, ' ') filter (where p.kind = 'email'), '')))

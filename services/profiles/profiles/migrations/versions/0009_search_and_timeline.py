@@ -54,11 +54,17 @@ def _spell_words() -> None:
             return case when strpos(plain, '''') = 0 then plain
                 else translate(plain, '''', ' ') || ' ' || translate(plain, '''', '') end;
 
-        create function marked_text(said text) returns text
+        -- Of what clients are called and tagged with, words that begin with a digit are marked; of pieces all that have
+        -- one: no chain can know its serial numbers one by one.
+        create function person_text(said text) returns text
             language sql stable parallel safe
             return case when said ~ '[0-9]'
-                then regexp_replace(with_joined(plain_text(said)), '(^| )([^ ]*[0-9])', '\1#\2', 'g')
+                then regexp_replace(with_joined(plain_text(said)), '(^| )([0-9])', '\1#\2', 'g')
                 else with_joined(plain_text(said)) end;
+
+        create function piece_words(pieces text[]) returns text[]
+            language sql stable parallel safe
+            return words_of(regexp_replace(array_to_string(pieces, ' '), '(^| )([^ ]*[0-9])', '\1#\2', 'g'));
 
         -- A fragment of a number may begin anywhere in it; what begins anywhere is the beginning of a tail.
         create function contact_text(kind text, match_key text) returns text
@@ -288,8 +294,8 @@ def _refresh() -> None:
         begin atomic
             with named as materialized (
                 select c.chain_id, c.client_id, c.home_store_id,
-                    marked_text(c.given_name || ' ' || c.family_name) as name,
-                    marked_text(c.nickname || ' ' || array_to_string(c.tags, ' ')) as others,
+                    person_text(c.given_name || ' ' || c.family_name) as name,
+                    person_text(c.nickname || ' ' || array_to_string(c.tags, ' ')) as others,
                     known.who, known.bought,
                     case when cardinality(purchases) = 0 then coalesce(known.pieces, '{}') else (
                         select (new.pieces || array(
@@ -300,9 +306,9 @@ def _refresh() -> None:
                             select piece.text from purchases p
                             join purchase_lines l on l.chain_id = p.chain_id and l.purchase_id = p.purchase_id
                             left join brands b on b.chain_id = l.chain_id and b.brand_id = l.brand_id
-                            cross join lateral array_to_string(words_of(marked_text(concat_ws(' ',
+                            cross join lateral array_to_string(words_of(with_joined(plain_text(concat_ws(' ',
                                 extract(year from p.purchased_on), b.display_name, l.reference, l.serial, l.category,
-                                l.description, l.metal, l.stone, l.cut, l.style, l.certificate))), ' ') piece (text)
+                                l.description, l.metal, l.stone, l.cut, l.style, l.certificate)))), ' ') piece (text)
                             where p.chain_id = c.chain_id and p.client_id = c.client_id
                               and (purchases is null or p.purchase_id = any (purchases))
                             group by piece.text order by max(p.purchased_on) desc
@@ -317,7 +323,7 @@ def _refresh() -> None:
                     array_to_tsvector(words_of(concat_ws(' ', n.name, n.others, (
                         select string_agg(contact_text(p.kind, p.match_key), ' ') from contact_points p
                         where p.chain_id = n.chain_id and p.client_id = n.client_id)))) as who,
-                    array_to_tsvector(words_of(array_to_string(n.pieces, ' '))) as bought
+                    array_to_tsvector(piece_words(n.pieces)) as bought
                 from named n
             ), kept as (
                 insert into client_search (chain_id, client_id, home_store_id, who, bought, pieces)
