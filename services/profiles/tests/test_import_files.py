@@ -19,10 +19,17 @@ PEOPLE = {
     "id": "client_external_id", "first": "given_name", "last": "family_name", "tel": "phone", "mail": "email",
     "born": "birthday",
 }  # fmt: skip
-RECEIPTS = {"id": "client_external_id", "receipt": "purchase_external_id", "day": "purchase_date", "paid": "amount"}
+RECEIPTS = {
+    "id": "client_external_id",
+    "receipt": "purchase_external_id",
+    "day": "purchase_date",
+    "paid": "amount",
+}
 
 
-async def send(house: Any, upload_of: Upload, content: bytes, columns: dict[str, str], **fields: Any) -> pb.Import:
+async def send(
+    house: Any, upload_of: Upload, content: bytes, columns: dict[str, str], **fields: Any
+) -> pb.Import:
     fields = {
         "source": "pos", "format": pb.IMPORT_FORMAT_DELIMITED, "store_id": house.store_id, "columns": columns,
         **fields,
@@ -130,9 +137,7 @@ async def test_days_are_read_in_one_sense_or_not_at_all(
     house: Any, upload_of: Upload, order: int, days: list[str], read: list[str], refused: list[Any]
 ) -> None:
     lines = "".join(f"c{number},r{number},{day},1\n" for number, day in enumerate(days))
-    done = await send(
-        house, upload_of, f"id,receipt,day,paid\n{lines}".encode(), RECEIPTS, date_order=order
-    )
+    done = await send(house, upload_of, f"id,receipt,day,paid\n{lines}".encode(), RECEIPTS, date_order=order)
     answer = await house.stub.ListPurchases(pb.ListPurchasesRequest())
     found = [one.purchase_date for one in answer.purchases]
     assert sorted(f"{day.year}-{day.month:02}-{day.day:02}" for day in found) == sorted(read)
@@ -142,7 +147,14 @@ async def test_days_are_read_in_one_sense_or_not_at_all(
 async def test_a_semicolon_file_has_decimal_commas_and_points_between_thousands(
     house: Any, upload_of: Upload
 ) -> None:
-    amounts = {"12,50": 1250, "1.234,56": 123456, "1.234": 123400, "1 234,5": 123450, "12.50": 1250, "-3,10": -310}
+    amounts = {
+        "12,50": 1250,
+        "1.234,56": 123456,
+        "1.234": 123400,
+        "1 234,5": 123450,
+        "12.50": 1250,
+        "-3,10": -310,
+    }
     lines = "".join(f"c;r{number};2024-01-01;{text}\n" for number, text in enumerate(amounts))
     await send(house, upload_of, f"id;receipt;day;paid\n{lines}c;bad;2024-01-01;1,2345\n".encode(), RECEIPTS)
     (landed,) = await published(house.database, ev.ImportBatchLanded, chain_id=house.chain_id)
@@ -150,7 +162,13 @@ async def test_a_semicolon_file_has_decimal_commas_and_points_between_thousands(
 
 
 async def test_amounts_of_a_comma_file_may_group_thousands(house: Any, upload_of: Upload) -> None:
-    amounts = {"1234.56": 123456, '"1,234.56"': 123456, '"1,234"': 123400, '"$1,234,567"': 123456700, "(5.00)": -500}
+    amounts = {
+        "1234.56": 123456,
+        '"1,234.56"': 123456,
+        '"1,234"': 123400,
+        '"$1,234,567"': 123456700,
+        "(5.00)": -500,
+    }
     lines = "".join(f"c,r{number},2024-01-01,{text}\n" for number, text in enumerate(amounts))
     await send(house, upload_of, f"id,receipt,day,paid\n{lines}".encode(), RECEIPTS)
     (landed,) = await published(house.database, ev.ImportBatchLanded, chain_id=house.chain_id)
@@ -220,7 +238,12 @@ async def test_a_client_comes_with_everything_that_a_file_can_say(house: Any, up
     assert "Wrote a note" in await house.timeline(client.client_id)
     (landed,) = await published(house.database, ev.ImportBatchLanded, chain_id=house.chain_id)
     (fact,) = landed.clients
-    assert (fact.language, fact.associate_id, len(fact.occasions), len(fact.preferences)) == ("de", house.ben, 2, 3)
+    assert (fact.language, fact.associate_id, len(fact.occasions), len(fact.preferences)) == (
+        "de",
+        house.ben,
+        2,
+        3,
+    )
     assert fact.derived_time_zone == "America/New_York"
     again = await send(house, upload_of, file.getvalue().encode(), {name: name for name in row})
     assert (again.clients_created, again.clients_updated, again.conflicts) == (0, 0, 0)
@@ -287,7 +310,9 @@ async def test_payments_are_written_and_cash_is_watched(house: Any, upload_of: U
     done = await send(house, upload_of, content, columns)
     assert await faults(house, done.import_id) == [(5, "payment_kind", "PAYMENT_KIND_ASSUMED", True)]
     answer = await house.stub.ListPurchases(pb.ListPurchasesRequest())
-    paid = {one.external_id: [(part.kind, part.amount.units) for part in one.payments] for one in answer.purchases}
+    paid = {
+        one.external_id: [(part.kind, part.amount.units) for part in one.payments] for one in answer.purchases
+    }
     assert paid == {
         "r1": [(pb.PAYMENT_KIND_CASH, 6000), (pb.PAYMENT_KIND_CARD, 100)],
         "r2": [(pb.PAYMENT_KIND_CASH, 5000)],
@@ -393,4 +418,3 @@ async def test_a_line_of_a_merged_client_is_the_survivors(house: Any, upload_of:
     assert (done.clients_created, done.purchases_created) == (0, 1)
     answer = await house.stub.ListPurchases(pb.ListPurchasesRequest(client_id=found["1"].client_id))
     assert [one.external_id for one in answer.purchases] == ["r1"]
-

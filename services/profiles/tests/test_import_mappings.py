@@ -36,7 +36,12 @@ async def test_a_mapping_is_saved_read_changed_listed_and_forgotten(house: Any) 
             format=pb.IMPORT_FORMAT_NDJSON, columns={"id": "client_external_id"},
         )
     )  # fmt: skip
-    assert (changed.display_name, changed.source, changed.delimiter, changed.encoding) == ("KASSE", "till", "", "")
+    assert (changed.display_name, changed.source, changed.delimiter, changed.encoding) == (
+        "KASSE",
+        "till",
+        "",
+        "",
+    )
     assert changed.create_time == saved.create_time
     assert changed.update_time.seconds == saved.update_time.seconds + 60
     await save(house, display_name="a first one")
@@ -44,7 +49,10 @@ async def test_a_mapping_is_saved_read_changed_listed_and_forgotten(house: Any) 
     rest = await house.sync.ListImportMappings(
         sync_pb2.ListImportMappingsRequest(page_size=1, page_token=page.next_page_token)
     )
-    assert [one.display_name for one in (*page.import_mappings, *rest.import_mappings)] == ["a first one", "KASSE"]
+    assert [one.display_name for one in (*page.import_mappings, *rest.import_mappings)] == [
+        "a first one",
+        "KASSE",
+    ]
     await house.sync.DeleteImportMapping(
         sync_pb2.DeleteImportMappingRequest(import_mapping_id=saved.import_mapping_id)
     )
@@ -153,7 +161,11 @@ async def test_a_sample_says_how_the_file_would_be_read(house: Any) -> None:
         "1;Jörg;Groß;030 901820;j@b.example;31.12.1980;x\n2;Ana;Diaz;+12025550101;kein;03/04/1990;\n3;halb"
     ).encode("cp1252")
     found = await inspect(house, sample)
-    assert (found.format, found.encoding, found.delimiter) == (pb.IMPORT_FORMAT_DELIMITED, "windows-1252", ";")
+    assert (found.format, found.encoding, found.delimiter) == (
+        pb.IMPORT_FORMAT_DELIMITED,
+        "windows-1252",
+        ";",
+    )
     assert found.date_order == pb.DATE_ORDER_DAY_FIRST
     assert [(one.column, one.field) for one in found.columns] == [
         ("Kundennr", "client_external_id"), ("Vorname", "given_name"), ("Nachname", "family_name"),
@@ -191,7 +203,9 @@ async def test_columns_of_common_exports_are_known(house: Any, header: str, fiel
 
 
 async def test_every_suggested_mapping_is_one_that_an_import_takes(house: Any) -> None:
-    found = await inspect(house, b'{"customer": 1, "when": "2024-01-01", "total": 5, "email": "a@b.example"}\n')
+    found = await inspect(
+        house, b'{"customer": 1, "when": "2024-01-01", "total": 5, "email": "a@b.example"}\n'
+    )
     assert (found.format, [one.column for one in found.columns]) == (
         pb.IMPORT_FORMAT_NDJSON, ["customer", "when", "total", "email"],
     )  # fmt: skip
@@ -199,7 +213,7 @@ async def test_every_suggested_mapping_is_one_that_an_import_takes(house: Any) -
 
 
 async def test_what_can_be_read_in_two_ways_is_remarked(house: Any) -> None:
-    found = await inspect(house, b"id,date,amount,tender\n1,03/04/2024,\"1,50\",beads\n2,45355,2,cash\n")
+    found = await inspect(house, b'id,date,amount,tender\n1,03/04/2024,"1,50",beads\n2,45355,2,cash\n')
     assert found.date_order == pb.DATE_ORDER_UNSPECIFIED
     assert [list(one.remarks) for one in found.columns[1:]] == [
         ["'03/04/2024' may be read with the day or with the month first: date_order decides.",

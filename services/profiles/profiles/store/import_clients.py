@@ -121,7 +121,7 @@ async def land_clients(
         lock = "no key update" if to_change else "key share"
         rows = await driver.fetch(
             # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
-            "select wanted.external_id, c.client_id from unnest($3::text[]) wanted (external_id),"
+            "select wanted.external_id, c.client_id from unnest($3::text[]) wanted (external_id),"  # noqa: S608
             " lateral (select client_id from clients where chain_id = $1 and source = $2"
             f" and external_id = wanted.external_id and external_id <> '' limit 1 for {lock}) c",
             tx.chain_id,
@@ -259,8 +259,8 @@ async def lock_clients(tx: Transaction, client_ids: Sequence[str]) -> None:
     """Let nobody else change clients until the commit; whoever is gone meanwhile is left out."""
     driver = await tx.driver()
     await driver.fetch(
-        "select 1 from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id"
-        " for no key update",
+        "select 1 from clients where chain_id = $1 and client_id = any($2::text[])"
+        " order by client_id for no key update",
         tx.chain_id,
         sorted(client_ids),
     )

@@ -158,8 +158,6 @@ async def begin_upload(
         if offset not in (0, current.checkpoint.offset):
             raise OffsetWrong(current.checkpoint.offset)
         raise ImportBusy(import_id)
-    if offset and current.counts_rows and not await _is_counting(tx, import_id):
-        raise OffsetWrong(0)
     if not offset:
         for table in ("import_faults", "import_assumptions"):
             await tx.execute(
@@ -240,7 +238,16 @@ async def begin_counting(tx: Transaction, import_id: str) -> None:
     await count_rows(tx, import_id, {_BEGUN: 1})
 
 
-async def _is_counting(tx: Transaction, import_id: str) -> bool:
+async def forget_checkpoint(tx: Transaction, import_id: str) -> None:
+    """Let the next upload begin at byte 0."""
+    await tx.execute(
+        "update imports set upload_id = '', resume_offset = 0, resume_line = 0 where import_id = :import_id",
+        {"import_id": import_id},
+    )
+
+
+async def is_counting(tx: Transaction, import_id: str) -> bool:
+    """Return whether the counters of equal rows are there: they are not worth a log, and a crash empties them."""
     found = await tx.execute(
         "select exists (select from import_rows where chain_id = :chain_id and import_id = :import_id"
         " and row_hash = :begun)",

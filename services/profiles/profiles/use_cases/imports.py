@@ -39,6 +39,7 @@ from profiles.domain.imports import (
     Import,
     ImportFormat,
     ImportState,
+    OffsetWrong,
     Progress,
     merged_columns,
     require_delimiter,
@@ -329,8 +330,13 @@ class _Upload:
         async with database.transaction(caller.chain_id) as tx:
             imported = await store.begin_upload(tx, import_id, upload_id, offset=offset, now=clock.now())
             caller.require_store(imported.store_id)
+            is_lost = bool(offset) and imported.counts_rows and not await store.is_counting(tx, import_id)
+            if is_lost:
+                await store.forget_checkpoint(tx, import_id)
             chain = await directory_store.get_chain(tx, caller.chain_id)
             home = await directory_store.get_store(tx, imported.store_id)
+        if is_lost:
+            raise OffsetWrong(0)
         upload = cls(
             database=database,
             clock=clock,
