@@ -1,5 +1,6 @@
 """The waitlist service, running on real servers for the tests of one module."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,12 +9,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from carnet.privacy.v1 import privacy_pb2_grpc
+from carnet.profiles.v1 import events_pb2 as profiles
 from carnet.waitlist.v1 import waitlist_pb2 as pb
 from carnet.waitlist.v1 import waitlist_pb2_grpc
+from google.protobuf.message import Message
 
 from chassis.clock import FixedClock
+from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.errors import ServiceError
+from chassis.events import wrap
 from chassis.testing import (
     NOON,
     Keys,
@@ -34,6 +40,7 @@ ALL_SCOPES = (
     "allocations:write",
     "offers:write",
     "policies:write",
+    "records:export",
 )
 WORDING = "Registering interest does not guarantee a watch."
 
@@ -46,6 +53,9 @@ class House:
     database: Database
     clock: FixedClock
     numbers: Any
+    consumer: Consumer
+    records: Any
+    chain_id: str = "chn_one"
     all_scopes: tuple[str, ...] = ALL_SCOPES
 
     async def reference(self, **fields: Any) -> pb.Reference:
@@ -108,6 +118,57 @@ class House:
         await self.interest(reference)
         return await self.offer(await self.allocation(reference), **fields)
 
+    def client(self) -> str:
+        """Return the id of a client whom no test knows."""
+        return f"cli_{next(self.numbers)}"
+
+    async def interests_of(self, client_id: str) -> list[pb.Interest]:
+        """Return a client's interests."""
+        page = await self.stub.ListInterests(pb.ListInterestsRequest(client_id=client_id, page_size=200))
+        return list(page.interests)
+
+    async def hear(self, event: Message, *, chain_id: str = "") -> str:
+        """Handle an event of profiles in a task of its own, as the consumer's loop does."""
+        chain_id = chain_id or self.chain_id
+        envelope = wrap(event, source="profiles", chain_id=chain_id, entity_id="x", now=self.clock.now())
+        return await asyncio.create_task(self.consumer.handle(envelope))
+
+    def merged(self, surviving_id: str, merged_id: str, merge_id: str) -> profiles.ClientMerged:
+        """Return the event of a merge."""
+        return profiles.ClientMerged(
+            merge_id=merge_id,
+            client=profiles.ClientFact(client_id=surviving_id, version=5),
+            merged_client_id=merged_id,
+        )
+
+    def unmerged(self, surviving_id: str, restored_id: str, merge_id: str) -> profiles.ClientUnmerged:
+        """Return the event of a merge that was taken back."""
+        return profiles.ClientUnmerged(
+            merge_id=merge_id,
+            client=profiles.ClientFact(client_id=surviving_id, version=6),
+            restored=profiles.ClientFact(client_id=restored_id, version=6),
+        )
+
+    async def merge(self, surviving_id: str, merged_id: str) -> str:
+        """Make two clients one, and return the id of the merge."""
+        merge_id = f"mrg_{next(self.numbers):06}"
+        await self.hear(self.merged(surviving_id, merged_id, merge_id))
+        return merge_id
+
+    async def unmerge(self, surviving_id: str, restored_id: str, merge_id: str) -> None:
+        """Take a merge back."""
+        await self.hear(self.unmerged(surviving_id, restored_id, merge_id))
+
+    async def erase(self, client_id: str, *former_ids: str, erasure_id: str = "") -> None:
+        """Erase a client."""
+        await self.hear(
+            profiles.ClientErased(
+                erasure_id=erasure_id or f"ers_{client_id}",
+                client_id=client_id,
+                former_client_ids=former_ids,
+            )
+        )
+
     async def accept(self, offer: pb.Offer) -> pb.Offer:
         """Accept an offer."""
         answered: pb.Offer = await self.stub.AcceptOffer(pb.AcceptOfferRequest(offer_id=offer.offer_id))
@@ -135,13 +196,16 @@ async def running_house(
         channel_to(address) as channel,
     ):
         stub = waitlist_pb2_grpc.WaitlistServiceStub(channel)
-        yield House(stub, service.foundation.database, clock, count(1))
+        records = privacy_pb2_grpc.ClientRecordsServiceStub(channel)
+        [consumer] = service.consumers
+        yield House(stub, service.foundation.database, clock, count(1), consumer, records)
 
 
 @pytest.fixture
 def house(running_house: House, sign_in: SignIn) -> House:
     """Return the running service, signed in with every scope; the clock stands at NOON again."""
     running_house.clock.set(NOON)
+    running_house.chain_id = "chn_one"
     sign_in(*ALL_SCOPES, clock=running_house.clock)
     return running_house
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.waitlist.v1 import waitlist_pb2_grpc
 from google.protobuf.message import Message
 
@@ -23,7 +24,7 @@ from waitlist.config import Settings
 from waitlist.domain.allocations import Allocation, Piece, PieceState
 from waitlist.domain.interests import Interest, InterestState
 from waitlist.domain.offers import Offer, OfferState
-from waitlist.grpc_api import WaitlistServicer
+from waitlist.grpc_api import ClientRecordsServicer, WaitlistServicer
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -73,6 +74,14 @@ SAID = [
     events.piece_sold(OFFER, PIECE),
     events.piece_returned(PIECE, ALLOCATION),
 ]
+FORGOTTEN = events.client_forgotten(
+    events.erasure_receipt(
+        erasure_id="ers_01kqh1m6q8",
+        client_id="cli_01kqh1m6q7",
+        erased={"interests": 2, "offers": 1, "standings": 1},
+        retained=[("allocation_decisions", "proof that scarce pieces were given fairly", 3)],
+    )
+)
 
 
 def test_every_rpc_is_implemented() -> None:
@@ -80,11 +89,21 @@ def test_every_rpc_is_implemented() -> None:
     assert_rpcs_implemented("carnet.waitlist.v1.WaitlistService", WaitlistServicer, generated)
 
 
+def test_the_records_of_a_client_are_told() -> None:
+    generated = privacy_pb2_grpc.ClientRecordsServiceServicer
+    assert_rpcs_implemented("carnet.privacy.v1.ClientRecordsService", ClientRecordsServicer, generated)
+
+
+def test_the_receipt_of_an_erasure_has_every_field_filled() -> None:
+    assert_filled(FORGOTTEN)
+    assert_filled(FORGOTTEN.receipt)
+
+
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
-    assert_events_said("carnet.waitlist.v1", SAID, GOLDEN)
+    assert_events_said("carnet.waitlist.v1", [*SAID, FORGOTTEN], GOLDEN)
 
 
-@pytest.mark.parametrize("event", SAID, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", [*SAID, FORGOTTEN], ids=lambda event: type(event).__name__)
 def test_an_event_is_written_as_it_always_was_and_read_back(event: Message) -> None:
     assert_written_as_ever(event, GOLDEN)
 

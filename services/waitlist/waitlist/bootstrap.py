@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.waitlist.v1 import waitlist_pb2_grpc
 
 from chassis.clock import Clock
@@ -9,7 +10,7 @@ from chassis.runtime import Background, every
 from chassis.service import Foundation, Service
 from waitlist.config import Settings
 from waitlist.consumers import subscriptions
-from waitlist.grpc_api import WaitlistServicer
+from waitlist.grpc_api import ClientRecordsServicer, WaitlistServicer
 from waitlist.use_cases.offers import sweep_offers
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -27,8 +28,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         contracts={
             "carnet.waitlist.v1.WaitlistService": lambda server: (
                 waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server)
-            )
+            ),
+            "carnet.privacy.v1.ClientRecordsService": lambda server: (
+                privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server(
+                    ClientRecordsServicer(foundation.database), server
+                )
+            ),
         },
-        subscriptions=subscriptions(),
+        subscriptions=subscriptions(foundation.clock),
         components=[Background("offer sweeper", sweep)],
     )

@@ -1,20 +1,40 @@
-"""What the waitlist listens to: purchases, for the ranking. Each is counted once, in the transaction of its receipt."""
+"""What the waitlist listens to: purchases, for the ranking, and what becomes of clients.
+
+Each has its one effect in the transaction of its receipt.
+"""
 
 from collections.abc import Iterable
 
 from carnet.profiles.v1 import events_pb2 as profiles
 
+from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers, Subscription
 from chassis.values import date_of
 from waitlist.store import standings
 from waitlist.store.standings import Standing
+from waitlist.use_cases import clients
 
 
-def subscriptions() -> list[Subscription]:
+def subscriptions(clock: Clock) -> list[Subscription]:
     """Return what this service listens to; the handlers call no other service."""
+
+    async def on_client_erased(delivery: Delivery[profiles.ClientErased]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await clients.forget_client(
+                tx,
+                erasure_id=event.erasure_id,
+                client_id=event.client_id,
+                former_client_ids=event.former_client_ids,
+                now=clock.now(),
+            )
+
     handlers: Handlers = {
         profiles.PurchaseRecorded: on_purchase_recorded,
         profiles.ImportBatchLanded: on_import_batch_landed,
+        profiles.ClientMerged: on_client_merged,
+        profiles.ClientUnmerged: on_client_unmerged,
+        profiles.ClientErased: on_client_erased,
     }
     return [Subscription("ranking", handlers)]
 
@@ -27,6 +47,24 @@ async def on_purchase_recorded(delivery: Delivery[profiles.PurchaseRecorded]) ->
 async def on_import_batch_landed(delivery: Delivery[profiles.ImportBatchLanded]) -> None:
     """Count a batch of purchases with one statement."""
     await _count(delivery, delivery.event.purchases)
+
+
+async def on_client_merged(delivery: Delivery[profiles.ClientMerged]) -> None:
+    """Give a client's interests, offers and purchases to the survivor."""
+    event = delivery.event
+    async with delivery.transaction() as tx:
+        await clients.merge_clients(
+            tx, event.merge_id, surviving_id=event.client.client_id, merged_id=event.merged_client_id
+        )
+
+
+async def on_client_unmerged(delivery: Delivery[profiles.ClientUnmerged]) -> None:
+    """Give them back."""
+    event = delivery.event
+    async with delivery.transaction() as tx:
+        await clients.unmerge_clients(
+            tx, event.merge_id, surviving_id=event.client.client_id, restored_id=event.restored.client_id
+        )
 
 
 async def _count(

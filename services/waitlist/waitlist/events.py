@@ -1,5 +1,11 @@
-"""What the waitlist says happened, from its own objects. brand_id stands in every one; of a client only the id."""
+"""What the waitlist says happened, from its own objects.
 
+brand_id stands in every one that is about a piece; of a client only the id.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from carnet.privacy.v1 import privacy_pb2
 from carnet.waitlist.v1 import events_pb2 as pb
 
 from chassis.values import timestamp_of
@@ -96,3 +102,27 @@ def _offer_fact(offer: Offer, piece: Piece) -> pb.OfferFact:
         policy_version=offer.policy_version,
         reference_code=offer.reference_code,
     )
+
+
+def erasure_receipt(
+    *,
+    erasure_id: str,
+    client_id: str,
+    erased: Mapping[str, int],
+    retained: Iterable[tuple[str, str, int]],
+) -> privacy_pb2.ErasureReceipt:
+    """Return the receipt of an erasure; `retained` are (category, basis, count)."""
+    return privacy_pb2.ErasureReceipt(
+        erasure_id=erasure_id,
+        client_id=client_id,
+        erased=erased,
+        retained=[
+            privacy_pb2.Retention(category=category, basis=basis, count=count)
+            for category, basis, count in retained
+        ],
+    )
+
+
+def client_forgotten(receipt: privacy_pb2.ErasureReceipt) -> pb.ClientForgotten:
+    """Return the fact that the waitlist forgot a client."""
+    return pb.ClientForgotten(receipt=receipt)

@@ -1,6 +1,7 @@
 """Interests: a client waits for a reference. Must not decide who is offered a piece."""
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +9,16 @@ from chassis.errors import Kind, ServiceError
 
 
 class InterestState(enum.StrEnum):
-    """Where an interest stands; WAITING and OFFERED are live, and a client has one live interest in a reference."""
+    """Where an interest stands; WAITING and OFFERED are live, and a client has one live interest in a reference.
+
+    MERGED is a live one that another interest of the same client stands for, since two clients were made one.
+    """
 
     WAITING = "WAITING"
     OFFERED = "OFFERED"
     FULFILLED = "FULFILLED"
     WITHDRAWN = "WITHDRAWN"
+    MERGED = "MERGED"
 
 
 @dataclass(frozen=True)
@@ -29,17 +34,77 @@ class Interest:
     wording: str
     purpose: str
     registered_at: datetime
+    merged_into_id: str = ""
 
     def needs_withdrawal(self) -> bool:
         """Return whether withdrawing changes anything: withdrawing twice is harmless.
 
-        Raises InterestHasOffer while a piece is held for it and InterestFulfilled when the client got one.
+        Raises InterestHasOffer while a piece is held for it, InterestFulfilled when the client got one, and
+        InterestMerged when another interest stands for it.
         """
+        if self.state is InterestState.MERGED:
+            raise InterestMerged(self.interest_id, self.merged_into_id)
         if self.state is InterestState.OFFERED:
             raise InterestHasOffer(self.interest_id)
         if self.state is InterestState.FULFILLED:
             raise InterestFulfilled(self.interest_id)
         return self.state is InterestState.WAITING
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An interest as far as it matters when clients are made one; `client_id` is whose it is to be."""
+
+    interest_id: str
+    reference_id: str
+    client_id: str
+    is_live: bool
+    has_offer: bool
+    registered_at: datetime
+    merged_into_id: str
+
+    @property
+    def rank(self) -> tuple[bool, datetime, str]:
+        """Return what puts it first: a piece that is held for it, then age."""
+        return not self.has_offer, self.registered_at, self.interest_id
+
+
+def unite(claims: Sequence[Claim]) -> Mapping[str, str]:
+    """Return, by interest, the one that stands for it from now on, empty for none; unchanged ones are left out.
+
+    Of several live interests of one client in one reference one stands: the one that a piece is held for, else the
+    oldest. One whose stand-in is another client's is on its own again.
+    """
+    by_id = {claim.interest_id: claim for claim in claims}
+
+    def is_stood_for(claim: Claim) -> bool:
+        stand_in = by_id.get(claim.merged_into_id)
+        return stand_in is not None and stand_in.client_id == claim.client_id
+
+    standing: dict[tuple[str, str], Claim] = {}
+    wanted: dict[str, str] = {}
+    for claim in sorted(claims, key=lambda claim: claim.rank):
+        if is_stood_for(claim):
+            continue
+        wanted[claim.interest_id] = ""
+        if claim.is_live:
+            first = standing.setdefault((claim.client_id, claim.reference_id), claim)
+            wanted[claim.interest_id] = "" if first is claim else first.interest_id
+    return {
+        interest_id: into for interest_id, into in wanted.items() if into != by_id[interest_id].merged_into_id
+    }
+
+
+class InterestMerged(ServiceError):
+    """Another interest of the same client stands for it; that one can be withdrawn."""
+
+    def __init__(self, interest_id: str, merged_into_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "INTEREST_MERGED",
+            "The client waits for this reference with another interest. Withdraw that one.",
+            metadata={"interest_id": interest_id, "merged_into_interest_id": merged_into_id},
+        )
 
 
 class InterestAlreadyRegistered(ServiceError):

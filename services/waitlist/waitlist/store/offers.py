@@ -1,13 +1,16 @@
 """The rows of offers, the decisions behind them, and the index of when they lapse."""
 
+# ruff: noqa: S608 - what is put into statements here are constants of the code
+
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis import identities
 from chassis.database import Transaction
 from chassis.errors import not_found
 from waitlist.domain.interests import InterestState
@@ -147,6 +150,49 @@ async def find_chains_with_overdue(connection: AsyncConnection, now: datetime) -
         {"now": now},
     )
     return list(found.scalars())
+
+
+async def lock_open_of_clients(tx: Transaction, client_ids: Collection[str]) -> list[Offer]:
+    """Lock and return the open offers to clients, by the ids under which they came."""
+    came_as = identities.came_as("client_id")
+    found = await tx.execute(
+        f"{_SELECT} where offers.chain_id = :chain_id and offers.state = 'OPEN' and {came_as}"
+        " order by offers.offer_id for no key update of offers",
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return [_offer(row) for row in found]
+
+
+async def make_nobodys(tx: Transaction, client_ids: Collection[str], nobody_id: str) -> int:
+    """Put an id that leads nowhere into the place of a client's; return how many offers there were."""
+    changed = await tx.execute(
+        "update offers set client_id = :nobody_id, original_client_id = ''"
+        f" where chain_id = :chain_id and {identities.came_as('client_id')}",
+        {"chain_id": tx.chain_id, "ids": list(client_ids), "nobody_id": nobody_id},
+    )
+    return changed.rowcount
+
+
+async def make_nobodys_in_decisions(
+    tx: Transaction, client_ids: Collection[str], nobody_id: str, *, reference_ids: Collection[str]
+) -> int:
+    """Do the same in the decisions that a client took part in, all on references that the client waited for."""
+    changed = 0
+    for client_id in client_ids:
+        # Ids hold no quote, and a quoted one stands for nothing but the client.
+        result = await tx.execute(
+            "update offers set decision = cast(replace(cast(decision as text), :quoted, :nobody) as jsonb)"
+            " where chain_id = :chain_id and position(:quoted in cast(decision as text)) > 0 and allocation_id in"
+            " (select allocation_id from allocations where chain_id = :chain_id and reference_id = any(:references))",
+            {
+                "chain_id": tx.chain_id,
+                "quoted": json.dumps(client_id),
+                "nobody": json.dumps(nobody_id),
+                "references": list(reference_ids),
+            },
+        )
+        changed += result.rowcount
+    return changed
 
 
 def _document(decision: Decision) -> dict[str, Any]:

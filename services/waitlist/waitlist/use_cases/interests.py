@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chassis import identities
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
@@ -12,6 +13,7 @@ from waitlist import events
 from waitlist.domain.interests import Interest, InterestState
 from waitlist.store import interests as rows
 from waitlist.store import references
+from waitlist.use_cases.clients import require_client
 from waitlist.use_cases.offers import expire_overdue
 
 
@@ -27,12 +29,13 @@ async def register_interest(
     wording: str,
     purpose: str,
 ) -> Interest:
-    """Put a client on the list for a reference. Raises InterestAlreadyRegistered."""
+    """Put a client on the list for a reference. Raises InterestAlreadyRegistered and CLIENT_NOT_FOUND."""
     caller.require_store(store_id)
     async with database.transaction(caller.chain_id) as tx:
         interest_id, is_repeat = await tx.once(key, new_id("int"))
         if is_repeat:
             return await rows.get(tx, interest_id)
+        client_id = await require_client(tx, client_id)
         reference = await references.get(tx, reference_id)
         interest = Interest(
             interest_id=interest_id,
@@ -53,7 +56,7 @@ async def register_interest(
 async def withdraw_interest(
     *, database: Database, clock: Clock, caller: Caller, interest_id: str
 ) -> Interest:
-    """Take a client off the list; twice is harmless. Raises InterestHasOffer and InterestFulfilled."""
+    """Take a client off the list; twice is harmless. Raises InterestHasOffer, InterestFulfilled, InterestMerged."""
     async with database.transaction(caller.chain_id) as tx:
         # An offer whose time is up holds nothing any more. Before the lock: answering locks the offer first, too.
         await expire_overdue(tx, clock.now(), interest_id=interest_id)
@@ -81,7 +84,7 @@ async def list_interests(
         found = await rows.page(
             tx,
             reference_id=reference_id,
-            client_id=client_id,
+            client_id=await identities.find_current(tx, client_id) or client_id,
             after=str(after[0]) if after else "",
             limit=page_size + 1,
         )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chassis import identities
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
@@ -63,6 +64,8 @@ async def make_offer(
     Raises NoPieceAvailable and NoCandidate; then nothing is changed.
     """
     async with database.transaction(caller.chain_id) as tx:
+        # Whoever is merged or erased at this moment waits: the offer is written for who the client is.
+        await identities.hold(tx)
         offer_id, is_repeat = await tx.once(key, new_id("off"))
         if is_repeat:
             return await rows.get(tx, offer_id), await rows.get_decision(tx, offer_id)
@@ -131,7 +134,7 @@ async def list_offers(
         found = await rows.page(
             tx,
             allocation_id=allocation_id,
-            client_id=client_id,
+            client_id=await identities.find_current(tx, client_id) or client_id,
             before=str(before[0]) if before else "",
             limit=page_size + 1,
         )
@@ -151,7 +154,7 @@ async def answer_offer(
         now = clock.now()
         step = offer.step_for(answer, now)
         if step is Step.TAKE_ANSWER:
-            offer = await _take_answer(tx, offer, answer, now=now, actor_id=caller.actor_id)
+            offer = await take_answer(tx, offer, answer, now=now, actor_id=caller.actor_id)
         elif step is Step.EXPIRE:
             await _expire(tx, offer)
         decision = await rows.get_decision(tx, offer_id)
@@ -161,9 +164,10 @@ async def answer_offer(
     return offer, decision
 
 
-async def _take_answer(
+async def take_answer(
     tx: Transaction, offer: Offer, answer: OfferState, *, now: datetime, actor_id: str
 ) -> Offer:
+    """Write ACCEPTED or DECLINED for an open offer that is locked, and move its piece and its interest."""
     answered = replace(offer, state=answer, answered_at=now)
     await rows.close(tx, offer.offer_id, answer, answered_at=now, answered_by=actor_id)
     if answer is OfferState.ACCEPTED:
