@@ -13,6 +13,7 @@ from carnet.profiles.v1 import events_pb2 as ev
 from carnet.profiles.v1 import privacy_pb2 as pb
 from carnet.profiles.v1 import profiles_pb2 as profiles
 from carnet.profiles.v1 import records_pb2 as rec
+from carnet.profiles.v1 import sync_pb2 as sync
 from carnet.waitlist.v1 import events_pb2 as waitlist
 from google.type.date_pb2 import Date
 from prometheus_client import REGISTRY
@@ -212,6 +213,53 @@ async def test_late_news_of_an_erased_client_is_dropped(house: Any) -> None:
     ]
     assert await consumer.handle(envelope) == "handled"
     assert "timeline_entries" not in await rows_of(house, life.client_id)
+
+
+async def test_lists_of_the_house_go_on_with_what_is_kept_of_her(house: Any) -> None:
+    life = await record_whole_life(house, is_repair_done=False)
+    sold = await house.stub.RecordPurchase(  # enough cash for an alert
+        profiles.RecordPurchaseRequest(
+            client_id=life.client_id, store_id=house.store_id, purchase_date=Date(year=2026, month=3, day=4),
+            lines=[profiles.PurchaseLine(piece=profiles.Piece(reference="X"), quantity=1, amount=usd(8000))],
+            payments=[profiles.Payment(kind=profiles.PAYMENT_KIND_CASH, amount=usd(8000))],
+        )
+    )  # fmt: skip
+    erasure = await erase(house, life.client_id, is_forced=True)
+    kept = {one.category: one for one in erasure.receipts[0].retained}
+    assert kept["cash_alerts"].keep_until_date == Date(year=2031, month=3, day=10)
+    listed = await house.stub.ListPurchases(profiles.ListPurchasesRequest(store_id=house.store_id))
+    assert len(listed.purchases) == 3
+    open_repairs = await house.records.ListRepairs(rec.ListRepairsRequest(store_id=house.store_id))
+    assert [one.repair_id for one in open_repairs.repairs] == [life.repair_id]
+    (alert,) = (await house.records.ListCashAlerts(rec.ListCashAlertsRequest())).cash_alerts
+    assert alert.client_id == life.client_id
+    changes = await house.sync.ListChanges(sync.ListChangesRequest())
+    assert life.client_id not in {one.client.client_id for one in changes.changes}
+    # With her receipt she may still bring a piece back; who she was is not asked, and the words go with the next sweep.
+    await house.records.RecordReturn(
+        rec.RecordReturnRequest(
+            purchase_id=sold.purchase_id, store_id=house.store_id, return_date=Date(year=2026, month=3, day=9),
+            lines=[rec.ReturnLine(purchase_line=0, quantity=1, amount=usd(1))], reason="whispered again",
+        )
+    )  # fmt: skip
+    house.clock.advance(timedelta(days=31))
+    await delete_expired(database=house.database, clock=house.clock)
+    assert await found_anywhere(house, ("whispered",)) == {}
+    assert "timeline_entries" not in await rows_of(house, life.client_id)
+
+
+async def test_what_slips_in_while_she_is_erased_is_swept_out_after_it(house: Any) -> None:
+    life = await record_whole_life(house)
+    await erase(house, life.client_id)
+    async with house.database.transaction(house.chain_id) as tx:  # as a batch that had read her row before
+        await tx.execute(
+            "insert into contact_points (chain_id, contact_point_id, client_id, kind, value, match_key)"
+            " values (:chain_id, 'cpt_late', :client_id, 'phone', '+12025550143', '+12025550143')",
+            {"chain_id": house.chain_id, "client_id": life.client_id},
+        )
+    house.clock.advance(timedelta(hours=1))
+    await delete_expired(database=house.database, clock=house.clock)
+    assert "contact_points" not in await rows_of(house, life.client_id)
 
 
 async def test_others_keep_their_records_without_her(house: Any) -> None:

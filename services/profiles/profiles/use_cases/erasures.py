@@ -36,6 +36,8 @@ from profiles.telemetry import ERASURES_OVERDUE, PURCHASES_EXPIRED
 from profiles.use_cases.clients import save_change
 
 _BATCH_PURCHASES = 500
+# What was under way while the client was erased, such as a batch of an import, has long ended by then.
+_FIRST_LOOK = timedelta(hours=1)
 # Whatever a setting changes meanwhile, a kept record is looked at again after so long.
 _LOOK_AGAIN = timedelta(days=30)
 
@@ -112,7 +114,7 @@ async def erase_client(
             await save_change(tx, other, clock=clock)
         await store.add_receipt(tx, erasure_id, Receipt("profiles", now, plan.erased, plan.retained))
         await privacy_jobs.add(tx, JobKind.ERASURE, erasure_id, due_at=erasure.due_at)
-        await privacy_jobs.add(tx, JobKind.RETENTION, erasure_id, due_at=now + timedelta(days=1))
+        await privacy_jobs.add(tx, JobKind.RETENTION, erasure_id, due_at=now + _FIRST_LOOK)
         await change_store.add_removal(tx, client.client_id)
         await audit.note(tx, caller, "EraseClient", [client.client_id], now=now, subject_id=erasure_id)
         tx.publish(events.client_erased(erasure), entity_id=client.client_id)
