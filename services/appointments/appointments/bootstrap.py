@@ -4,10 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from carnet.appointments.v1 import appointments_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
 
 from appointments.config import Settings
 from appointments.consumers import subscriptions
-from appointments.grpc_api import AppointmentsServicer
+from appointments.grpc_api import AppointmentsServicer, ClientRecordsServicer
 from chassis.clock import Clock
 from chassis.service import Foundation, Service
 
@@ -27,7 +28,12 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         contracts={
             "carnet.appointments.v1.AppointmentsService": lambda server: (
                 appointments_pb2_grpc.add_AppointmentsServiceServicer_to_server(servicer, server)
-            )
+            ),
+            "carnet.privacy.v1.ClientRecordsService": lambda server: (
+                privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server(
+                    ClientRecordsServicer(foundation.database), server
+                )
+            ),
         },
-        subscriptions=subscriptions(),
+        subscriptions=subscriptions(foundation.clock),
     )

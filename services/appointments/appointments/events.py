@@ -1,6 +1,9 @@
 """What appointments says happened, from its own objects. No note, no reason, no name."""
 
+from collections.abc import Iterable, Mapping
+
 from carnet.appointments.v1 import events_pb2 as pb
+from carnet.privacy.v1 import privacy_pb2
 
 from appointments.domain.appointments import Appointment
 from chassis.values import timestamp_of
@@ -29,6 +32,30 @@ def appointment_attended(appointment: Appointment) -> pb.AppointmentAttended:
 def appointment_missed(appointment: Appointment) -> pb.AppointmentMissed:
     """Return the fact that the client did not come."""
     return pb.AppointmentMissed(appointment=_fact(appointment))
+
+
+def erasure_receipt(
+    *,
+    erasure_id: str,
+    client_id: str,
+    erased: Mapping[str, int],
+    retained: Iterable[tuple[str, str, int]] = (),
+) -> privacy_pb2.ErasureReceipt:
+    """Return the receipt of an erasure; `retained` are (category, basis, count)."""
+    return privacy_pb2.ErasureReceipt(
+        erasure_id=erasure_id,
+        client_id=client_id,
+        erased=erased,
+        retained=[
+            privacy_pb2.Retention(category=category, basis=basis, count=count)
+            for category, basis, count in retained
+        ],
+    )
+
+
+def client_forgotten(receipt: privacy_pb2.ErasureReceipt) -> pb.ClientForgotten:
+    """Return the fact that appointments forgot a client."""
+    return pb.ClientForgotten(receipt=receipt)
 
 
 def _fact(appointment: Appointment) -> pb.AppointmentFact:

@@ -1,5 +1,6 @@
 """The appointments service, running on real servers for the tests of one module."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,9 @@ import pytest
 import pytest_asyncio
 from carnet.appointments.v1 import appointments_pb2 as pb
 from carnet.appointments.v1 import appointments_pb2_grpc
+from carnet.privacy.v1 import privacy_pb2_grpc
+from carnet.profiles.v1 import events_pb2 as profiles
+from google.protobuf.message import Message
 
 from appointments.bootstrap import VERSIONS, build
 from appointments.config import Settings
@@ -17,6 +21,7 @@ from chassis.clock import FixedClock
 from chassis.consumer import Consumer
 from chassis.database import Database
 from chassis.errors import ServiceError
+from chassis.events import wrap
 from chassis.testing import (
     NOON,
     Keys,
@@ -29,7 +34,7 @@ from chassis.testing import (
 )
 from chassis.values import timestamp_of
 
-ALL_SCOPES = ("appointments:read", "appointments:write", "calendars:write")
+ALL_SCOPES = ("appointments:read", "appointments:write", "calendars:write", "records:export")
 WEEK = [pb.OpeningSpan(weekday=day, opens="10:00", closes="18:00") for day in range(1, 7)]
 
 
@@ -51,6 +56,7 @@ class House:
     clock: FixedClock
     numbers: Any
     consumer: Consumer
+    records: Any
     all_scopes: tuple[str, ...] = ALL_SCOPES
 
     async def store(
@@ -93,6 +99,46 @@ class House:
         booked: pb.Appointment = await self.stub.BookAppointment(pb.BookAppointmentRequest(**given))
         return booked
 
+    def client(self) -> str:
+        """Return the id of a client whom no test knows."""
+        return f"cli_{next(self.numbers)}"
+
+    async def appointments_of(self, client_id: str) -> set[str]:
+        """Return the ids of a client's appointments."""
+        page = await self.stub.ListAppointments(
+            pb.ListAppointmentsRequest(client_id=client_id, page_size=100)
+        )
+        return {appointment.appointment_id for appointment in page.appointments}
+
+    async def hear(self, event: Message, *, chain_id: str = "chn_one") -> str:
+        """Handle an event of profiles in a task of its own, as the consumer's loop does."""
+        envelope = wrap(event, source="profiles", chain_id=chain_id, entity_id="x", now=self.clock.now())
+        return await asyncio.create_task(self.consumer.handle(envelope))
+
+    def merged(self, surviving_id: str, merged_id: str, merge_id: str) -> profiles.ClientMerged:
+        """Return the event of a merge."""
+        return profiles.ClientMerged(
+            merge_id=merge_id,
+            client=profiles.ClientFact(client_id=surviving_id, version=5),
+            merged_client_id=merged_id,
+        )
+
+    def unmerged(self, surviving_id: str, restored_id: str, merge_id: str) -> profiles.ClientUnmerged:
+        """Return the event of a merge that was taken back."""
+        return profiles.ClientUnmerged(
+            merge_id=merge_id,
+            client=profiles.ClientFact(client_id=surviving_id, version=6),
+            restored=profiles.ClientFact(client_id=restored_id, version=6),
+        )
+
+    async def erase(self, client_id: str, *former_ids: str) -> None:
+        """Erase a client."""
+        await self.hear(
+            profiles.ClientErased(
+                erasure_id=f"ers_{client_id}", client_id=client_id, former_client_ids=former_ids
+            )
+        )
+
     async def move(self, appointment: pb.Appointment, start: datetime, **fields: Any) -> pb.Appointment:
         """Move a viewing."""
         moved: pb.Appointment = await self.stub.MoveAppointment(
@@ -128,8 +174,9 @@ async def running_house(
     service = build(settings, clock=clock)
     async with running(service) as address, channel_to(address) as channel:
         stub = appointments_pb2_grpc.AppointmentsServiceStub(channel)
+        records = privacy_pb2_grpc.ClientRecordsServiceStub(channel)
         [consumer] = service.consumers
-        yield House(stub, service.foundation.database, clock, count(1), consumer)
+        yield House(stub, service.foundation.database, clock, count(1), consumer, records)
 
 
 @pytest.fixture

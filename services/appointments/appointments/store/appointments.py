@@ -1,6 +1,6 @@
 """The rows of appointments and of the bookings that hold their resources."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from appointments.domain.appointments import Appointment, AppointmentState, SlotTaken
 from appointments.domain.hours import Interval
+from chassis import identities
 from chassis.database import Transaction
 from chassis.errors import not_found
 
@@ -123,6 +124,25 @@ async def _one(tx: Transaction, appointment_id: str, locking: str) -> Appointmen
     if (row := found.one_or_none()) is None:
         raise not_found("appointment", appointment_id)
     return _appointment(row)
+
+
+async def lock_of_clients(tx: Transaction, client_ids: Collection[str]) -> list[Appointment]:
+    """Read the appointments that came under ids of clients and keep others from changing them."""
+    found = await tx.execute(
+        f"{_SELECT} where chain_id = :chain_id and {identities.came_as('client_id')}"
+        " order by appointment_id for no key update",
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return [_appointment(row) for row in found]
+
+
+async def make_nobodys(tx: Transaction, appointment_ids: Collection[str]) -> None:
+    """Take client and words out of appointments; when, where and what was taken stays."""
+    await tx.execute(
+        "update appointments set client_id = '', original_client_id = '', note = '', cancel_reason = ''"
+        " where chain_id = :chain_id and appointment_id = any(:ids)",
+        {"chain_id": tx.chain_id, "ids": list(appointment_ids)},
+    )
 
 
 async def page(

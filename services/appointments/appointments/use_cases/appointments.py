@@ -13,10 +13,11 @@ from appointments.domain.hours import Interval
 from appointments.domain.resources import require_bookable
 from appointments.store import appointments as rows
 from appointments.store import hours, resources
+from chassis import identities
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import invalid
+from chassis.errors import invalid, not_found
 from chassis.ids import new_id
 from chassis.paging import cut_page, decode_page_token
 
@@ -38,12 +39,16 @@ async def book_appointment(
     room_resource_id: str,
     note: str,
 ) -> Appointment:
-    """Book a viewing; empty `room_resource_id` for one on the floor. Raises SlotTaken, OutsideHours, TimePast."""
+    """Book a viewing; empty `room_resource_id` for one on the floor. Raises SlotTaken, OutsideHours, TimePast.
+
+    CLIENT_NOT_FOUND for a client who was erased.
+    """
     caller.require_store(store_id)
     async with database.transaction(caller.chain_id) as tx:
         appointment_id, is_repeat = await tx.once(key, new_id("apt"))
         if is_repeat:
             return await rows.get(tx, appointment_id)
+        client_id = await require_client(tx, client_id)
         now = clock.now()
         appointment = Appointment(
             appointment_id=appointment_id,
@@ -64,6 +69,15 @@ async def book_appointment(
         await rows.add(tx, appointment)
         tx.publish(events.appointment_booked(appointment), entity_id=appointment_id)
         return appointment
+
+
+async def require_client(tx: Transaction, client_id: str) -> str:
+    """Return whom an id leads to, and keep merges out until the commit. Raises CLIENT_NOT_FOUND for who was erased."""
+    await identities.hold(tx)
+    current = await identities.find_current(tx, client_id)
+    if current is None:
+        raise not_found("client", client_id)
+    return current
 
 
 async def _require_possible(
@@ -103,7 +117,7 @@ async def list_appointments(
         found = await rows.page(
             tx,
             store_id=store_id,
-            client_id=client_id,
+            client_id=client_id and (await identities.find_current(tx, client_id) or client_id),
             associate_resource_id=associate_resource_id,
             starts_from=starts_from,
             starts_before=starts_before,
@@ -171,13 +185,18 @@ async def cancel_appointment(
     async with database.transaction(caller.chain_id) as tx:
         appointment = await rows.lock(tx, appointment_id)
         caller.require_store(appointment.store_id)
-        cancelled = appointment.cancelled(reason=reason, now=clock.now())
-        if cancelled is None:
-            return appointment
-        await rows.release(tx, appointment_id)
-        await rows.update(tx, cancelled)
-        tx.publish(events.appointment_cancelled(cancelled), entity_id=appointment_id)
-        return cancelled
+        return await cancel(tx, appointment, reason=reason, now=clock.now())
+
+
+async def cancel(tx: Transaction, appointment: Appointment, *, reason: str, now: datetime) -> Appointment:
+    """Call off an appointment that is locked. Raises AppointmentClosed."""
+    cancelled = appointment.cancelled(reason=reason, now=now)
+    if cancelled is None:
+        return appointment
+    await rows.release(tx, appointment.appointment_id)
+    await rows.update(tx, cancelled)
+    tx.publish(events.appointment_cancelled(cancelled), entity_id=appointment.appointment_id)
+    return cancelled
 
 
 async def close_appointment(
