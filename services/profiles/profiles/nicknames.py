@@ -379,3 +379,16 @@ def _both_ways(table: str) -> Mapping[str, frozenset[str]]:
 
 NICKNAMES = _both_ways(_TABLE)
 """For each name those that it is short for and those that are short for it."""
+
+
+def _formal(table: str) -> Mapping[str, frozenset[str]]:
+    names: dict[str, set[str]] = {}
+    for line in table.strip().splitlines():
+        name, short_forms = line.split(":")
+        for said in (name, *short_forms.split()):
+            names.setdefault(said, set()).add(name)
+    return {said: frozenset(formal) for said, formal in names.items()}
+
+
+FORMAL_NAMES = _formal(_TABLE)
+"""For each name those that it is said for; a name that is short for none is said for itself."""

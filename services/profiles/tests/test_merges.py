@@ -506,3 +506,52 @@ def test_parting_right_after_uniting_gives_back_what_was(
         before.family_name,
         before.tags,
     )
+
+
+async def test_a_surprise_for_the_merged_one_stays_hidden_from_the_survivors_own_answers(house: Any) -> None:
+    survivor, other = await house.client(given_name="Ana"), await house.client(given_name="Anna")
+    spouse = await house.client(given_name="Tom")
+    await purchase(house, spouse.client_id, surprise_for_client_id=other.client_id)
+    await merge(house, survivor, other)
+    await merge(house, survivor, spouse)  # even when the giver turns out to be the same person
+    request = {"client_id": survivor.client_id}
+    assert not (await house.stub.ListPurchases(pb.ListPurchasesRequest(**request))).purchases
+    shown = await house.stub.ListPurchases(pb.ListPurchasesRequest(**request, include_surprises=True))
+    assert [one.surprise_for_client_id for one in shown.purchases] == [survivor.client_id]
+    assert not [line for line in await house.timeline(survivor.client_id) if "ought" in line]
+
+
+async def test_the_history_of_books_of_both_is_the_survivors(house: Any) -> None:
+    survivor = await house.client(given_name="Ana", associate_id=house.ana)
+    other = await house.client(given_name="Anna", associate_id=house.ben)
+    await merge(house, survivor, other)
+    listed = await house.stub.ListAssignments(pb.ListAssignmentsRequest(client_id=other.client_id))
+    assert sorted(one.to_associate_id for one in listed.assignments) == sorted([house.ana, house.ben])
+
+
+async def test_an_import_finds_the_survivor_by_the_merged_ones_id(house: Any, upload_of: Any) -> None:
+    survivor = await house.client(given_name="Ana", source="pos", external_id="1")
+    other = await house.client(given_name="Anna", source="pos", external_id="2")
+    done = await merge(house, survivor, other)
+
+    async def land(number: str) -> None:
+        announced = await house.stub.CreateImport(
+            pb.CreateImportRequest(
+                source="pos",
+                file_name="a.csv",
+                format=pb.IMPORT_FORMAT_DELIMITED,
+                delimiter=",",
+                columns={"id": "client_external_id", "phone": "phone"},
+                store_id=house.store_id,
+            )
+        )
+        await house.upload(upload_of(announced.import_id, f"id,phone\n2,{number}\n".encode()))
+
+    await land(PHONE)
+    assert [c.value for c in (await read(house, survivor.client_id)).contact_points] == [PHONE]
+    await undo(house, done)
+    await land("+12025550102")
+    restored = await read(house, other.client_id)
+    assert [c.value for c in restored.contact_points] == ["+12025550102"]
+    clients = await house.stub.ListClients(pb.ListClientsRequest())
+    assert len(clients.clients) == 2

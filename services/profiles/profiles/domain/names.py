@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import JaroWinkler
 
-from profiles.domain.nicknames import FORMAL_NAMES
+from profiles.domain.spellings import SAME_NAMES
+from profiles.nicknames import FORMAL_NAMES
 
 _LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "'": "",
@@ -79,9 +80,14 @@ def sound_of(word: str) -> str:
     return (first + heard)[:_LONGEST_CODE]
 
 
+@lru_cache(maxsize=16_384)
 def formal_names(word: str) -> frozenset[str]:
-    """Return the names for which a given name may be said, itself if none is known."""
-    return FORMAL_NAMES.get(word) or frozenset({word})
+    """Return the names for which a given name may be said, itself among them, each in one spelling."""
+    return frozenset(SAME_NAMES.get(name, name) for name in (word, *FORMAL_NAMES.get(word, ())))
+
+
+def _is_known(word: str) -> bool:
+    return word in FORMAL_NAMES.get(word, ())
 
 
 def given_likeness(one: tuple[str, ...], other: tuple[str, ...]) -> Likeness:
@@ -123,6 +129,9 @@ def _word_likeness(one: str, other: str) -> Likeness:
     if one[:-1] == other[:-1] and {one[-1], other[-1]} <= _ENDINGS:
         return Likeness.UNCLEAR
     alike = JaroWinkler.similarity(one, other)
+    if _is_known(one) and _is_known(other):
+        # Alexander and Alexandra: nobody mistyped the one for the other.
+        return Likeness.UNCLEAR if alike >= OTHER_GIVEN_NAME else Likeness.DIFFERENT
     if alike >= SAME_BUT_TYPED or (alike >= SAME_IF_IT_SOUNDS_SO and sound_of(one) == sound_of(other)):
         return Likeness.ALIKE
     return Likeness.DIFFERENT if alike < OTHER_GIVEN_NAME else Likeness.UNCLEAR

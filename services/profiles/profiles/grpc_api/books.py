@@ -32,8 +32,9 @@ class BookCalls:
         size = page_size_of(request.page_size)
         before = _before(request.page_token)
         async with self._database.transaction(current_caller().chain_id) as tx:
-            client_id = await client_store.require_client(tx, request.client_id)
-            found = await store.list_assignments(tx, client_id, before=before, limit=size + 1)
+            client = await client_store.get_client(tx, request.client_id)
+            ids = [client.client_id, *client.former_client_ids]
+            found = await store.list_assignments(tx, ids, before=before, limit=size + 1)
         page, token = cut_page(found, size, lambda one: (one.assigned_at.isoformat(), one.assignment_id))
         return pb.ListAssignmentsResponse(assignments=map(_assignment, page), next_page_token=token)
 

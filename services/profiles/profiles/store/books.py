@@ -27,17 +27,17 @@ async def add_assignments(tx: Transaction, assignments: Sequence[Assignment]) ->
 
 
 async def list_assignments(
-    tx: Transaction, client_id: str, *, before: tuple[datetime, str] | None, limit: int
+    tx: Transaction, client_ids: Sequence[str], *, before: tuple[datetime, str] | None, limit: int
 ) -> list[Assignment]:
-    """Return a client's changes of associate, newest first."""
-    parameters: dict[str, Any] = {"client_id": client_id, "limit": limit}
+    """Return a client's changes of associate, newest first; by all ids, for these rows are never re-pointed."""
+    parameters: dict[str, Any] = {"client_ids": list(client_ids), "limit": limit}
     after = ""
     if before:
         after = " and (assigned_at, assignment_id) < (:before_time, :before_id)"
         parameters |= {"before_time": before[0], "before_id": before[1]}
     found = await tx.execute(
         "select assignment_id, client_id, from_associate_id, to_associate_id, reason, actor, assigned_at"  # noqa: S608
-        f" from assignments where client_id = :client_id{after}"
+        f" from assignments where client_id = any(:client_ids){after}"
         " order by assigned_at desc, assignment_id desc limit :limit",
         parameters,
     )
