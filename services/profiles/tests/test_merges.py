@@ -473,6 +473,17 @@ async def test_every_unique_index_with_a_clients_id_has_a_rule_for_doubles(house
                 assert table in DOUBLES or table == "relationships", f"{table}: {definition}"
 
 
+async def test_what_a_merge_moves_is_found_by_an_index(house: Any) -> None:
+    async with house.database.platform_transaction() as connection:
+        rows = await connection.execute(text("select tablename, indexdef from pg_indexes"))
+        definitions: dict[str, list[str]] = {}
+        for table, definition in rows:
+            definitions.setdefault(table, []).append(definition)
+    for moved, column in moved_columns():
+        if column not in moved.mention_lists:
+            assert any(f"(chain_id, {column}" in one for one in definitions[moved.name]), (moved.name, column)
+
+
 names = st.sampled_from(["", "Ana", "Anna", "López"])
 
 

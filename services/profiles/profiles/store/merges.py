@@ -237,7 +237,8 @@ async def move_rows(tx: Transaction, merge_id: str, *, from_id: str, to_id: str)
                 f"{column} @> array[cast(:from_id as text)]",
             )
         else:
-            change, where = "cast(:to_id as text)", f"{column} = :from_id"
+            # The second condition is that of the indexes of mentions, which hold the rows with one only.
+            change, where = "cast(:to_id as text)", f"{column} = :from_id and {column} <> ''"
         await tx.execute(
             f"with moved as (update {table.name} set {column} = {change} where chain_id = :chain_id and {where}"  # noqa: S608
             f" returning jsonb_build_object({named}) row_key)"
