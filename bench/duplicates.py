@@ -38,8 +38,10 @@ _SEEDED = 0.03  # of the clients have a second record
 _HOUSEHOLDS = 0.10  # of the clients share telephone and address with somebody of the family
 _CHANGED = 5_000
 _SCORED = 100_000
-_SHORT = (("robert", "bob"), ("william", "bill"), ("elizabeth", "liz"), ("margaret", "peggy"), ("michael", "mike"),
-          ("katherine", "kate"), ("richard", "rick"), ("jennifer", "jenny"), ("thomas", "tom"), ("maria", "mary"))  # fmt: skip
+_SHORT = (
+    ("robert", "bob"), ("william", "bill"), ("elizabeth", "liz"), ("margaret", "peggy"), ("michael", "mike"),
+    ("katherine", "kate"), ("richard", "rick"), ("jennifer", "jenny"), ("thomas", "tom"), ("maria", "mary"),
+)  # fmt: skip
 
 
 @dataclass

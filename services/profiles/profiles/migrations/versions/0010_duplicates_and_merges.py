@@ -1,9 +1,9 @@
 """Pairs that may be one person, and merges with what undoes them.
 
 match_keys and match_clients say under which keys clients meet; they are made from the clients and can be made again.
-match_queue holds who changed since: every statement that changes what is compared adds to it, by trigger, so that no path
-of writing can forget to. It is no set: a row that somebody else is about to add must not make anybody wait. The queue
-and the passes are read across chains by the one background task; they hold ids and counts only.
+match_queue holds who changed since: every statement that changes what is compared adds to it, by trigger, so that no
+path of writing can forget to. It is no set: a row that somebody else is about to add must not make anybody wait. The
+queue and the passes are read across chains by the one background task; they hold ids and counts only.
 """
 
 from chassis.migrations import run_sql, secure
