@@ -205,7 +205,9 @@ CLIENT_TABLES: tuple[ClientTable, ...] = (
         why_not_exported="who has one is not there any more",
     ),
     ClientTable(
+        # One look may have been at many: who else was on the page is not the client's to know.
         "audit_entries", ("audit_entry_id",), Fate.KEPT, owner="client_ids", section="audit_entries",
+        internal=("client_ids",),
         is_append_only=True, basis=ACCOUNTABILITY_BASIS,
     ),
 )  # fmt: skip

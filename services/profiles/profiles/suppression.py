@@ -1,7 +1,7 @@
 """Keyed hashes by which an erased person is known again without being kept. Must not read or write any table.
 
-HMAC-SHA256 (RFC 2104), since the few billion phone numbers there are can be hashed in minutes by whoever needs no key. The
-chain is part of what is hashed: equal hashes of two chains would say that they had the same client.
+HMAC-SHA256 (RFC 2104), since the few billion phone numbers there are can be hashed in minutes by whoever needs no key.
+The chain is part of what is hashed: equal hashes of two chains would say that they had the same client.
 """
 
 import enum

@@ -45,8 +45,8 @@ from profiles.grpc_api.timeline import TimelineCalls
 from profiles.grpc_api.visits import VisitCalls
 from profiles.grpc_api.wishes import WishCalls
 from profiles.objects import ObjectStore
-from profiles.use_cases.connectors import Dialling
 from profiles.suppression import Suppressor
+from profiles.use_cases.connectors import Dialling
 
 
 class ProfilesServicer(
