@@ -36,7 +36,13 @@ async def add(
         "insert into suppressions (chain_id, key_hash, kind, erasure_id, created_at)"
         " values (:chain_id, :key_hash, :kind, :erasure_id, :now) on conflict do nothing",
         [
-            {"chain_id": tx.chain_id, "key_hash": key_hash, "kind": kind, "erasure_id": erasure_id, "now": now}
+            {
+                "chain_id": tx.chain_id,
+                "key_hash": key_hash,
+                "kind": kind,
+                "erasure_id": erasure_id,
+                "now": now,
+            }
             for key_hash, kind in hashes.items()
         ],
     )

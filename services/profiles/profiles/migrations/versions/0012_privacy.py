@@ -1,8 +1,8 @@
 """Exports, erasures with their receipts, and who must not come back.
 
 An erased client's row stays as a tombstone, because purchases that the law wants kept hang on it. A policy hides it
-from every statement that does not ask for tombstones, so no list, search, count or late fact can find it; no query has to
-remember that.
+from every statement that does not ask for tombstones, so no list, search, count or late fact can find it; no query has
+to remember that.
 
 privacy_jobs is read across chains by the background work: ids and times, no more. Its rows that wait come by due_at.
 """
