@@ -130,8 +130,10 @@ async def set_doubles_aside(tx: Transaction, surviving_id: str, merged_id: str) 
         aside += await _take(
             tx,
             table,
-            f"delete from {table} m using {table} s where m.chain_id = :chain_id and s.chain_id = :chain_id"  # noqa: S608
-            f" and m.client_id = :merged and s.client_id = :surviving and {condition} returning to_jsonb(m)",
+            # A scalar subquery is one look into an index for each row, whatever the planner thinks that there are.
+            f"delete from {table} m where m.chain_id = :chain_id and m.client_id = :merged"  # noqa: S608
+            f" and (select true from {table} s where s.chain_id = :chain_id and s.client_id = :surviving"
+            f" and {condition} limit 1) returning to_jsonb(m)",
             parameters,
         )
     aside += await _take(
@@ -252,32 +254,41 @@ async def move_rows(tx: Transaction, merge_id: str, *, from_id: str, to_id: str)
 async def move_rows_back(tx: Transaction, merge_id: str, *, from_id: str, to_id: str) -> list[Kept]:
     """Give a client the rows back that a merge moved to another; return those that are not there any more."""
     parameters = {"chain_id": tx.chain_id, "merge_id": merge_id, "from_id": from_id, "to_id": to_id}
-    found = await tx.execute(
+    moved = await tx.execute(
         "select distinct table_name, column_name from merge_rows where merge_id = :merge_id", parameters
     )
-    pairs = {(row.table_name, row.column_name) for row in found}
+    pairs = {(row.table_name, row.column_name) for row in moved}
     gone: list[Kept] = []
     for table, column in moved_columns():
         if (table.name, column) not in pairs:
             continue
         same = " and ".join(f"t.{key} = k.{key}" for key in table.key if key != column)
-        keys = (
-            f"merge_rows r cross join lateral jsonb_populate_record(null::{table.name}, r.row_key) k"
-            f" where r.chain_id = :chain_id and r.merge_id = :merge_id and r.table_name = '{table.name}'"
+        keys = f"merge_rows r cross join lateral jsonb_populate_record(null::{table.name}, r.row_key) k"
+        noted = (
+            f"r.chain_id = :chain_id and r.merge_id = :merge_id and r.table_name = '{table.name}'"
             f" and r.column_name = '{column}'"
         )
         if column in table.mention_lists:
-            change, where = f"array_replace(t.{column}, :from_id, :to_id)", "true"
+            change, where = f"array_replace({column}, :from_id, :to_id)", "true"
         else:
             change, where = "cast(:to_id as text)", f"t.{column} = :from_id"
+        # The planner knows nothing of these rows and would compare each with each: a subquery a row is one look into
+        # the index of the key. They are locked first, so that they are where they were found when they are changed.
+        found = (
+            f"select t.ctid from {table.name} t where t.chain_id = :chain_id and {same} and {where} limit 1"  # noqa: S608
+        )
         await tx.execute(
-            f"update {table.name} t set {column} = {change} from {keys} and t.chain_id = :chain_id and {same}"  # noqa: S608
-            f" and {where}",
+            f"select count(*) from (select l.ctid from {keys} cross join lateral ({found} for update) l where {noted}) m",  # noqa: S608, E501
+            parameters,
+        )
+        await tx.execute(
+            f"update {table.name} set {column} = {change}"  # noqa: S608
+            f" where ctid = any(array(select ({found}) from {keys} where {noted}))",
             parameters,
         )
         if column == table.owner and _is_named(table):
             missing = await tx.execute(
-                f"select k.{table.key[0]} from {keys} and not exists (select from {table.name} t"  # noqa: S608
+                f"select k.{table.key[0]} from {keys} where {noted} and not exists (select from {table.name} t"  # noqa: S608
                 f" where t.chain_id = :chain_id and {same}) limit {MOST_KEPT}",
                 parameters,
             )
