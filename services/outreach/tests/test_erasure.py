@@ -168,3 +168,19 @@ async def test_another_chain_s_client_of_the_same_id_stays(outreach, told, as_as
     await told.tell(erased("cli_a"))
     as_associate(chain_id=other.chain_id)
     assert (await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_a"))).visits == 1
+
+
+async def test_what_others_bought_for_the_client_does_not_name_her_any_more(outreach, told):
+    gift = purchase("cli_b", days_ago(20))
+    gift.purchase.recipient_client_id = gift.purchase.surprise_for_client_id = "cli_a"
+    look = visit("cli_b", days_ago(2))
+    look.surprise_for_client_id = "cli_a"
+    fact = client_fact("cli_b", version=3, occasions=[(1, 0, 6, 20), (2, 0, 3, 20)])
+    fact.occasions[1].surprise_for_client_id = "cli_a"
+    await told.tell(gift, look, profiles_events.ClientChanged(client=fact))
+    await told.tell(erased("cli_a"))
+    assert set((await rows_of(outreach, told, "cli_a")).values()) == {0}
+    facts = await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_b"))
+    assert (facts.purchases, facts.visits) == (2, 3)
+    (one,) = (await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))).suggestions
+    assert "Anniversary on 20 March, in 10 days." in [reason.sentence for reason in one.reasons]

@@ -268,11 +268,38 @@ async def erase_clients(tx: Transaction, client_ids: Sequence[str]) -> dict[str,
             parameters,
         )
         erased[table] = gone.rowcount
+    await _drop_mentions(tx, client_ids)
     # A ranking that began earlier writes nothing about who is not here any more.
     gone = await tx.execute(
         "delete from clients where chain_id = :chain_id and client_id = any(:ids)", parameters
     )
     return {**erased, "clients": gone.rowcount}
+
+
+async def _drop_mentions(tx: Transaction, client_ids: Sequence[str]) -> None:
+    """Take the ids of a person out of what others bought, came for and remember."""
+    parameters = {"chain_id": tx.chain_id, "ids": list(client_ids)}
+    for table, change, column in (
+        ("purchases", "recipient_client_id = ''", "recipient_client_id"),
+        ("purchases", "surprise_for_client_id = '', surprise_ends_on = null", "surprise_for_client_id"),
+        ("visits", "surprise_for_client_id = '', surprise_ends_on = null", "surprise_for_client_id"),
+    ):
+        await tx.execute(
+            f"update {table} set {change} where chain_id = :chain_id"  # noqa: S608 - fixed text only
+            f" and {column} <> '' and {column} = any(:ids)",
+            parameters,
+        )
+    for client_id in client_ids:
+        await tx.execute(
+            "update clients set occasions = cast(replace(cast(occasions as text), :quoted, :nobody) as jsonb)"
+            " where chain_id = :chain_id and occasions <> '[]' and occasions @> cast(:mention as jsonb)",
+            {
+                "chain_id": tx.chain_id,
+                "quoted": json.dumps(client_id),
+                "nobody": json.dumps(""),
+                "mention": json.dumps([[client_id]]),
+            },
+        )
 
 
 async def note_contact(

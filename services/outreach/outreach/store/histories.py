@@ -35,8 +35,8 @@ _IS_OPEN = """({row}.surprise_for_client_id = '' or {row}.surprise_ends_on < {da
     (select s.current_id from identity_aliases s
         where s.chain_id = {row}.chain_id and s.alias_id = {row}.surprise_for_client_id),
     {row}.surprise_for_client_id) <> {row}.client_id)"""
-_NO_SURPRISE_DAY = """coalesce((select s.current_id from identity_aliases s
-    where s.chain_id = c.chain_id and s.alias_id = o->>7), o->>7, '') <> c.client_id"""
+_NO_SURPRISE_DAY = """(coalesce(o->>7, '') = '' or coalesce((select s.current_id from identity_aliases s
+    where s.chain_id = c.chain_id and s.alias_id = o->>7), o->>7) <> c.client_id)"""
 _OCCASION = """(o->>0)::bigint, (o->>1)::bigint, (o->>2)::bigint, (o->>3)::bigint,
     coalesce((o->>4)::bigint, 0), coalesce((o->>5)::bigint, -1), coalesce((o->>6)::bigint, 0)"""
 _POSITIONS = {signal: position for position, signal in enumerate(SIGNALS)}
@@ -88,7 +88,7 @@ async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: R
             select c.number::bigint, (p.purchase_day - date '1970-01-01')::bigint,
                 (p.total_minor - coalesce(r.total_minor, 0))::bigint, (p.currency_code = $3)::int::bigint
             from purchases p join clients c using (chain_id, client_id)
-            left join (select purchase_id, currency_code, sum(total_minor) as total_minor from returns
+            left join (select purchase_id, currency_code, sum(total_minor)::bigint as total_minor from returns
                 where chain_id = $1 and returned_on <= $2 group by purchase_id, currency_code) as r
                 on r.purchase_id = p.purchase_id and r.currency_code = p.currency_code
             where p.chain_id = $1 and p.purchase_day <= $2 and not c.is_deleted

@@ -11,16 +11,27 @@ def upgrade() -> None:
     create_identity_tables()
     run_sql(
         """
+        create extension if not exists btree_gin; -- trusted: the owner of the database may create it
+
+        alter table visits
+            add original_client_id text collate "C" not null default '',
+            add surprise_for_client_id text not null default '',
+            add surprise_ends_on date;
         alter table purchases
             add original_client_id text collate "C" not null default '',
             add recipient_client_id text not null default '',
             add surprise_for_client_id text not null default '',
             add surprise_ends_on date;
         create index purchases_by_original on purchases (chain_id, original_client_id) where original_client_id <> '';
-        alter table visits
-            add original_client_id text collate "C" not null default '',
-            add surprise_for_client_id text not null default '',
-            add surprise_ends_on date;
+        -- Who is mentioned in somebody else's rows, for the erasure of who is mentioned.
+        create index purchases_mentioning_recipient on purchases (chain_id, recipient_client_id)
+            where recipient_client_id <> '';
+        create index purchases_mentioning_surprised on purchases (chain_id, surprise_for_client_id)
+            where surprise_for_client_id <> '';
+        create index visits_mentioning_surprised on visits (chain_id, surprise_for_client_id)
+            where surprise_for_client_id <> '';
+        create index clients_mentioning on clients using gin (chain_id, occasions jsonb_path_ops)
+            where occasions <> '[]';
         create index visits_by_original on visits (chain_id, original_client_id) where original_client_id <> '';
         alter table suggestions add original_client_id text collate "C" not null default '';
         create index suggestions_by_original on suggestions (chain_id, original_client_id)
