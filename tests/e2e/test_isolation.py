@@ -18,6 +18,7 @@ AddClient = Callable[..., Awaitable[dict[str, Any]]]
 # What a list needs to be asked at all; the values are the other chain's.
 NEEDED = {
     "/v1/clients:batch_get": ("client_ids",),
+    "/v1/clients:search": ("query",),
     "/v1/resources": ("store_id",),
     "/v1/sandbox/messages": ("phone",),
 }
@@ -44,6 +45,7 @@ async def ours(house: House, add_client: AddClient) -> dict[str, str]:
         "client_id": client["client_id"],
         "contact_point_id": client["contact_points"][0]["contact_point_id"],
         "phone": phone,
+        "query": "Zoë",
         "chain_id": (await house.admin.get("/v1/me"))["chain_id"],
     }
 
@@ -80,6 +82,40 @@ async def ours(house: House, add_client: AddClient) -> dict[str, str]:
         source="till",
         format="IMPORT_FORMAT_NDJSON",
         columns={"who": "client_external_id"},
+        store_id=ids["store_id"],
+    )
+    ring = {"category": "ring"}
+    await make(
+        "/v1/repairs",
+        "repair_id",
+        client_id=ids["client_id"],
+        store_id=ids["store_id"],
+        kind="REPAIR_KIND_CARE",
+        piece=ring,
+    )
+    of_client = f"/v1/clients/{ids['client_id']}"
+    await make(f"{of_client}/wishes", "wish_id", piece=ring)
+    await make(f"{of_client}/notes", "note_id", text="Likes the quiet corner.")
+    await make(f"{of_client}/attachments", "attachment_id", file_name="ring.png", content_type="image/png")
+    await make(f"{of_client}/exports", "export_id")
+    await make("/v1/segments", "segment_id", display_name="All with a phone", filter={"has_phone": True})
+    await make(
+        "/v1/import_mappings",
+        "import_mapping_id",
+        display_name="Till",
+        source="till",
+        format="IMPORT_FORMAT_NDJSON",
+        columns={"who": "client_external_id"},
+    )
+    await make(
+        "/v1/connectors",
+        "connector_id",
+        display_name="Head office",
+        source="business_central",
+        tenant_id="maison.example",
+        environment="production",
+        client_id="app-1",
+        client_secret="kept",
         store_id=ids["store_id"],
     )
     await make("/v1/references", "reference_id", brand_id=ids["brand_id"], code="R-1", display_name="One")
@@ -164,6 +200,14 @@ WRITES: list[tuple[str, str, dict[str, Any]]] = [
             "purpose": "PURPOSE_SERVICE",
         },
     ),
+    ("POST", "/v1/clients/{client_id}/notes", {"text": "Mine now"}),
+    ("POST", "/v1/clients/{client_id}:erase", {"reason": "A stranger asks"}),
+    ("POST", "/v1/clients/{client_id}/exports", {}),
+    ("POST", "/v1/repairs/{repair_id}:move", {"stage": "REPAIR_STAGE_READY"}),
+    ("DELETE", "/v1/wishes/{wish_id}", {}),
+    ("DELETE", "/v1/attachments/{attachment_id}", {}),
+    ("DELETE", "/v1/segments/{segment_id}", {}),
+    ("DELETE", "/v1/connectors/{connector_id}", {}),
     ("POST", "/v1/offers/{offer_id}:accept", {}),
     ("POST", "/v1/pieces/{piece_id}:return", {}),
     ("POST", "/v1/interests/{interest_id}:withdraw", {}),
