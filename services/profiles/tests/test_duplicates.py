@@ -54,6 +54,9 @@ def somebody(given_name: str = "", family_name: str = "", **fields: Any) -> Feat
         # A father and a son.
         (somebody("John", "Smith", phones=[PHONE], birthday=(1960, 4, 5), **HOME),
          somebody("John", "Smith", phones=[PHONE], birthday=(1990, 9, 8), **HOME), False),
+        # The next namesake takes the next number.
+        (somebody("John", "Smith", emails=["john.smith12@b.example"]),
+         somebody("John", "Smith", emails=["john.smith13@b.example"]), False),
         (somebody("Ann", "Lee", phones=[PHONE]), somebody("ann", "LEE", phones=[PHONE]), True),
         (somebody("Bob", "Smith", phones=[PHONE]), somebody("Robert", "Smith", phones=[PHONE]), True),
         (somebody("Smith", "Robert", phones=[PHONE]), somebody("Robert", "Smith", phones=[PHONE]), True),

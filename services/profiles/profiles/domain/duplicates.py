@@ -254,7 +254,11 @@ def _are_similar(one: str, other: str) -> bool:
     locals_ = _local_part(one), _local_part(other)
     if not all(map(_says_who, locals_)):
         return False
-    return locals_[0] == locals_[1] or Indel.normalized_similarity(one, other) >= _NEARLY_THE_SAME_EMAIL
+    if locals_[0] == locals_[1]:
+        return True
+    # Namesakes take the next number: john.smith12 is not john.smith13.
+    figures = [[character for character in local if character.isdigit()] for local in locals_]
+    return figures[0] == figures[1] and Indel.normalized_similarity(one, other) >= _NEARLY_THE_SAME_EMAIL
 
 
 def _have_same_address(one: Features, other: Features) -> bool:
