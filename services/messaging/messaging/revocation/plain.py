@@ -5,6 +5,7 @@ word (`donot`), a word that is said again and again once.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from messaging.revocation.spellings import KNOWN_WORDS, NOT_A_SLIP, SPELLINGS
