@@ -37,8 +37,10 @@ from profiles.use_cases.exports import ExportWorker
 from profiles.use_cases.matching import match_all
 from profiles.use_cases.merges import forget_old_merges
 from profiles.use_cases.objects import sweep_objects
+from profiles.use_cases.search_queue import work_off_left_behind
 
 _HOUR = 3600.0
+_MINUTE = 60.0
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
@@ -119,6 +121,10 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         Background(
             "old merges",
             every(_HOUR, lambda: forget_old_merges(database=database, clock=clock)),
+        ),
+        Background(
+            "search words",
+            every(_MINUTE, lambda: work_off_left_behind(database=database, clock=clock)),
         ),
         Background("connectors", every(settings.connector_poll_seconds, run_connectors)),
     ]

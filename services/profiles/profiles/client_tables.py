@@ -241,6 +241,7 @@ TABLES_OF_NOBODY: Mapping[str, str] = {
     "duplicate_passes": "how far a pass is",
     # An erasure leaves it alone: whoever takes from it holds its rows first and clients after, and finds nobody.
     "match_queue": "ids of who is to be compared with others next; gone within seconds",
+    "search_queue": "ids of who is to be found by what an import brought; gone when it is through",
     "merge_rows": "ids of rows that merges moved",
     "privacy_jobs": "ids of exports and erasures, and when they are due",
     "suppressions": "keyed hashes: who must not come back",

@@ -1,6 +1,6 @@
 """Facts of the domain as the events of the contract: ids, days, amounts and piece attributes, never names or words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from carnet.profiles.v1 import events_pb2 as ev
@@ -292,33 +292,33 @@ def consent_captured(consent: Consent) -> ev.ConsentCaptured:
     )
 
 
-def imported_purchase_fact(
-    *,
-    purchase_id: str,
-    client_id: str,
+def imported_purchase_facts(
     store_id: str,
-    purchased_on: date,
-    total_minor: int,
-    currency_code: str,
-    lines: Iterable[tuple[int, int, Mapping[str, str]]],
-) -> ev.PurchaseFact:
-    """Return what consumers may know of a purchase that a file brought; `lines` are quantity, amount and attributes."""
-    return ev.PurchaseFact(
-        purchase_id=purchase_id,
-        client_id=client_id,
-        store_id=store_id,
-        purchase_date=proto_date_of(purchased_on),
-        total_minor=total_minor,
-        currency_code=currency_code,
-        lines=[
-            ev.PurchaseLineFact(
-                quantity=quantity,
-                amount_minor=amount_minor,
-                **{name: piece[name] for name in _PIECE_IN_FACT & piece.keys()},
-            )
-            for quantity, amount_minor, piece in lines
-        ],
-    )
+    piece_fields: Sequence[str],
+    purchases: Iterable[tuple[str, str, date, int, str, Sequence[tuple[int, int, Sequence[str]]]]],
+) -> list[ev.PurchaseFact]:
+    """Return what consumers may know of purchases that a file brought.
+
+    Each is its id, client, day, total and currency, with lines of quantity, amount and `piece_fields`.
+    """
+    said = [(index, name) for index, name in enumerate(piece_fields) if name in _PIECE_IN_FACT]
+    return [
+        ev.PurchaseFact(
+            purchase_id=purchase_id,
+            client_id=client_id,
+            store_id=store_id,
+            purchase_date=Date(year=day.year, month=day.month, day=day.day),
+            total_minor=total_minor,
+            currency_code=currency_code,
+            lines=[
+                ev.PurchaseLineFact(
+                    quantity=quantity, amount_minor=amount_minor, **{name: piece[index] for index, name in said}
+                )
+                for quantity, amount_minor, piece in lines
+            ],
+        )
+        for purchase_id, client_id, day, total_minor, currency_code, lines in purchases
+    ]
 
 
 def batches_landed(

@@ -79,23 +79,38 @@ async def remember_external_ids(tx: Transaction, source: str, clients: Mapping[s
     )
 
 
-async def land_clients(
-    tx: Transaction, clients: Sequence[Client], *, to_change: bool, now: datetime
-) -> dict[str, tuple[str, bool]]:
-    """Insert clients whom their source does not know yet, all of one source and store, without what hangs on them.
+async def find_clients(
+    tx: Transaction, source: str, external_ids: Sequence[str], *, to_change: bool
+) -> dict[str, str]:
+    """Return those of a source's clients who are known, by external id.
 
-    Returns id and whether it is new by external id; none of them can go until the commit. With `to_change` nobody else
-    changes those who are known either: two who first kept and then locked a client would wait for one another.
+    With `to_change` nobody else changes them until the commit. Without it somebody may go meanwhile: what is written
+    about a client has to refuse one who is not there.
     """
-    if not clients:
-        return {}
+    driver = await tx.driver()
+    lock = " for no key update" if to_change else ""
+    rows = await driver.fetch(
+        # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
+        "select wanted.external_id, c.client_id from unnest($3::text[]) wanted (external_id),"  # noqa: S608
+        " lateral (select client_id from clients where chain_id = $1 and source = $2"
+        f" and external_id = wanted.external_id and external_id <> '' limit 1{lock}) c",
+        tx.chain_id,
+        source,
+        sorted(external_ids),
+    )
+    return dict(rows)
+
+
+async def land_clients(tx: Transaction, clients: Sequence[Client], *, now: datetime) -> set[str]:
+    """Insert clients, all of one source and store, without what hangs on them; return the ids of those inserted.
+
+    Whoever was inserted by somebody else at this moment is left out.
+    """
     driver = await tx.driver()
     ordered = sorted(clients, key=lambda client: client.external_id)
-    external_ids = [client.external_id for client in ordered]
-    source = ordered[0].source
     columns: dict[str, list[str]] = {
         "client_id": [client.client_id for client in ordered],
-        "external_id": external_ids,
+        "external_id": [client.external_id for client in ordered],
         "associate_id": [client.associate_id for client in ordered],
         "given_name": [client.given_name for client in ordered],
         "family_name": [client.family_name for client in ordered],
@@ -108,28 +123,14 @@ async def land_clients(
     added = await driver.fetch(
         f"insert into clients (chain_id, home_store_id, source, created_at, updated_at, {names})"  # noqa: S608
         f" select $1, $2, $3, $4, $4, {values} from unnest({arrays}) c ({names})"
-        " on conflict (chain_id, source, external_id) where external_id <> '' do nothing"
-        " returning external_id, client_id",
+        " on conflict (chain_id, source, external_id) where external_id <> '' do nothing returning client_id",
         tx.chain_id,
         ordered[0].home_store_id,
-        source,
+        ordered[0].source,
         now,
         *columns.values(),
     )
-    known = {external_id: (client_id, True) for external_id, client_id in added}
-    if before := [external_id for external_id in external_ids if external_id not in known]:
-        lock = "no key update" if to_change else "key share"
-        rows = await driver.fetch(
-            # LIMIT 1 keeps the planner at one look into the unique index for each, whatever it knows of the chain.
-            "select wanted.external_id, c.client_id from unnest($3::text[]) wanted (external_id),"  # noqa: S608
-            " lateral (select client_id from clients where chain_id = $1 and source = $2"
-            f" and external_id = wanted.external_id and external_id <> '' limit 1 for {lock}) c",
-            tx.chain_id,
-            source,
-            before,
-        )
-        known |= {external_id: (client_id, False) for external_id, client_id in rows}
-    return known
+    return {row[0] for row in added}
 
 
 _ARRAYS = frozenset({"tags", "address_lines"})

@@ -9,11 +9,12 @@ from dataclasses import asdict, fields
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 import orjson
 from sqlalchemy import Row
 
 from chassis.database import Transaction
-from chassis.errors import not_found
+from chassis.errors import Kind, ServiceError, not_found
 from profiles.domain.import_rows import hash_of
 from profiles.domain.imports import (
     UPLOAD_LEASE,
@@ -276,20 +277,25 @@ async def count_rows(tx: Transaction, import_id: str, counts: Mapping[int, int])
 async def land_purchases(
     tx: Transaction, purchases: Sequence[ImportedPurchase], *, source: str, store_id: str, now: datetime
 ) -> set[str]:
-    """Insert the purchases whose external id the source does not have yet; return the ids of those inserted."""
+    """Insert the purchases whose external id the source does not have yet; return the ids of those inserted.
+
+    Raises TRY_AGAIN when a client has gone meanwhile: merged into another, or erased.
+    """
     driver = await tx.driver()
-    rows = await driver.fetch(
+    insert = (
         "insert into purchases (purchase_id, chain_id, client_id, store_id, purchased_on, total_minor, currency_code,"
         " source, external_id, created_at) select p.purchase_id, $1, p.client_id, $2, p.purchased_on, p.total_minor,"
         " p.currency_code, $3, p.external_id, $4 from unnest($5::text[], $6::text[], $7::text[], $8::date[],"
         " $9::bigint[], $10::text[]) p (purchase_id, external_id, client_id, purchased_on, total_minor, currency_code)"
-        " on conflict (chain_id, source, external_id) where external_id <> '' do nothing returning purchase_id",
-        tx.chain_id,
-        store_id,
-        source,
-        now,
-        *map(list, zip(*purchases, strict=True)),
+        " on conflict (chain_id, source, external_id) where external_id <> '' do nothing returning purchase_id"
     )
+    columns = map(list, zip(*purchases, strict=True))
+    try:
+        rows = await driver.fetch(insert, tx.chain_id, store_id, source, now, *columns)
+    except asyncpg.ForeignKeyViolationError as error:
+        raise ServiceError(
+            Kind.CONFLICT, "TRY_AGAIN", "A client was merged or removed at this moment.", retry_after=0.1
+        ) from error
     return {row[0] for row in rows}
 
 

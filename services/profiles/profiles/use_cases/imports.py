@@ -52,10 +52,12 @@ from profiles.store import import_mappings as mapping_store
 from profiles.store import imports as store
 from profiles.suppression import Suppressor
 from profiles.use_cases.landing import Place, land_batch
+from profiles.use_cases.search_queue import SET, work_off
 
 _log = structlog.get_logger(__name__)
 _TRIES = 4  # of a batch that lost against another transaction
 _FORGET_AT_ONCE = 20_000
+_ROWS_AT_A_TIME = 64  # are read before others, such as the batch that is being written, get their turn
 
 
 async def create_import(
@@ -143,7 +145,9 @@ async def receive_content(
     try:
         try:
             async for chunk in _and_end(chunks):
-                for found in reading.read(chunk):
+                for count, found in enumerate(reading.read(chunk)):
+                    if count % _ROWS_AT_A_TIME == 0:
+                        await asyncio.sleep(0)
                     if batch.is_full_before(found):
                         # While this batch is written the next one is read.
                         if landing is not None:
@@ -156,6 +160,7 @@ async def receive_content(
             if landing is not None:
                 await landing
             await upload.land(batch, reading)
+            await upload.make_findable()
         except FileUnreadable as error:
             return await upload.finish(ImportState.FAILED, str(error))
         return await upload.finish(ImportState.COMPLETED)
@@ -408,6 +413,21 @@ class _Upload:
             tx, imported.import_id, self.upload_id, progress, checkpoint, now=self.clock.now()
         )
         return progress
+
+    async def make_findable(self) -> None:
+        """Let clients be found by what they bought, each once, now that all of it is there."""
+        count = SET
+        while count == SET:
+            async with self.database.transaction(self.chain_id) as tx:
+                count = await work_off(tx)
+                await store.move_upload(
+                    tx,
+                    self.imported.import_id,
+                    self.upload_id,
+                    self.progress,
+                    self.checkpoint,
+                    now=self.clock.now(),
+                )
 
     async def finish(self, state: ImportState, failure: str = "") -> Import:
         """Write the end, say it, and return the import as it is now."""

@@ -19,7 +19,7 @@ from profiles.domain.payments import CASH_KINDS, PaymentKind
 from profiles.domain.pieces import purchase_summary
 from profiles.domain.timeline import Entry, TimelineKind, day_at, entry_id_of, moment_of
 from profiles.store import books as book_store
-from profiles.store import client_facts, import_clients, suppressions
+from profiles.store import client_facts, import_clients, search_queue, suppressions
 from profiles.store import imports as store
 from profiles.store import payments as payment_store
 from profiles.store import search as search_store
@@ -106,11 +106,9 @@ async def land_batch(
         )
         paid_in_cash = await _land_payments(tx, purchases, {fact.purchase_id for fact in facts}, now=now)
         await client_facts.refresh(tx, [fact.client_id for fact in facts])
-    await search_store.refresh_search(
-        tx,
-        list(dict.fromkeys([*clients.with_words, *(fact.client_id for fact in facts)])),
-        purchase_ids=[fact.purchase_id for fact in facts],
-    )
+    await search_store.refresh_search(tx, clients.with_words, purchase_ids=[])
+    if facts:
+        await search_queue.add(tx, [fact.client_id for fact in facts], now=now)
     if entries:
         await timeline_store.add_entries(tx, entries)
     people_facts = [events.client_fact(client) for client in (*clients.new, *clients.changed)]
@@ -244,48 +242,58 @@ async def _land_purchases(
             )
         )
     written = await store.land_purchases(tx, rows, source=imported.source, store_id=place.store_id, now=now)
-    facts: list[ev.PurchaseFact] = []
-    lines: list[store.ImportedLine] = []
-    moments = {day: moment_of(day, place.time_zone, now=now) for day in {row.purchased_on for row in rows}}
-    for purchase, row in zip(purchases, rows, strict=True):
-        if row.purchase_id not in written:
-            landed.lines_unchanged += len(purchase.rows)
-            continue
-        quantity = sum(line.quantity for line in purchase.rows)
-        for position, line in enumerate(purchase.rows):
-            lines.append(
-                store.ImportedLine(row.purchase_id, position, line.quantity, line.amount_minor, line.piece)
-            )
-        entries.append(
-            Entry(
-                entry_id_of(row.purchase_id),
-                row.client_id,
-                TimelineKind.PURCHASE,
-                moments[row.purchased_on],
-                purchase_summary(
-                    quantity, row.total_minor, row.currency_code, digits_of(row.currency_code) or 0
-                ),
-                row.purchase_id,
-            )
-        )
-        facts.append(
-            events.imported_purchase_fact(
-                purchase_id=row.purchase_id,
-                client_id=row.client_id,
-                store_id=place.store_id,
-                purchased_on=row.purchased_on,
-                total_minor=row.total_minor,
-                currency_code=row.currency_code,
-                lines=[
-                    (line.quantity, line.amount_minor, dict(zip(piece_fields, line.piece, strict=True)))
-                    for line in purchase.rows
-                ],
-            )
-        )
     landed.purchases_created = len(written)
-    if lines:
-        await store.land_lines(tx, lines, piece_fields)
-    return facts
+    if len(written) < len(rows):
+        landed.lines_unchanged += sum(
+            len(purchase.rows) for purchase in purchases if purchase.purchase_id not in written
+        )
+        rows = [row for row in rows if row.purchase_id in written]
+        purchases = [purchase for purchase in purchases if purchase.purchase_id in written]
+    moments = {day: moment_of(day, place.time_zone, now=now) for day in {row.purchased_on for row in rows}}
+    digits = {code: digits_of(code) or 0 for code in {row.currency_code for row in rows}}
+    entries += [
+        Entry(
+            entry_id_of(row.purchase_id),
+            row.client_id,
+            TimelineKind.PURCHASE,
+            moments[row.purchased_on],
+            purchase_summary(
+                sum([line.quantity for line in purchase.rows]),
+                row.total_minor,
+                row.currency_code,
+                digits[row.currency_code],
+            ),
+            row.purchase_id,
+        )
+        for purchase, row in zip(purchases, rows, strict=True)
+    ]
+    if rows:
+        await store.land_lines(
+            tx,
+            [
+                store.ImportedLine(
+                    purchase.purchase_id, position, line.quantity, line.amount_minor, line.piece
+                )
+                for purchase in purchases
+                for position, line in enumerate(purchase.rows)
+            ],
+            piece_fields,
+        )
+    return events.imported_purchase_facts(
+        place.store_id,
+        piece_fields,
+        [
+            (
+                row.purchase_id,
+                row.client_id,
+                row.purchased_on,
+                row.total_minor,
+                row.currency_code,
+                [(line.quantity, line.amount_minor, line.piece) for line in purchase.rows],
+            )
+            for purchase, row in zip(purchases, rows, strict=True)
+        ],
+    )
 
 
 async def _land_payments(

@@ -148,35 +148,32 @@ async def _land_named(
     """Write people under their keys, or find those who are there under them."""
     if not people:
         return
-    imported = landing.imported
-    clients = {
-        key: _new_client(landing, person, associates.get(person.associate_email, ""))
+    tx, source = landing.tx, landing.imported.source
+    to_change = any(person.has_details for person in people.values())
+    ids = await store.merged_external_ids(tx, source, list(people))
+    ids |= await store.find_clients(tx, source, [key for key in people if key not in ids], to_change=to_change)
+    clients = [
+        _new_client(landing, person, associates.get(person.associate_email, ""))
         for key, person in people.items()
-    }
-    merged = await store.merged_external_ids(landing.tx, imported.source, list(clients))
-    found = await store.land_clients(
-        landing.tx,
-        [client for key, client in clients.items() if key not in merged],
-        to_change=any(person.has_details for person in people.values()),
-        now=landing.now,
-    )
+        if key not in ids
+    ]
     new: list[Client] = []
-    for key, person in people.items():
-        if key in merged:
-            client_id, is_new = merged[key], False
-        else:
-            client_id, is_new = found[key]
-        landed.ids[key] = client_id
-        if is_new:
-            new.append(clients[key])
-        else:
-            known.append((client_id, person))
-    if new:
-        if await store.merged_external_ids(landing.tx, imported.source, [one.external_id for one in new]):
+    if clients:
+        added = await store.land_clients(tx, clients, now=landing.now)
+        new = [client for client in clients if client.client_id in added]
+        new_ids = {client.external_id: client.client_id for client in new}
+        if len(new) < len(clients):
+            others = [client.external_id for client in clients if client.client_id not in added]
+            ids |= await store.find_clients(tx, source, others, to_change=to_change)
+        if await store.merged_external_ids(tx, source, list(new_ids)):
             # Somebody was merged away while this batch waited for the row: the next try finds the survivor.
             raise ServiceError(
                 Kind.CONFLICT, "TRY_AGAIN", "A client was merged at this moment.", retry_after=0.1
             )
+        landed.ids |= new_ids
+    known += [(client_id, people[key]) for key, client_id in ids.items()]
+    landed.ids |= ids
+    if new:
         await _add_details(landing, new, people, landed)
         landed.new += new
 
