@@ -62,7 +62,7 @@ class Newest(NamedTuple):
 
 _PROBE = 500
 _MOST_SCANNED = 10_000
-_FEWEST_HITS = 3
+_FEWEST_HITS = 2
 _MOST_WHOLES = 64
 _NEWEST = "~"  # after every id
 
@@ -77,27 +77,23 @@ async def find_newest(
     limit: int,
 ) -> Newest:
     """Return who fits among the newest clients, newest first: complete for what many fit, in bounded time for all."""
-    width = _PROBE
-    while True:
+    conditions = _conditions(wanted, _typed) | {
+        "stores": None if stores is None else list(stores),
+        "but_not_stores": None if but_not_stores is None else list(but_not_stores),
+        "before": before or _NEWEST,
+        "most": limit,
+    }
+    for width in (_PROBE, _MOST_SCANNED):
         found = await tx.execute(
             "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
             " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
             " :width, :most)",
-            _conditions(wanted, _typed)
-            | {
-                "stores": None if stores is None else list(stores),
-                "but_not_stores": None if but_not_stores is None else list(but_not_stores),
-                "before": before or _NEWEST,
-                "width": width,
-                "most": limit,
-            },
+            conditions | {"width": width},
         )
-        row = found.one()
-        is_complete = row.is_all or len(row.client_ids) >= limit
-        needed = 2 * limit * width // row.hits if row.hits >= _FEWEST_HITS else _MOST_SCANNED + 1
-        if is_complete or not width < needed <= _MOST_SCANNED:
-            return Newest(list(row.client_ids), is_complete)
-        width = needed
+        newest = Newest(*found.one())
+        if newest.is_complete or len(newest.client_ids) < _FEWEST_HITS:
+            break
+    return newest
 
 
 async def find_all(

@@ -161,17 +161,28 @@ def _know_words() -> None:
                 and n.keys && name_keys(t.word);
         end;
 
-        -- A name that nobody has any more must not be kept: it may have been one person's only.
+        -- A word that nobody has any more must not be kept: it may have been one person's name. That others have it shows
+        -- among the newest clients for the frequent ones; only the rest is worth asking the index.
         create function forget_words(words text[]) returns void
-            language sql volatile security definer
-            set search_path = public, pg_temp set jit = off set enable_seqscan = off
-        begin atomic
+            language plpgsql volatile security definer
+            set search_path = public, pg_temp set jit = off set plan_cache_mode = force_generic_plan
+            set enable_seqscan = off as $$
+        declare
+            this_chain text := current_setting('carnet.chain_id', true);
+            rare text[] := array(
+                select n.word from client_words n where n.chain_id = this_chain and n.word = any (words)
+                except
+                select unnest(tsvector_to_array(s.who || s.bought)) collate "C" from (
+                    select r.who, r.bought from client_search r where r.chain_id = this_chain
+                    order by r.client_id desc limit 300
+                ) s
+            );
+        begin
             delete from client_words n
-            where n.chain_id = current_setting('carnet.chain_id', true) and n.word = any (words)
-              and not exists (
-                  select from client_search s where s.chain_id = n.chain_id
-                  and (s.who || s.bought) @@ cast(quote_literal(n.word) as tsquery));
-        end;
+            where n.chain_id = this_chain and n.word = any (rare) and not exists (
+                select from client_search s where s.chain_id = this_chain
+                and (s.who || s.bought) @@ cast(quote_literal(n.word) as tsquery));
+        end $$;
 
         create function forget_words_of_gone() returns trigger language plpgsql as $$
         begin
@@ -201,10 +212,11 @@ def _find_clients() -> None:
             );
 
         -- The newest of some stores' clients, no more than `width`, and whoever among them fits. Bounded work: this is
-        -- how "m" is answered, which a tenth of all clients fit.
+        -- how "m" is answered, which a tenth of all clients fit. Stops as soon as there are `most`. Complete when these
+        -- are the first `most` of all, or when there are no more.
         create function newest_fitting(
             stores text[], but_not_stores text[], wanted tsquery, but_not tsquery, each_word tsquery[], of_piece text[],
-            before text, width integer, most integer, out client_ids text[], out hits bigint, out is_all boolean
+            before text, width integer, most integer, out client_ids text[], out is_complete boolean
         ) language plpgsql stable security definer
             set search_path = public, pg_temp set jit = off set plan_cache_mode = force_generic_plan
             set enable_seqscan = off set enable_bitmapscan = off as $$
@@ -213,41 +225,56 @@ def _find_clients() -> None:
             is_one_word boolean := cardinality(each_word) < 2;
         begin
             if stores is null then
-                with recent as materialized (
-                    select s.client_id, s.who, s.bought, s.pieces from client_search s
-                    where s.chain_id = this_chain and s.client_id < before
-                      and (but_not_stores is null or s.home_store_id <> all (but_not_stores))
-                    order by s.client_id desc limit width
-                ), fitting as materialized (
-                    select r.client_id from recent r
+                client_ids := array(
+                    select r.client_id from (
+                        select s.client_id, s.who, s.bought, s.pieces from client_search s
+                        where s.chain_id = this_chain and s.client_id < before
+                          and (but_not_stores is null or s.home_store_id <> all (but_not_stores))
+                        order by s.client_id desc limit width
+                    ) r
                     where r.who || r.bought @@ wanted and (but_not is null or not r.who || r.bought @@ but_not)
                       and (is_one_word or fits_one_piece(r.who, r.pieces, each_word, of_piece))
-                )
-                select array(select f.client_id from fitting f order by f.client_id desc limit most),
-                    (select count(*) from fitting), (select count(*) < width from recent)
-                into client_ids, hits, is_all;
+                    order by r.client_id desc limit most
+                );
+                is_complete := cardinality(client_ids) >= most or width > (
+                    select count(*) from (
+                        select from client_search s
+                        where s.chain_id = this_chain and s.client_id < before
+                          and (but_not_stores is null or s.home_store_id <> all (but_not_stores))
+                        limit width
+                    ) looked_at
+                );
                 return;
             end if;
             width := greatest(width / cardinality(stores), 100);
-            with recent as materialized (
-                select r.* from unnest(stores) store (store_id) cross join lateral (
-                    select s.client_id, s.who, s.bought, s.pieces, s.home_store_id from client_search s
-                    where s.chain_id = this_chain and s.home_store_id = store.store_id and s.client_id < before
-                    order by s.client_id desc limit width
-                ) r
+            with found as materialized (
+                select store.store_id, f.client_id from unnest(stores) store (store_id) cross join lateral (
+                    select r.client_id from (
+                        select s.client_id, s.who, s.bought, s.pieces from client_search s
+                        where s.chain_id = this_chain and s.home_store_id = store.store_id and s.client_id < before
+                        order by s.client_id desc limit width
+                    ) r
+                    where r.who || r.bought @@ wanted and (but_not is null or not r.who || r.bought @@ but_not)
+                      and (is_one_word or fits_one_piece(r.who, r.pieces, each_word, of_piece))
+                    order by r.client_id desc limit most
+                ) f
             ), reach as (
                 -- Down to here everybody of every store was looked at.
-                select coalesce(max(least), '') least from (
-                    select min(client_id) least from recent group by home_store_id having count(*) = width) stores
-            ), fitting as materialized (
-                select r.client_id from recent r, reach
-                where r.client_id >= reach.least
-                  and r.who || r.bought @@ wanted and (but_not is null or not r.who || r.bought @@ but_not)
-                  and (is_one_word or fits_one_piece(r.who, r.pieces, each_word, of_piece))
+                select coalesce(max(least), '') as least from unnest(stores) store (store_id) cross join lateral (
+                    select min(l.client_id) as least from (
+                        select s.client_id from client_search s
+                        where s.chain_id = this_chain and s.home_store_id = store.store_id and s.client_id < before
+                        order by s.client_id desc limit width
+                    ) l
+                    having count(*) = width
+                       and (select count(*) from found f where f.store_id = store.store_id) < most
+                ) looked_at
             )
-            select array(select f.client_id from fitting f order by f.client_id desc limit most),
-                (select count(*) from fitting), (select least = '' from reach)
-            into client_ids, hits, is_all;
+            select array(
+                select f.client_id from found f where f.client_id >= reach.least order by f.client_id desc limit most
+            ), reach.least = '' from reach
+            into client_ids, is_complete;
+            is_complete := is_complete or cardinality(client_ids) >= most;
         end $$;
 
         -- Everybody who fits, through the index of words: first those of `own` stores (null: all are), then the rest,
@@ -264,20 +291,27 @@ def _find_clients() -> None:
             is_one_word boolean := cardinality(each_word) < 2;
         begin
             return query
-            select ranked.client_id, ranked.is_own from (
-                select f.*, row_number() over (partition by f.is_own order by f.client_id desc) as place from (
-                    select s.client_id, own is null or s.home_store_id = any (own) as is_own from client_search s
-                    where s.chain_id = this_chain and (s.who || s.bought) @@ wanted
-                      and (but_not is null or not (s.who || s.bought) @@ but_not)
-                      and (is_one_word or fits_one_piece(s.who, s.pieces, each_word, of_piece))
-                      and (of_associate = '' or exists (
-                          select from clients c where c.chain_id = this_chain and c.client_id = s.client_id
-                          and c.associate_id = of_associate))
-                    offset 0
-                ) f
-                where f.client_id < case when f.is_own then before_own else before_others end
-            ) ranked
-            where ranked.place <= most;
+            with matching as materialized (
+                select s.client_id, own is null or s.home_store_id = any (own) as is_own from client_search s
+                where s.chain_id = this_chain and (s.who || s.bought) @@ wanted
+                  and (but_not is null or not (s.who || s.bought) @@ but_not)
+                  and (of_associate = '' or exists (
+                      select from clients c where c.chain_id = this_chain and c.client_id = s.client_id
+                      and c.associate_id = of_associate))
+            )
+            select f.client_id, side.is_own
+            from (values (true, before_own), (false, before_others)) side (is_own, before) cross join lateral (
+                -- Pieces are compared from the newest on, and no further than the page.
+                select m.client_id from (
+                    select m.client_id from matching m
+                    where m.is_own = side.is_own and m.client_id < side.before
+                    order by m.client_id desc offset 0
+                ) m
+                where is_one_word or exists (
+                    select from client_search s where s.chain_id = this_chain and s.client_id = m.client_id
+                    and fits_one_piece(s.who, s.pieces, each_word, of_piece))
+                limit most
+            ) f;
         end $$;
         """
     )
