@@ -83,7 +83,8 @@ async def _forget(
             retained[SHARED] += 1
             continue
         lines = [await permissions.deciding(tx, phone, purpose, suppressor) for purpose in Purpose]
-        revocations = [line for line in lines if line is not None and line.change is Change.REVOKED]
+        # Whatever keeps a number silent, doubtful or not, keeps it silent: nobody is left to ask.
+        revocations = [line for line in lines if line is not None and line.change is not Change.GRANTED]
         await erasures.keep_silence(
             tx,
             number_hash=suppressor.hash_of(tx.chain_id, phone),
