@@ -214,7 +214,7 @@ async def test_a_mapping_to_a_field_that_is_not_there_is_refused(house: House) -
             {
                 "source": "till",
                 "format": "IMPORT_FORMAT_NDJSON",
-                "columns": {"who": "client_external_id", "what": "carat"},
+                "columns": {"who": "client_external_id", "what": "shoe_size"},
                 "store_id": house.store_id,
             },
         )

@@ -46,6 +46,16 @@ def central(server: Central) -> Central:
     return server
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_left(house: Any) -> AsyncIterator[None]:
+    """Take away a test's connectors: one worker reads those of all chains, and the next test counts what is asked."""
+    yield
+    house.act_as()
+    for one in (await house.sync.ListConnectors(sync_pb2.ListConnectorsRequest())).connectors:
+        await finished(house, one.connector_id, 0)
+        await house.sync.DeleteConnector(sync_pb2.DeleteConnectorRequest(connector_id=one.connector_id))
+
+
 def invoice(customer: str, **fields: Any) -> dict[str, Any]:
     line = {
         "lineType": "Item",

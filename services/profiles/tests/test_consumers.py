@@ -40,7 +40,8 @@ async def deliver(
 ) -> str:
     envelope = envelope or wrap(event, source="test", chain_id=house.chain_id, entity_id="", now=at)
     stream = stream_of(envelope.event_type)
-    (consumer,) = (one for one in house.profiles.service.consumers if one.stream == stream)
+    consumers = house.profiles.service.consumers
+    (consumer,) = (one for one in consumers if (one.stream, one.durable) == (stream, "profiles-timeline"))
     # In a task of its own: the consumer acts as itself from there on, the test goes on as its caller.
     return str(await asyncio.create_task(consumer.handle(envelope)))
 

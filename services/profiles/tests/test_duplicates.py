@@ -10,7 +10,7 @@ from carnet.profiles.v1 import events_pb2 as ev
 from carnet.profiles.v1 import profiles_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.errors import ServiceError
@@ -155,7 +155,11 @@ def test_evidence_that_agrees_never_lowers_a_score(one: Features, other: Feature
     assert score(with_it(one), with_it(other)).value >= score(one, other).value
 
 
+_HALF = somebody("", "", nickname="Ana", address_lines=["12 Main St"], birthday=(1990, 4, 5))
+
+
 @given(FEATURES, FEATURES)
+@example(_HALF, _HALF)
 def test_whoever_is_listed_shares_a_key(one: Features, other: Features) -> None:
     if score(one, other).value >= REVIEW_SCORE:
         assert keys_of(one) & keys_of(other)

@@ -120,10 +120,8 @@ async def test_a_merge_takes_the_survivors_fields_unless_empty_or_chosen_otherwi
     )
     assert done.undo_deadline_time.seconds - done.merge_time.seconds == 90 * 86400
     history = await house.stub.ListAssignments(pb.ListAssignmentsRequest(client_id=survivor.client_id))
-    assert [(a.from_associate_id, a.to_associate_id) for a in history.assignments][0] == (
-        house.ana,
-        house.ben,
-    )
+    newest = history.assignments[0]
+    assert (newest.from_associate_id, newest.to_associate_id) == (house.ana, house.ben)
     assert "Merged with another record" in await house.timeline(survivor.client_id)
     (event,) = await published(house.database, ev.ClientMerged, chain_id=house.chain_id)
     assert (event.client.client_id, event.merged_client_id) == (survivor.client_id, other.client_id)

@@ -301,8 +301,8 @@ def contact_key(value: str) -> int:
 def keys_of(client: Features) -> frozenset[int]:
     """Return the keys under which others are met who may be the same person.
 
-    Whoever reaches REVIEW_SCORE with somebody shares a key: a contact, a mailbox, an address, a birthday with the
-    family name, or a name. Names are crowded, and then it takes a name with a piece of an e-mail or the postal code.
+    Whoever reaches REVIEW_SCORE with somebody shares a key: a contact, a mailbox, an address, a birthday with one of
+    the names, or a name. Names are crowded, and then it takes a name with a piece of an e-mail or the postal code.
     """
     keys = {contact_key(value) for value in client.phones | client.emails}
     locals_ = {local for email in client.emails if _says_who(local := _local_part(email))}
@@ -310,8 +310,12 @@ def keys_of(client: Features) -> frozenset[int]:
     if client.address and client.place:
         keys.add(_hashed("a", client.place, *(word for word in client.address if word[0].isdigit())))
     family = sound_of(client.family[0]) if client.family else ""
-    if client.birthday and family:
-        keys.add(_hashed("b", family, *map(str, client.birthday[1:])))
+    if client.birthday:
+        # Half a name must do where no family name is known.
+        calls = {sound_of(name) for names in (client.given, client.nickname) for name in names[:1]}
+        if family:
+            keys.add(_hashed("b", family, *map(str, client.birthday[1:])))
+        keys.update(_hashed("g", word, *map(str, client.birthday[1:])) for word in calls)
     if client.given and family:
         for name in name_sounds(client):
             keys.add(_hashed("n", name))

@@ -262,7 +262,8 @@ class _Run:
         finally:
             heartbeat.cancel()
             await asyncio.gather(heartbeat, return_exceptions=True)
-        await self._finish(failure)
+        with suppress(ServiceError):  # the connector was deleted meanwhile, and the run with it
+            await self._finish(failure)
 
     async def _read_all(self) -> None:
         async with self._database.transaction(self._caller.chain_id) as tx:
