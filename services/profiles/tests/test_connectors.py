@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ async def nothing_left(house: Any) -> AsyncIterator[None]:
     yield
     house.act_as()
     for one in (await house.sync.ListConnectors(sync_pb2.ListConnectorsRequest())).connectors:
-        await finished(house, one.connector_id, 0)
+        await eventually(partial(is_over, house, one.connector_id))
         await house.sync.DeleteConnector(sync_pb2.DeleteConnectorRequest(connector_id=one.connector_id))
 
 
