@@ -95,14 +95,14 @@ async def runs(house: Any, connector_id: str) -> list[sync_pb2.ConnectorRun]:
     return list(found.connector_runs)
 
 
+async def is_over(house: Any, connector_id: str, count: int = 0) -> bool:
+    found = await runs(house, connector_id)
+    return len(found) >= count and all(run.state != sync_pb2.CONNECTOR_RUN_STATE_RUNNING for run in found)
+
+
 async def finished(house: Any, connector_id: str, count: int = 1) -> sync_pb2.ConnectorRun:
     """Return the newest run once there are `count` and none of them runs any more."""
-
-    async def is_over() -> bool:
-        found = await runs(house, connector_id)
-        return len(found) >= count and all(run.state != sync_pb2.CONNECTOR_RUN_STATE_RUNNING for run in found)
-
-    await eventually(is_over)
+    await eventually(partial(is_over, house, connector_id, count))
     return (await runs(house, connector_id))[0]
 
 
