@@ -23,6 +23,8 @@ class Change(enum.StrEnum):
 
     GRANTED = "GRANTED"
     REVOKED = "REVOKED"
+    SUSPENDED = "SUSPENDED"
+    LIFTED = "LIFTED"
 
 
 class Direction(enum.StrEnum):
@@ -186,20 +188,25 @@ class PermissionEntry:
     position: int = 0
 
 
-# Sources of entries. What a client revoked by keyword, here or at the carrier, a keyword of the client may undo.
+# Sources of entries. What a client revoked in writing, here or at the carrier, a keyword of the client may undo.
 CONSENT, KEYWORD, ASSOCIATE, CARRIER = "consent", "keyword", "associate", "carrier"
+PLAIN_LANGUAGE, REVIEW = "plain_language", "review"
+_IN_WRITING = frozenset({KEYWORD, CARRIER, PLAIN_LANGUAGE, REVIEW})
 
 
 def restored_by_keyword(entries: Iterable[PermissionEntry]) -> list[Purpose]:
     """Return the purposes that START gives back, from a number's entries, the deciding one of each purpose first.
 
-    What a keyword took away and had been granted before; and conversation, which writing START is in itself.
+    What the client's own words took away and had been granted before; and conversation, which START is in itself.
+    While somebody has yet to look at those words, nothing: a "yes" may well mean them.
     """
     by_purpose: dict[Purpose, list[PermissionEntry]] = {purpose: [] for purpose in Purpose}
     for entry in entries:
         by_purpose[entry.purpose].append(entry)
     restored: list[Purpose] = []
     for purpose, latest_first in by_purpose.items():
+        if latest_first and latest_first[0].change is Change.SUSPENDED:
+            continue
         before = list(itertools.dropwhile(_is_undone_by_keyword, latest_first))
         if len(before) == len(latest_first):
             continue  # a keyword was not the last to say something
@@ -210,7 +217,67 @@ def restored_by_keyword(entries: Iterable[PermissionEntry]) -> list[Purpose]:
 
 
 def _is_undone_by_keyword(entry: PermissionEntry) -> bool:
-    return entry.change is Change.REVOKED and entry.source in (KEYWORD, CARRIER)
+    if entry.change is Change.SUSPENDED:
+        return True  # what stands above it has settled it
+    return entry.change is Change.REVOKED and entry.source in _IN_WRITING
+
+
+class Likelihood(enum.StrEnum):
+    """How sure it is that a text asks for silence; the number is silent either way until somebody has looked."""
+
+    CLEAR = "CLEAR"
+    POSSIBLE = "POSSIBLE"
+
+
+class ReviewState(enum.StrEnum):
+    """What became of a suspension."""
+
+    OPEN = "OPEN"
+    CONFIRMED = "CONFIRMED"
+    LIFTED = "LIFTED"
+
+
+@dataclass(frozen=True)
+class Review:
+    """A number that is silent because of what was written, and what a person made of it.
+
+    `message_id`, `finding` and `suspended_at` are those of the latest such text. A number has one open review at most.
+    """
+
+    review_id: str
+    phone: str
+    store_id: str
+    conversation_id: str
+    message_id: str
+    likelihood: Likelihood
+    finding: str = field(repr=False)
+    state: ReviewState
+    suspended_at: datetime
+    created_at: datetime
+    decided_by: str = ""
+    note: str = field(default="", repr=False)
+    decided_at: datetime | None = None
+    body: str = field(default="", repr=False)
+    client_ids: tuple[str, ...] = ()
+
+    def decided(self, state: ReviewState, *, by: str, note: str, now: datetime) -> "Review":
+        """Return the review as decided. Raises PERMISSION_REVIEW_DECIDED when it was decided otherwise before."""
+        if self.state is state:
+            return self
+        if self.state is not ReviewState.OPEN:
+            raise PermissionReviewDecided(self)
+        return replace(self, state=state, decided_by=by, note=note, decided_at=now)
+
+
+class PermissionReviewDecided(ServiceError):
+    """What one person decided, another does not silently overturn."""
+
+    def __init__(self, review: Review) -> None:
+        super().__init__(
+            Kind.PRECONDITION, "PERMISSION_REVIEW_DECIDED",
+            f"Somebody has decided this already: it is {review.state}.",
+            metadata={"permission_review_id": review.review_id, "state": review.state.value},
+        )  # fmt: skip
 
 
 class PhoneInvalid(ServiceError):

@@ -79,6 +79,13 @@ def _denials(question: Question) -> tuple[Reason, ...]:
         return tuple(found)
     if question.standing is Change.REVOKED:
         found.append(Reason("PERMISSION_REVOKED", "This number has asked for no more texts of this kind."))
+    elif question.standing is Change.SUSPENDED:
+        found.append(
+            Reason(
+                "PERMISSION_SUSPENDED",
+                "This number may have asked for no more texts: somebody has to look at what was written first.",
+            )
+        )
     elif question.standing is None and not _is_answer(question, ANSWERABLE_FOR):
         found.append(
             Reason(

@@ -28,7 +28,17 @@ from messaging import events
 from messaging.bootstrap import VERSIONS
 from messaging.config import Settings
 from messaging.consumers import handlers
-from messaging.domain import Change, Direction, Message, PermissionEntry, Purpose, State, Verdict
+from messaging.domain import (
+    Change,
+    Direction,
+    Likelihood,
+    Message,
+    PermissionEntry,
+    Purpose,
+    ReviewState,
+    State,
+    Verdict,
+)
 from messaging.grpc_api import ClientRecordsServicer, MessagingServicer
 from messaging.providers.codes import FAULTS
 from messaging.providers.sandbox import MAGIC
@@ -158,6 +168,8 @@ def test_a_golden_event_has_every_field_filled_and_no_words(event: ProtoMessage)
         (Verdict, pb.Verdict, "VERDICT"),
         (Change, pb.PermissionChange, "PERMISSION_CHANGE"),
         (Direction, pb.Direction, "DIRECTION"),
+        (Likelihood, pb.RevocationLikelihood, "REVOCATION_LIKELIHOOD"),
+        (ReviewState, pb.PermissionReviewState, "PERMISSION_REVIEW_STATE"),
     ],
 )
 def test_our_words_are_those_of_the_contract(ours: Any, theirs: Any, prefix: str) -> None:

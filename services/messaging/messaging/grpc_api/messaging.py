@@ -14,17 +14,32 @@ from chassis.errors import invalid, not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import timestamp_of
 from messaging.clients import Profiles
-from messaging.domain import Conversation, Decision, Message, PermissionEntry, Purpose, SandboxOff, Sender
+from messaging.domain import (
+    Conversation,
+    Decision,
+    Message,
+    PermissionEntry,
+    Purpose,
+    Review,
+    ReviewState,
+    SandboxOff,
+    Sender,
+)
 from messaging.events import purpose_number
 from messaging.providers.sandbox import PhoneMessage, Sandbox
-from messaging.store import conversations, messages, senders
+from messaging.store import conversations, messages, reviews, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
+from messaging.use_cases import reviews as review_cases
 from messaging.use_cases import senders as sender_cases
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DECIDED = {
+    pb.PERMISSION_REVIEW_DECISION_CONFIRM: ReviewState.CONFIRMED,
+    pb.PERMISSION_REVIEW_DECISION_LIFT: ReviewState.LIFTED,
+}
 
 
 class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
@@ -203,6 +218,59 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         )
         return pb.RevokePermissionResponse(entries=map(entry_message, entries))
 
+    async def RevokeNumber(
+        self, request: pb.RevokeNumberRequest, context: _Context
+    ) -> pb.RevokeNumberResponse:
+        caller = current_caller()
+        entries = await permission_cases.revoke_number(
+            database=self._database,
+            clock=self._clock,
+            suppressor=self._suppressor,
+            chain_id=caller.chain_id,
+            key=RequestKey.of(request),
+            phone=request.phone,
+            purposes=[_purpose(purpose) for purpose in request.purposes],
+            note=request.note,
+            actor=_author(caller),
+        )
+        return pb.RevokeNumberResponse(entries=map(entry_message, entries))
+
+    async def ListPermissionReviews(
+        self, request: pb.ListPermissionReviewsRequest, context: _Context
+    ) -> pb.ListPermissionReviewsResponse:
+        size = page_size_of(request.page_size)
+        before = decode_page_token(request.page_token, int, str)
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            found = await reviews.page(
+                tx,
+                state=_review_state(request.state),
+                store_id=request.store_id,
+                client_id=request.client_id,
+                before=(_moment(int(before[0])), str(before[1])) if before else None,
+                most=size + 1,
+            )
+        page, token = cut_page(found, size, lambda review: (_micros(review.created_at), review.review_id))
+        return pb.ListPermissionReviewsResponse(
+            permission_reviews=map(review_message, page), next_page_token=token
+        )
+
+    async def DecidePermissionReview(
+        self, request: pb.DecidePermissionReviewRequest, context: _Context
+    ) -> pb.PermissionReview:
+        caller = current_caller()
+        review = await review_cases.decide_review(
+            database=self._database,
+            clock=self._clock,
+            suppressor=self._suppressor,
+            chain_id=caller.chain_id,
+            review_id=request.permission_review_id,
+            state=_DECIDED[request.decision],
+            note=request.note,
+            actor=_author(caller),
+            require_store=caller.require_store,
+        )
+        return review_message(review)
+
     async def SimulateInbound(
         self, request: pb.SimulateInboundRequest, context: _Context
     ) -> pb.SimulateInboundResponse:
@@ -300,6 +368,28 @@ def entry_message(entry: PermissionEntry) -> pb.PermissionEntry:
         source=entry.source,
         actor=entry.actor,
         occur_time=timestamp_of(entry.occurred_at),
+        cause_id=entry.cause_id,
+    )
+
+
+def review_message(review: Review) -> pb.PermissionReview:
+    """Return a review as the contract says it."""
+    return pb.PermissionReview(
+        permission_review_id=review.review_id,
+        phone=review.phone,
+        client_ids=review.client_ids,
+        store_id=review.store_id,
+        conversation_id=review.conversation_id,
+        message_id=review.message_id,
+        body=review.body,
+        likelihood=pb.RevocationLikelihood.Value(f"REVOCATION_LIKELIHOOD_{review.likelihood}"),
+        finding=review.finding,
+        state=pb.PermissionReviewState.Value(f"PERMISSION_REVIEW_STATE_{review.state}"),
+        suspend_time=timestamp_of(review.suspended_at),
+        decided_by=review.decided_by,
+        note=review.note,
+        decide_time=timestamp_of(review.decided_at),
+        create_time=timestamp_of(review.created_at),
     )
 
 
@@ -319,6 +409,12 @@ def _purpose(number: pb.Purpose.ValueType) -> Purpose:
     if number not in pb.Purpose.values() or number == pb.PURPOSE_UNSPECIFIED:
         raise invalid("purposes", "is not a purpose")
     return Purpose(pb.Purpose.Name(number).removeprefix("PURPOSE_"))
+
+
+def _review_state(number: pb.PermissionReviewState.ValueType) -> ReviewState:
+    if number == pb.PERMISSION_REVIEW_STATE_UNSPECIFIED:
+        return ReviewState.OPEN
+    return ReviewState(pb.PermissionReviewState.Name(number).removeprefix("PERMISSION_REVIEW_STATE_"))
 
 
 def _author(caller: Caller) -> str:

@@ -266,6 +266,10 @@ LOOK_ALIKES = (
         r"(?! (?:texts?|messages?|offers?|promos?|ads?)\b)(?! anymore$)[^,]*",
     ),
     LookAlike(
+        "texts instead of calls",
+        r"\b(?:stop|quit) calling(?: (?:me|us))? ?,? (?:and |just |only |please |but )*text\b.*",
+    ),
+    LookAlike(
         "another way of contact",
         rf"(?!donot call (?:list|registry))\b(?:stop|quit|{NOT}|no more|no|end|cease)(?:"
         " (?:sending|send|with|getting|the|me|us|any|more|all|your|paper|printed|those"

@@ -53,7 +53,7 @@ ELSEWHERE = (
     "(?:e ?mails?|news ?letters?|mailers?|catalog(?:ue)?s?|brochures?|letters?|post"
     " ?cards?|flyers?|magazines?"
     "|paper mail|snail mail|junk mail|by mail|by post|in the mail|voice ?mails?|robocalls?"
-    "|calls?|calling|invoices?"
+    "|calls?|invoices?"
     r"|bills?|statements?|facebook|instagram|whatsapp)"
 )
 # What a jeweller sends, and what somebody may ask not to be sent.

@@ -12,14 +12,21 @@ from messaging.domain import Change, PermissionEntry, Purpose
 from messaging.suppression import Suppressor
 
 _COLUMNS = "entry_id, phone, purpose, change, evidence, source, actor, cause_id, occurred_at, position"
-# Which line decides: the latest by the time it happened, not by the time we heard of it; on a tie the revocation.
-_DECIDING_FIRST = "occurred_at desc, (change = 'REVOKED') desc, position desc"
+# Which line decides: the latest by the time it happened, not by the time we heard of it; on a tie the revocation, then
+# the suspension.
+_DECIDING_FIRST = "occurred_at desc, (change <> 'GRANTED') desc, (change = 'REVOKED') desc, position desc"
 # The lines of a number, and what its hash remembers from before an erasure: revocations only.
 _ALL_LINES = f"""
     (select {_COLUMNS} from permission_entries where phone = :phone
     union all
     select entry_id, cast(:phone as text), purpose, 'REVOKED', '', source, '', erasure_id, occurred_at, 0
     from suppressions where chain_id = :chain_id and number_hash = :number_hash) as lines
+"""
+# A line that lifts takes with it the suspensions that were written down before it, and says nothing itself.
+_COUNTS = """
+    change <> 'LIFTED' and not (change = 'SUSPENDED' and exists (select 1 from permission_entries lift
+        where lift.phone = lines.phone and lift.purpose = lines.purpose and lift.change = 'LIFTED'
+        and lift.position > lines.position))
 """
 
 
@@ -50,9 +57,10 @@ async def add(tx: Transaction, entries: Sequence[PermissionEntry], now: datetime
 
 
 async def of_phone(tx: Transaction, phone: str, suppressor: Suppressor) -> list[PermissionEntry]:
-    """Return all lines of a number; the first one of each purpose decides."""
+    """Return all lines of a number that count; the first one of each purpose decides."""
     found = await tx.execute(
-        f"select {_COLUMNS} from {_ALL_LINES} order by {_DECIDING_FIRST}", _number(tx, phone, suppressor)
+        f"select {_COLUMNS} from {_ALL_LINES} where {_COUNTS} order by {_DECIDING_FIRST}",
+        _number(tx, phone, suppressor),
     )
     return [_entry(row) for row in found]
 
@@ -62,7 +70,8 @@ async def deciding(
 ) -> PermissionEntry | None:
     """Return the line that decides for a number and a purpose."""
     found = await tx.execute(
-        f"select {_COLUMNS} from {_ALL_LINES} where purpose = :purpose order by {_DECIDING_FIRST} limit 1",
+        f"select {_COLUMNS} from {_ALL_LINES} where purpose = :purpose and {_COUNTS}"
+        f" order by {_DECIDING_FIRST} limit 1",
         {**_number(tx, phone, suppressor), "purpose": purpose},
     )
     row = found.one_or_none()

@@ -20,13 +20,14 @@ from messaging.domain import (
     restored_by_keyword,
     sole,
 )
-from messaging.keywords import Keyword, keyword_of
 from messaging.providers import InboundText
+from messaging.revocation import Judgement, Wish, judge
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases.messages import write
 from messaging.use_cases.permissions import record
+from messaging.use_cases.reviews import suspend
 
 HELP_TEXT = (
     "{name}: text us here and a person will answer. Reply STOP to opt out. Message and data rates may apply."
@@ -41,6 +42,7 @@ async def receive_text(
     Our only own answer is the one to HELP: the confirmation of STOP and START is the carrier's.
     """
     now = clock.now()
+    judgement = judge(inbound.body)
     async with database.transaction(inbound.chain_id) as tx:
         sender = await senders.find_by_phone(tx, inbound.to_phone)
         if sender is None:
@@ -53,7 +55,7 @@ async def receive_text(
         message = await _add_to_conversation(tx, inbound, sender, message_id, now)
         tx.publish(events.message_received(message), entity_id=message_id)
         await permissions.note_alive(tx, inbound.from_phone)
-        await _obey(tx, inbound, sender, message, suppressor, now)
+        await _obey(tx, inbound, judgement, sender, message, suppressor, now)
     due.set()
 
 
@@ -87,14 +89,14 @@ async def _add_to_conversation(
 async def _obey(
     tx: Transaction,
     inbound: InboundText,
+    judgement: Judgement,
     sender: Sender,
     message: Message,
     suppressor: Suppressor,
     now: datetime,
 ) -> None:
-    keyword = keyword_of(inbound.body)
     phone = inbound.from_phone
-    if keyword is Keyword.HELP:
+    if judgement.wish is Wish.KEYWORD_HELP:
         await write(
             tx,
             suppressor=suppressor,
@@ -108,10 +110,12 @@ async def _obey(
             author="system",
             now=now,
         )
-    elif keyword is not None:
+    elif judgement.asks_for_silence:
+        await suspend(tx, suppressor=suppressor, phone=phone, message=message, judgement=judgement, now=now)
+    elif judgement.wish is not Wish.NOTHING:
         # STOP is written down for every purpose, granted or not, and even twice: a consent that was captured before it
         # may still be on its way.
-        stops = keyword is Keyword.STOP
+        stops = judgement.wish is Wish.KEYWORD_STOP
         lines = await permissions.of_phone(tx, phone, suppressor)
         await record(
             tx,

@@ -7,12 +7,27 @@ from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
 from chassis.ids import new_id
-from messaging import events
+from messaging import events, places
 from messaging.clients import Consent, Profiles
-from messaging.domain import ASSOCIATE, CONSENT, Change, ClientUnreachable, PermissionEntry, Purpose
-from messaging.store import conversations, permissions
+from messaging.domain import (
+    ASSOCIATE,
+    CARRIER,
+    CONSENT,
+    KEYWORD,
+    Change,
+    ClientUnreachable,
+    PermissionEntry,
+    PhoneInvalid,
+    Purpose,
+    ReviewState,
+)
+from messaging.store import conversations, permissions, reviews
 from messaging.suppression import Suppressor
 from messaging.use_cases.messages import require_client
+
+TOLD_IN_PERSON = "Told in person"
+# Who settles a review that is open, where it is not whoever called.
+_DECIDED_BY = {KEYWORD: "client", CARRIER: "carrier"}
 
 
 async def record(
@@ -31,13 +46,20 @@ async def record(
 ) -> list[PermissionEntry]:
     """Add a line per purpose, and say so for each that now decides; an older fact that comes late decides nothing.
 
-    The caller has locked the number.
+    A revocation of all purposes answers what an open review asks. A suspension is not said: whether the client wants no
+    more texts is not known yet. The caller has locked the number.
     """
     entries = [
         PermissionEntry(new_id("prm"), phone, purpose, change, evidence, source, actor, cause_id, occurred_at)
         for purpose in dict.fromkeys(purposes)
     ]
     await permissions.add(tx, entries, now)
+    if change is Change.REVOKED and set(purposes) == set(Purpose):
+        await reviews.settle(
+            tx, phone, ReviewState.CONFIRMED, by=_DECIDED_BY.get(source, actor), note=evidence, now=now
+        )
+    if change not in (Change.GRANTED, Change.REVOKED):
+        return entries
     client_ids = await conversations.clients_of(tx, phone)
     for entry in entries:
         decides = await permissions.deciding(tx, phone, entry.purpose, suppressor)
@@ -107,20 +129,59 @@ async def revoke_permission(
         for phone in phones:  # sorted: two calls lock shared numbers in the same order
             await conversations.lock_number(tx, phone)
             await conversations.learn_current(tx, phone=phone, client_id=client_id, now=now)
-            entries += await record(
-                tx,
-                suppressor=suppressor,
-                phone=phone,
-                purposes=list(purposes) or list(Purpose),
-                change=Change.REVOKED,
-                evidence=note,
-                source=ASSOCIATE,
-                actor=actor,
-                cause_id=revocation_id,
-                occurred_at=now,
-                now=now,
-            )
+            entries += await _revoke(tx, suppressor, phone, purposes, note, actor, revocation_id, now)
         return entries
+
+
+async def revoke_number(
+    *,
+    database: Database,
+    clock: Clock,
+    suppressor: Suppressor,
+    chain_id: str,
+    key: RequestKey,
+    phone: str,
+    purposes: Sequence[Purpose],
+    note: str,
+    actor: str,
+) -> list[PermissionEntry]:
+    """Write down that whoever has a number told somebody to stop; all purposes when none is named.
+
+    Raises PHONE_INVALID.
+    """
+    if not places.is_phone(phone):
+        raise PhoneInvalid("phone")
+    async with database.transaction(chain_id) as tx:
+        revocation_id, is_repeat = await tx.once(key, new_id("rev"))
+        if is_repeat:
+            return await permissions.of_cause(tx, revocation_id)
+        await conversations.lock_number(tx, phone)
+        return await _revoke(tx, suppressor, phone, purposes, note, actor, revocation_id, clock.now())
+
+
+async def _revoke(
+    tx: Transaction,
+    suppressor: Suppressor,
+    phone: str,
+    purposes: Sequence[Purpose],
+    note: str,
+    actor: str,
+    revocation_id: str,
+    now: datetime,
+) -> list[PermissionEntry]:
+    return await record(
+        tx,
+        suppressor=suppressor,
+        phone=phone,
+        purposes=list(purposes) or list(Purpose),
+        change=Change.REVOKED,
+        evidence=note.strip() or TOLD_IN_PERSON,
+        source=ASSOCIATE,
+        actor=actor,
+        cause_id=revocation_id,
+        occurred_at=now,
+        now=now,
+    )
 
 
 async def list_permissions(

@@ -127,13 +127,88 @@ class _PermissionChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Perm
     PERMISSION_CHANGE_UNSPECIFIED: _PermissionChange.ValueType  # 0
     PERMISSION_CHANGE_GRANTED: _PermissionChange.ValueType  # 1
     PERMISSION_CHANGE_REVOKED: _PermissionChange.ValueType  # 2
+    PERMISSION_CHANGE_SUSPENDED: _PermissionChange.ValueType  # 3
+    """A text may have asked for silence: nothing goes out until somebody has looked, see PermissionReview."""
+    PERMISSION_CHANGE_LIFTED: _PermissionChange.ValueType  # 4
+    """Somebody looked: earlier suspensions of the number count no more, and permission is what it was without them."""
 
 class PermissionChange(_PermissionChange, metaclass=_PermissionChangeEnumTypeWrapper): ...
 
 PERMISSION_CHANGE_UNSPECIFIED: PermissionChange.ValueType  # 0
 PERMISSION_CHANGE_GRANTED: PermissionChange.ValueType  # 1
 PERMISSION_CHANGE_REVOKED: PermissionChange.ValueType  # 2
+PERMISSION_CHANGE_SUSPENDED: PermissionChange.ValueType  # 3
+"""A text may have asked for silence: nothing goes out until somebody has looked, see PermissionReview."""
+PERMISSION_CHANGE_LIFTED: PermissionChange.ValueType  # 4
+"""Somebody looked: earlier suspensions of the number count no more, and permission is what it was without them."""
 Global___PermissionChange: _TypeAlias = PermissionChange  # noqa: Y015
+
+class _RevocationLikelihood:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RevocationLikelihoodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RevocationLikelihood.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVOCATION_LIKELIHOOD_UNSPECIFIED: _RevocationLikelihood.ValueType  # 0
+    REVOCATION_LIKELIHOOD_CLEAR: _RevocationLikelihood.ValueType  # 1
+    """The text asks for silence in so many words."""
+    REVOCATION_LIKELIHOOD_POSSIBLE: _RevocationLikelihood.ValueType  # 2
+    """The text can be read so."""
+
+class RevocationLikelihood(_RevocationLikelihood, metaclass=_RevocationLikelihoodEnumTypeWrapper): ...
+
+REVOCATION_LIKELIHOOD_UNSPECIFIED: RevocationLikelihood.ValueType  # 0
+REVOCATION_LIKELIHOOD_CLEAR: RevocationLikelihood.ValueType  # 1
+"""The text asks for silence in so many words."""
+REVOCATION_LIKELIHOOD_POSSIBLE: RevocationLikelihood.ValueType  # 2
+"""The text can be read so."""
+Global___RevocationLikelihood: _TypeAlias = RevocationLikelihood  # noqa: Y015
+
+class _PermissionReviewState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PermissionReviewStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PermissionReviewState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PERMISSION_REVIEW_STATE_UNSPECIFIED: _PermissionReviewState.ValueType  # 0
+    PERMISSION_REVIEW_STATE_OPEN: _PermissionReviewState.ValueType  # 1
+    """The number is silent until somebody decides."""
+    PERMISSION_REVIEW_STATE_CONFIRMED: _PermissionReviewState.ValueType  # 2
+    """The client wants no more texts."""
+    PERMISSION_REVIEW_STATE_LIFTED: _PermissionReviewState.ValueType  # 3
+    """The client meant something else."""
+
+class PermissionReviewState(_PermissionReviewState, metaclass=_PermissionReviewStateEnumTypeWrapper): ...
+
+PERMISSION_REVIEW_STATE_UNSPECIFIED: PermissionReviewState.ValueType  # 0
+PERMISSION_REVIEW_STATE_OPEN: PermissionReviewState.ValueType  # 1
+"""The number is silent until somebody decides."""
+PERMISSION_REVIEW_STATE_CONFIRMED: PermissionReviewState.ValueType  # 2
+"""The client wants no more texts."""
+PERMISSION_REVIEW_STATE_LIFTED: PermissionReviewState.ValueType  # 3
+"""The client meant something else."""
+Global___PermissionReviewState: _TypeAlias = PermissionReviewState  # noqa: Y015
+
+class _PermissionReviewDecision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PermissionReviewDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PermissionReviewDecision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PERMISSION_REVIEW_DECISION_UNSPECIFIED: _PermissionReviewDecision.ValueType  # 0
+    PERMISSION_REVIEW_DECISION_CONFIRM: _PermissionReviewDecision.ValueType  # 1
+    """The revocation stands, for all purposes and everybody who has the number."""
+    PERMISSION_REVIEW_DECISION_LIFT: _PermissionReviewDecision.ValueType  # 2
+    """Permission is as it was before the suspension."""
+
+class PermissionReviewDecision(_PermissionReviewDecision, metaclass=_PermissionReviewDecisionEnumTypeWrapper): ...
+
+PERMISSION_REVIEW_DECISION_UNSPECIFIED: PermissionReviewDecision.ValueType  # 0
+PERMISSION_REVIEW_DECISION_CONFIRM: PermissionReviewDecision.ValueType  # 1
+"""The revocation stands, for all purposes and everybody who has the number."""
+PERMISSION_REVIEW_DECISION_LIFT: PermissionReviewDecision.ValueType  # 2
+"""Permission is as it was before the suspension."""
+Global___PermissionReviewDecision: _TypeAlias = PermissionReviewDecision  # noqa: Y015
 
 @_typing.final
 class Sender(_message.Message):
@@ -351,15 +426,20 @@ class PermissionEntry(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     OCCUR_TIME_FIELD_NUMBER: _builtins.int
+    CAUSE_ID_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     phone: _builtins.str
     purpose: Global___Purpose.ValueType
     change: Global___PermissionChange.ValueType
     evidence: _builtins.str
-    """The wording shown for a grant; the text received for a revocation by text."""
+    """The wording shown for a grant; the text received for a revocation by text; for a suspension the rule and the words that
+    it was found in, the text being cause_id; for what was decided in a review, the note.
+    """
     source: _builtins.str
-    """Such as consent, keyword, associate."""
+    """Such as consent, keyword, associate, plain_language, review."""
     actor: _builtins.str
+    cause_id: _builtins.str
+    """The consent, message, call or review behind it."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -373,14 +453,89 @@ class PermissionEntry(_message.Message):
         source: _builtins.str = ...,
         actor: _builtins.str = ...,
         occur_time: _timestamp_pb2.Timestamp | None = ...,
+        cause_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "entry_id", b"entry_id", "evidence", b"evidence", "occur_time", b"occur_time", "phone", b"phone", "purpose", b"purpose", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause_id", b"cause_id", "change", b"change", "entry_id", b"entry_id", "evidence", b"evidence", "occur_time", b"occur_time", "phone", b"phone", "purpose", b"purpose", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PermissionEntry: _TypeAlias = PermissionEntry  # noqa: Y015
+
+@_typing.final
+class PermissionReview(_message.Message):
+    """A number that fell silent because of what was written, and what somebody made of it. A number has one open review at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSION_REVIEW_ID_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    CLIENT_IDS_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    LIKELIHOOD_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SUSPEND_TIME_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    permission_review_id: _builtins.str
+    phone: _builtins.str
+    store_id: _builtins.str
+    """The store that was written to."""
+    conversation_id: _builtins.str
+    message_id: _builtins.str
+    """The text that the number is silent for; the latest, when several were written before somebody looked."""
+    body: _builtins.str
+    """What was written; empty when the text was removed since."""
+    likelihood: Global___RevocationLikelihood.ValueType
+    finding: _builtins.str
+    """Why it was taken for a wish, in words: the rule and the phrase that it was found in."""
+    state: Global___PermissionReviewState.ValueType
+    decided_by: _builtins.str
+    """Who decided: an associate, or "client" when a STOP did."""
+    note: _builtins.str
+    @_builtins.property
+    def client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The clients known to have the number; several for a shared one, none for an unknown one."""
+
+    @_builtins.property
+    def suspend_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        permission_review_id: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        client_ids: _abc.Iterable[_builtins.str] | None = ...,
+        store_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        body: _builtins.str = ...,
+        likelihood: Global___RevocationLikelihood.ValueType = ...,
+        finding: _builtins.str = ...,
+        state: Global___PermissionReviewState.ValueType = ...,
+        suspend_time: _timestamp_pb2.Timestamp | None = ...,
+        decided_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "suspend_time", b"suspend_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "client_ids", b"client_ids", "conversation_id", b"conversation_id", "create_time", b"create_time", "decide_time", b"decide_time", "decided_by", b"decided_by", "finding", b"finding", "likelihood", b"likelihood", "message_id", b"message_id", "note", b"note", "permission_review_id", b"permission_review_id", "phone", b"phone", "state", b"state", "store_id", b"store_id", "suspend_time", b"suspend_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PermissionReview: _TypeAlias = PermissionReview  # noqa: Y015
 
 @_typing.final
 class CreateSenderRequest(_message.Message):
@@ -752,7 +907,7 @@ class RevokePermissionRequest(_message.Message):
     request_id: _builtins.str
     client_id: _builtins.str
     note: _builtins.str
-    """How the client said so, such as "told me in the store"."""
+    """How the client said so, such as "told me in the store"; "Told in person" when left out."""
     @_builtins.property
     def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___Purpose.ValueType]:
         """All purposes when empty."""
@@ -792,6 +947,142 @@ class RevokePermissionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokePermissionResponse: _TypeAlias = RevokePermissionResponse  # noqa: Y015
+
+@_typing.final
+class RevokeNumberRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    phone: _builtins.str
+    """E.164."""
+    note: _builtins.str
+    """How somebody said so; "Told in person" when left out."""
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___Purpose.ValueType]:
+        """All purposes when empty."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        purposes: _abc.Iterable[Global___Purpose.ValueType] | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "phone", b"phone", "purposes", b"purposes", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeNumberRequest: _TypeAlias = RevokeNumberRequest  # noqa: Y015
+
+@_typing.final
+class RevokeNumberResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___PermissionEntry]: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___PermissionEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeNumberResponse: _TypeAlias = RevokeNumberResponse  # noqa: Y015
+
+@_typing.final
+class ListPermissionReviewsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    """All stores when empty."""
+    client_id: _builtins.str
+    """All clients when empty."""
+    state: Global___PermissionReviewState.ValueType
+    """The open ones when unspecified."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        state: Global___PermissionReviewState.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPermissionReviewsRequest: _TypeAlias = ListPermissionReviewsRequest  # noqa: Y015
+
+@_typing.final
+class ListPermissionReviewsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSION_REVIEWS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def permission_reviews(self) -> _containers.RepeatedCompositeFieldContainer[Global___PermissionReview]: ...
+    def __init__(
+        self,
+        *,
+        permission_reviews: _abc.Iterable[Global___PermissionReview] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "permission_reviews", b"permission_reviews"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPermissionReviewsResponse: _TypeAlias = ListPermissionReviewsResponse  # noqa: Y015
+
+@_typing.final
+class DecidePermissionReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSION_REVIEW_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    permission_review_id: _builtins.str
+    decision: Global___PermissionReviewDecision.ValueType
+    note: _builtins.str
+    """Why, for whoever reads the ledger."""
+    def __init__(
+        self,
+        *,
+        permission_review_id: _builtins.str = ...,
+        decision: Global___PermissionReviewDecision.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "note", b"note", "permission_review_id", b"permission_review_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecidePermissionReviewRequest: _TypeAlias = DecidePermissionReviewRequest  # noqa: Y015
 
 @_typing.final
 class SimulateInboundRequest(_message.Message):

@@ -95,6 +95,21 @@ class MessagingServiceStub:
                 request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionRequest.SerializeToString,
                 response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionResponse.FromString,
                 _registered_method=True)
+        self.RevokeNumber = channel.unary_unary(
+                '/carnet.messaging.v1.MessagingService/RevokeNumber',
+                request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberRequest.SerializeToString,
+                response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberResponse.FromString,
+                _registered_method=True)
+        self.ListPermissionReviews = channel.unary_unary(
+                '/carnet.messaging.v1.MessagingService/ListPermissionReviews',
+                request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsRequest.SerializeToString,
+                response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsResponse.FromString,
+                _registered_method=True)
+        self.DecidePermissionReview = channel.unary_unary(
+                '/carnet.messaging.v1.MessagingService/DecidePermissionReview',
+                request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.DecidePermissionReviewRequest.SerializeToString,
+                response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.PermissionReview.FromString,
+                _registered_method=True)
         self.SimulateInbound = channel.unary_unary(
                 '/carnet.messaging.v1.MessagingService/SimulateInbound',
                 request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundRequest.SerializeToString,
@@ -190,7 +205,31 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokePermission(self, request, context):
-        """Write down that a client told somebody to stop; binds every profile that shares the number, at once.
+        """Write down that a client told somebody to stop, for all numbers of the client; binds every profile that shares one, at
+        once. An open review of such a number is confirmed by it when all purposes are revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeNumber(self, request, context):
+        """Write down that whoever has a number told somebody to stop; it need not be a client's.
+        Refuses a number that is none (PHONE_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPermissionReviews(self, request, context):
+        """List the numbers that fell silent because of what was written, the latest first: somebody has to look at each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecidePermissionReview(self, request, context):
+        """Say what the client meant: to be left alone, or nothing of the kind. The same decision again changes nothing. Refuses one
+        that was decided otherwise (PERMISSION_REVIEW_DECIDED) and that of a store which is not the caller's (STORE_NOT_YOURS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -272,6 +311,21 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.RevokePermission,
                     request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionRequest.FromString,
                     response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionResponse.SerializeToString,
+            ),
+            'RevokeNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeNumber,
+                    request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberRequest.FromString,
+                    response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberResponse.SerializeToString,
+            ),
+            'ListPermissionReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPermissionReviews,
+                    request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsRequest.FromString,
+                    response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsResponse.SerializeToString,
+            ),
+            'DecidePermissionReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecidePermissionReview,
+                    request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.DecidePermissionReviewRequest.FromString,
+                    response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.PermissionReview.SerializeToString,
             ),
             'SimulateInbound': grpc.unary_unary_rpc_method_handler(
                     servicer.SimulateInbound,
@@ -609,6 +663,87 @@ class MessagingService:
             '/carnet.messaging.v1.MessagingService/RevokePermission',
             carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionRequest.SerializeToString,
             carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokePermissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.messaging.v1.MessagingService/RevokeNumber',
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberRequest.SerializeToString,
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.RevokeNumberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPermissionReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.messaging.v1.MessagingService/ListPermissionReviews',
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsRequest.SerializeToString,
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListPermissionReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecidePermissionReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.messaging.v1.MessagingService/DecidePermissionReview',
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.DecidePermissionReviewRequest.SerializeToString,
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.PermissionReview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,7 +58,19 @@ class MessagingServiceStub:
     ListPermissions: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionsRequest, _messaging_pb2.ListPermissionsResponse]
     """Read the permission ledger of a client's numbers, newest first."""
     RevokePermission: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.RevokePermissionRequest, _messaging_pb2.RevokePermissionResponse]
-    """Write down that a client told somebody to stop; binds every profile that shares the number, at once."""
+    """Write down that a client told somebody to stop, for all numbers of the client; binds every profile that shares one, at
+    once. An open review of such a number is confirmed by it when all purposes are revoked.
+    """
+    RevokeNumber: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.RevokeNumberRequest, _messaging_pb2.RevokeNumberResponse]
+    """Write down that whoever has a number told somebody to stop; it need not be a client's.
+    Refuses a number that is none (PHONE_INVALID).
+    """
+    ListPermissionReviews: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionReviewsRequest, _messaging_pb2.ListPermissionReviewsResponse]
+    """List the numbers that fell silent because of what was written, the latest first: somebody has to look at each."""
+    DecidePermissionReview: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.DecidePermissionReviewRequest, _messaging_pb2.PermissionReview]
+    """Say what the client meant: to be left alone, or nothing of the kind. The same decision again changes nothing. Refuses one
+    that was decided otherwise (PERMISSION_REVIEW_DECIDED) and that of a store which is not the caller's (STORE_NOT_YOURS).
+    """
     SimulateInbound: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
     ListSandboxMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]
@@ -94,7 +106,19 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     ListPermissions: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionsRequest, _messaging_pb2.ListPermissionsResponse]  # type: ignore[assignment]
     """Read the permission ledger of a client's numbers, newest first."""
     RevokePermission: _aio.UnaryUnaryMultiCallable[_messaging_pb2.RevokePermissionRequest, _messaging_pb2.RevokePermissionResponse]  # type: ignore[assignment]
-    """Write down that a client told somebody to stop; binds every profile that shares the number, at once."""
+    """Write down that a client told somebody to stop, for all numbers of the client; binds every profile that shares one, at
+    once. An open review of such a number is confirmed by it when all purposes are revoked.
+    """
+    RevokeNumber: _aio.UnaryUnaryMultiCallable[_messaging_pb2.RevokeNumberRequest, _messaging_pb2.RevokeNumberResponse]  # type: ignore[assignment]
+    """Write down that whoever has a number told somebody to stop; it need not be a client's.
+    Refuses a number that is none (PHONE_INVALID).
+    """
+    ListPermissionReviews: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionReviewsRequest, _messaging_pb2.ListPermissionReviewsResponse]  # type: ignore[assignment]
+    """List the numbers that fell silent because of what was written, the latest first: somebody has to look at each."""
+    DecidePermissionReview: _aio.UnaryUnaryMultiCallable[_messaging_pb2.DecidePermissionReviewRequest, _messaging_pb2.PermissionReview]  # type: ignore[assignment]
+    """Say what the client meant: to be left alone, or nothing of the kind. The same decision again changes nothing. Refuses one
+    that was decided otherwise (PERMISSION_REVIEW_DECIDED) and that of a store which is not the caller's (STORE_NOT_YOURS).
+    """
     SimulateInbound: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]  # type: ignore[assignment]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
     ListSandboxMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]  # type: ignore[assignment]
@@ -199,7 +223,37 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.RevokePermissionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.RevokePermissionResponse, _abc.Awaitable[_messaging_pb2.RevokePermissionResponse]]:
-        """Write down that a client told somebody to stop; binds every profile that shares the number, at once."""
+        """Write down that a client told somebody to stop, for all numbers of the client; binds every profile that shares one, at
+        once. An open review of such a number is confirmed by it when all purposes are revoked.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeNumber(
+        self,
+        request: _messaging_pb2.RevokeNumberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.RevokeNumberResponse, _abc.Awaitable[_messaging_pb2.RevokeNumberResponse]]:
+        """Write down that whoever has a number told somebody to stop; it need not be a client's.
+        Refuses a number that is none (PHONE_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListPermissionReviews(
+        self,
+        request: _messaging_pb2.ListPermissionReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.ListPermissionReviewsResponse, _abc.Awaitable[_messaging_pb2.ListPermissionReviewsResponse]]:
+        """List the numbers that fell silent because of what was written, the latest first: somebody has to look at each."""
+
+    @_abc_1.abstractmethod
+    def DecidePermissionReview(
+        self,
+        request: _messaging_pb2.DecidePermissionReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.PermissionReview, _abc.Awaitable[_messaging_pb2.PermissionReview]]:
+        """Say what the client meant: to be left alone, or nothing of the kind. The same decision again changes nothing. Refuses one
+        that was decided otherwise (PERMISSION_REVIEW_DECIDED) and that of a store which is not the caller's (STORE_NOT_YOURS).
+        """
 
     @_abc_1.abstractmethod
     def SimulateInbound(
