@@ -90,6 +90,20 @@ async def connector(house: Any, **fields: Any) -> sync_pb2.Connector:
     )
 
 
+async def change(house: Any, made: sync_pb2.Connector, **fields: Any) -> None:
+    """Change a connector to the company that there is, running every 15 minutes, unless `fields` say otherwise."""
+    values = {
+        "display_name": made.display_name,
+        "company_id": COMPANY,
+        "store_id": house.store_id,
+        "interval_minutes": 15,
+        "state": sync_pb2.CONNECTOR_STATE_ACTIVE,
+    } | fields
+    await house.sync.UpdateConnector(
+        sync_pb2.UpdateConnectorRequest(connector_id=made.connector_id, **values)
+    )
+
+
 async def runs(house: Any, connector_id: str) -> list[sync_pb2.ConnectorRun]:
     found = await house.sync.ListConnectorRuns(sync_pb2.ListConnectorRunsRequest(connector_id=connector_id))
     return list(found.connector_runs)
@@ -161,16 +175,7 @@ async def test_the_schedule_runs_it_again_and_a_pause_does_not(house: Any, centr
     house.clock.set(NOON + timedelta(minutes=31))
     house.act_as()
     await finished(house, made.connector_id, 2)
-    await house.sync.UpdateConnector(
-        sync_pb2.UpdateConnectorRequest(
-            connector_id=made.connector_id,
-            display_name="Head office",
-            company_id=COMPANY,
-            store_id=house.store_id,
-            interval_minutes=30,
-            state=sync_pb2.CONNECTOR_STATE_PAUSED,
-        )
-    )
+    await change(house, made, interval_minutes=30, state=sync_pb2.CONNECTOR_STATE_PAUSED)
     other = await connector(house, display_name="Other")
     await finished(house, other.connector_id)
     house.clock.set(NOON + timedelta(hours=9))
@@ -207,17 +212,7 @@ async def test_a_secret_that_is_not_taken_is_said_and_can_be_mended(house: Any, 
     assert "guessed" not in run.failure
     companies = sync_pb2.ListConnectorCompaniesRequest(connector_id=made.connector_id)
     assert await refused(house.sync.ListConnectorCompanies(companies)) == "CONNECTOR_SIGN_IN_FAILED"
-    await house.sync.UpdateConnector(
-        sync_pb2.UpdateConnectorRequest(
-            connector_id=made.connector_id,
-            display_name="Head office",
-            company_id=COMPANY,
-            store_id=house.store_id,
-            interval_minutes=15,
-            state=sync_pb2.CONNECTOR_STATE_ACTIVE,
-            client_secret=SECRET,
-        )
-    )
+    await change(house, made, client_secret=SECRET)
     found = await house.sync.ListConnectorCompanies(companies)
     assert [(one.company_id, one.display_name) for one in found.companies] == [(COMPANY, "Maison Ltd")]
     assert (await run_again(house, made.connector_id)).clients_created == 2
@@ -239,16 +234,7 @@ async def test_a_broken_answer_ends_the_run_and_the_next_one_loses_nothing(
     run = await finished(house, made.connector_id)
     assert run.state == sync_pb2.CONNECTOR_RUN_STATE_FAILED
     assert "BadRequest_ResourceNotFound" in run.failure
-    await house.sync.UpdateConnector(
-        sync_pb2.UpdateConnectorRequest(
-            connector_id=made.connector_id,
-            display_name="Head office",
-            company_id=COMPANY,
-            store_id=house.store_id,
-            interval_minutes=15,
-            state=sync_pb2.CONNECTOR_STATE_ACTIVE,
-        )
-    )
+    await change(house, made)
     assert (await run_again(house, made.connector_id)).purchases_created == 1
 
 
@@ -279,16 +265,7 @@ async def test_asked_twenty_times_at_once_it_runs_once(house: Any, central: Cent
     ask = sync_pb2.RunConnectorRequest(connector_id=made.connector_id)
     assert await refused(house.sync.RunConnector(ask)) == "CONNECTOR_COMPANY_MISSING"
     central.troubles.append((429, {"Retry-After": "1"}))
-    await house.sync.UpdateConnector(
-        sync_pb2.UpdateConnectorRequest(
-            connector_id=made.connector_id,
-            display_name="Head office",
-            company_id=COMPANY,
-            store_id=house.store_id,
-            interval_minutes=15,
-            state=sync_pb2.CONNECTOR_STATE_PAUSED,
-        )
-    )
+    await change(house, made, state=sync_pb2.CONNECTOR_STATE_PAUSED)
     answers = await asyncio.gather(
         *(
             house.sync.RunConnector(
