@@ -46,6 +46,16 @@ def test_at_most_two_in_a_hundred_look_alikes_silence_anybody() -> None:
     assert len(silenced(look_alikes)) <= len(look_alikes) * 0.02, silenced(look_alikes)
 
 
+def test_phrases_that_no_rule_was_made_for_are_found_as_often_as_was_measured_once() -> None:
+    revocations = phrases("revocations_held_out.csv", "revokes")
+    look_alikes = phrases("revocations_held_out.csv", "nothing")
+    assert (len(revocations), len(look_alikes)) == (42, 49)
+    # 38 of 42 (90 %) and 3 of 49 (6 %) on the day the set was written. A change that makes this worse must say why; a
+    # rule that is made for a phrase of this set takes the phrase into the other set.
+    assert len(silenced(revocations)) >= 38
+    assert len(silenced(look_alikes)) <= 3
+
+
 @pytest.mark.parametrize(
     ("body", "wish"),
     [

@@ -54,7 +54,7 @@ _NOTHING = Judgement(Wish.NOTHING, "no phrase that asks for silence")
 _LONGEST = 1600  # characters that are looked at: all that a text can have
 _WHOLE = 12  # words up to which a clause "stop" is taken for the point of a text
 
-_LOOK_ALIKES = tuple((one.name, re.compile(one.pattern)) for one in look_alikes.LOOK_ALIKES)
+_LOOK_ALIKES = tuple((one, re.compile(one.pattern)) for one in look_alikes.LOOK_ALIKES)
 _RULES = tuple((one, re.compile(one.pattern)) for one in rules.RULES)
 _DELIGHT = re.compile(stop_words.DELIGHT)
 _SPEAKS_OF_TEXTS = re.compile(stop_words.SPEAKS_OF_TEXTS)
@@ -94,11 +94,10 @@ def _without_look_alikes(sentence: str) -> tuple[str, str, str]:
     """Return the rest of a sentence, with the name and the words of the first harmless phrase in it."""
     name = phrase = ""
     for candidate, pattern in _LOOK_ALIKES:
-        match = pattern.search(sentence)
-        if match is None:
-            continue
-        name, phrase = name or candidate, phrase or match.group().strip(" ,")
-        sentence = pattern.sub(" _ ", sentence)
+        for match in reversed(list(pattern.finditer(sentence))):
+            if candidate.about_texts or not _SPEAKS_OF_TEXTS.search(match.group()):
+                name, phrase = name or candidate.name, phrase or match.group().strip(" ,")
+                sentence = f"{sentence[: match.start()]} _ {sentence[match.end() :]}"
     return " ".join(sentence.split()), name, phrase
 
 

@@ -11,10 +11,15 @@ from messaging.revocation.words import ELSEWHERE, GOODS, NOT, PERSON, TEXT, TEXT
 
 @dataclass(frozen=True)
 class LookAlike:
-    """A phrase with a harmless meaning; `name` is what a reader is told."""
+    """A phrase with a harmless meaning; `name` is what a reader is told.
+
+    Only one that is `about_texts` may hold a word for texts: whoever speaks of texts and of an end of something in one
+    breath speaks of visits or watches by chance only.
+    """
 
     name: str
     pattern: str
+    about_texts: bool = False
 
 
 LOOK_ALIKES = (
@@ -24,6 +29,7 @@ LOOK_ALIKES = (
         r"\b(?:what (?:happens|would happen|if)|if) (?:i|we) (?:text|reply|send|write|say"
         "|answer|type|respond)(?: with| back)? "
         r"stop\b.*|\b(?:does|is|do) (?:text|reply|send)?ing stop\b.*",
+        about_texts=True,
     ),
     LookAlike(
         "tells of others",
@@ -31,12 +37,14 @@ LOOK_ALIKES = (
         "|said to|begged|wants|wanted)"
         r" (?:the|his|her|their|another|some|a|my|other|an) \w+ (?:\w+ ){0,2}to (?:stop"
         "|quit|leave)[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "tells of others",
         r"\b(?:my|his|her|our) \w+ (?:\w+ )?(?:said|says|yelled|told) .*\b(?:to|at|from)"
         " (?:another|other|some|the other|a"
         r" different) (?:store|shop|jeweler|guy|woman|man|person|place|brand|company|girl)\b.*",
+        about_texts=True,
     ),
     LookAlike(
         "tells of others",
@@ -44,6 +52,7 @@ LOOK_ALIKES = (
         r" (?:\w+ )?(?:wouldnot|willnot|willnot ever|doesnot|donot|didnot|cannot"
         "|never|hasnot|has not|isnot|keeps) (?:ever )?(?:stop|stops|stopped|quit|leaves?"
         "|left|text|message)[^,]*",
+        about_texts=True,
     ),
     # Somebody wants to go on.
     LookAlike(
@@ -55,6 +64,7 @@ LOOK_ALIKES = (
         "|unsubscribe|opt ?out|opting out|cancel|end|block|(?:take|remove|delete|drop"
         "|scratch|get|kick|leave) (?:me|us|my|our"
         r"|this)|lose my|leaving)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "did not ask to stop",
@@ -64,6 +74,7 @@ LOOK_ALIKES = (
         "|to|that|the|yall|anyone|we|i)){0,2}"
         " (?:to )?(?:be )?(?:stop|unsubscribed?|opt(?:ed)? ?out|quit|cancel|removed?|taken"
         r" off|leave|end|lose)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "a slip that is regretted",
@@ -73,38 +84,46 @@ LOOK_ALIKES = (
         r"|opt\w* ?out)\b.*\b(?:by"
         r" (?:mistake|accident)|accident\w*|mistakenly|sign me (?:back )?up|resubscribe"
         r"|re subscribe)\b.*",
+        about_texts=True,
     ),
     LookAlike(
         "asks whether it is so",
         r"\b(?:did|have|am) i (?:been )?(?:unsubscribed?|opt(?:ed)? ?out|blocked)\b.*",
+        about_texts=True,
     ),
     LookAlike(
         "misses the texts",
         r"\bwhy (?:did|do|have|has|are|donot|didnot|havenot|arenot|is)(?: (?:you|yall|the"
         " store|maria|nobody|noone))? "
         r"(?:\w+ )?(?:stop(?:ped)?|not|never|no longer|text\w*|message\w*|sent|send\w*)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "misses the texts",
         r"(?<!rather )(?<!prefer )(?<!that )(?<!if )(?<!why )\byou (?:never|donot|havenot"
         "|didnot|stopped|no longer|hardly|quit)(?: ever)? (?:text|message|texted|messaged"
         r"|texting|messaging|sending|write|writing|contacted|contact|send|sent)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "misses the texts",
         r"\b(?:i|we) (?:stopped|quit|havenot|have not|didnot|donot|never|no longer|amnot)"
         "(?: been)? (?:get(?:ting)?|got|gotten"
         r"|receiv\w+|seen?|hear|heard|hearing)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "is glad of texts",
         r"\b(?:donot|never|not) (?:hesitate|forget|be (?:shy|afraid|a stranger|sorry|worried)"
         "|mind|worry|stress|miss|apologize"
         r"|lose touch)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "one text that is not needed",
-        r"\b(?:donot|didnot|no) need (?:a|the|another|to) (?:text|message)\b[^,]*",
+        r"\b(?:donot|didnot|no) need (?:a|the|another|to) (?:text|message)\b(?!.*\banymore)[^,]*"
+        r"|\bno (?:texts?|messages?|reply|calls?) (?:needed|necessary|required)\b[^,]*",
+        about_texts=True,
     ),
     # Visits.
     LookAlike(
@@ -185,7 +204,7 @@ LOOK_ALIKES = (
     LookAlike(
         "the end of something",
         r"\b(?:the|an|a|its|their|loose|dead|west|east|high|rear|year|week|month|front"
-        r"|deep|one|other|that|my|our|will|to) end\b"
+        r"|deep|one|other|that|my|our|will) end\b"
         r"(?! (?:texts?|messages?|all|communications?))|\bend(?:s|ed|ing)? (?:of|up|in"
         r"|on|at|with|s|date|result|user|table)\b",
     ),
@@ -206,7 +225,7 @@ LOOK_ALIKES = (
     LookAlike("somebody quit a job", r"\b\w+ quit(?: \w+)?(?= ,|$)|\bquit (?:my|his|her|their|the) \w+"),
     LookAlike(
         "opts out of something else",
-        r"\bopt(?:ed|ing)? ?out of (?:the |your |my |that |this |our )?(?!text|list|messag"
+        r"\bopt(?:ed|ing)? ?out of (?:the |your |my |our )?(?!this\b|it\b|these\b|text|list|messag"
         "|sms|all|promo|market|future|offer|ad|these"
         r"|receiv|get|every|contact|communic|notif|alert|campaign|program|any)[^,]*",
     ),
@@ -220,11 +239,13 @@ LOOK_ALIKES = (
         "|registry|raffle|drawing|allocation"
         "|queue|line|event|order|invoice|list (?:for|of) (?!text|messag|promo|offer|sms"
         r"|ad|market)\w+|waiting|list to (?:get|buy)\b)[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "another list",
         r"\b(?:unsubscribe|unsubscribed|opt(?:ed|ing)? ?out)(?: me| us)? (?:from |of |to"
         rf" )?(?:the |your |that |all |any )?(?:\w+ )?{ELSEWHERE}[^,]*",
+        about_texts=True,
     ),
     LookAlike("a word with another sense", r"\b(?:off|from|out of) (?:the )?(?:wait|waiting|guest) ?list\b"),
     LookAlike(
@@ -238,6 +259,7 @@ LOOK_ALIKES = (
         r"\b(?:delete|remove|erase|forget|lose|drop) (?:my|our|his|her|the|this) (?:\w+"
         " )?(?:old|former|previous|second|other|wrong|landline|home|work)"
         r" (?:\w+ )?(?:number|phone|cell|address|e ?mail|contact)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "work on a jewel",
@@ -257,6 +279,7 @@ LOOK_ALIKES = (
         r"|\b(?:gave|give|given|had|have you|wrote|typed|put|texted|dialed|called|is the"
         "|size is the|tag is the)(?: (?:you|me|down|in|him|her"
         r"|them))? (?:the |a )?wrong number\b[^,]*|\bis (?:this|it) (?:a|the) wrong number\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "something is not to be sent",
@@ -264,10 +287,12 @@ LOOK_ALIKES = (
         "|deliver)(?: (?:me|us))? (?:any |anymore |more |so many |all |those"
         rf" |these |the |further )*(?:(?!these|this|those|it|to|texts|messages)\w+ )?{GOODS}\b"
         r"(?! (?:texts?|messages?|offers?|promos?|ads?)\b)(?! anymore$)[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "texts instead of calls",
         r"\b(?:stop|quit) calling(?: (?:me|us))? ?,? (?:and |just |only |please |but )*text\b.*",
+        about_texts=True,
     ),
     LookAlike(
         "another way of contact",
@@ -277,11 +302,13 @@ LOOK_ALIKES = (
         rf"|want|wants|need|to|receive|get)){{0,5}} {ELSEWHERE}\b(?! (?:and|or|nor) (?:texts?"
         "|messages?))(?! (?:me|us)"
         r" (?:anymore|again|ever))[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "somebody else is not to be told",
         rf"\b(?:{NOT}|stop|no) (?:please )?(?:{TEXT}|{TEXTING}|texts? to|tell|send|call"
         rf"|messages? to) (?:my|our|his|the) (?:\w+ )?{PERSON}\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "a time that does not suit",
@@ -291,17 +318,30 @@ LOOK_ALIKES = (
         r"|afternoon|evening)|so (?:early|late)|this (?:early|late)|at night|at (?:\d+"
         r"|noon|midnight)|on (?:\w+days?|the weekends?|sabbath)|and drive"
         r"|when|unless|if|yet|right now|now)\b[^,]*",
+        about_texts=True,
+    ),
+    LookAlike(
+        "a text that went astray",
+        r"\bwrong (?:person|number|chat|thread|window)\b.*\b(?:meant|intended|that was)\b.*",
+        about_texts=True,
+    ),
+    LookAlike(
+        "a new number",
+        r"\bmy (?:\w+ )?number (?:has |was |is )?(?:been )?changed\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "cannot write now",
         r"\b(?:i|we) (?:donot|cannot|never|shouldnot) (?:text|message|write|reply)(?: "
         r"(?:and|while|when|much|often|well|fast|back|at))\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "not heard of yet",
         r"\b(?:got|get|getting|received|have|had|saw|see|still|is|are|was|were|why|there)"
         r" no (?:texts?|messages?|offers?)\b[^,]*|\bno (?:texts?|messages?) (?:yet|from"
         r"|came|so far|arrived|received)\b[^,]*",
+        about_texts=True,
     ),
     # Others who do not leave somebody alone, spam folders, blocked phones.
     LookAlike(
@@ -309,6 +349,7 @@ LOOK_ALIKES = (
         r"\bspam (?:filter|folder|box|blocker)\b[^,]*|\b(?:to|in|into|as|my|your|for|is"
         r" (?:this|it|that)|was (?:this|it)|thought (?:this|it) was) (?:spam|scam)\b(?<!as"
         r" spam)(?<!for spam)[^,]*|\bmarked as spam (?:by|automatically)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "a phone that was blocked",
@@ -326,9 +367,11 @@ LOOK_ALIKES = (
         r"|to|with|at|in|on)\b[^,]*",
     ),
     # Spanish.
-    LookAlike("pide que sigan", r"\bno (?:dejen?|dejes|paren?|pares) de\b[^,]*"),
+    LookAlike("pide que sigan", r"\bno (?:dejen?|dejes|paren?|pares) de\b[^,]*", about_texts=True),
     LookAlike(
-        "echa de menos los mensajes", r"\b(?:por que|porque) (?:ya )?(?:no|dejaron|dejo|pararon)\b[^,]*"
+        "echa de menos los mensajes",
+        r"\b(?:por que|porque) (?:ya )?(?:no|dejaron|dejo|pararon)\b[^,]*",
+        about_texts=True,
     ),
     LookAlike(
         "una visita o un reloj",
@@ -350,14 +393,16 @@ LOOK_ALIKES = (
         "otro canal",
         r"\bno (?:me )?(?:llam|envi|mand)\w*(?: mas)?(?: (?:el|la|los|las|un|una|mi|por"
         r"|a)\b| correos?| emails?| fotos?)[^,]*",
+        about_texts=True,
     ),
     # French.
     LookAlike(
         "demande de continuer",
         r"\bn ?arret\w+ (?:pas|jamais)\b[^,]*|\bne (?:cessez|cesse|stoppez|supprimez|retirez"
         r"|me retirez|me desabonnez|me desinscrivez) pas\b[^,]*",
+        about_texts=True,
     ),
-    LookAlike("regrette les messages", r"\bpourquoi\b[^,]*"),
+    LookAlike("regrette les messages", r"\bpourquoi\b[^,]*", about_texts=True),
     LookAlike(
         "une visite ou une montre",
         r"\b(?:je )?(?:m|s|se|me) ?arret\w+(?! de| d )[^,]*|\barret de bus\b|\bun arret\b"

@@ -43,6 +43,12 @@ RULES = (
         " you |would you |could you )stop (?:it|this|these|that|them|contact|everything"
         "|all)(?: (?:now|please|already|at once|immediately|right now|asap|thanks|,))*$",
     ),
+    Rule("knock it off", r"\bknock (?:it|this|that) off\b|\bcut it out\b", is_clear=False),
+    Rule(
+        "no longer agrees",
+        r"\bno longer (?:consent|agree|authori[sz]e|give)\b(?: \w+){0,3} (?:texts?|texting|sms|messages?"
+        r"|contact\w*|this|these|permission|marketing)\b",
+    ),
     Rule(
         "the texts are to stop",
         rf"\b(?:(?:your|these|the|this|all|my|text|such|of)(?: \w+)? )?(?:{TEXTS}|these"
@@ -145,7 +151,7 @@ RULES = (
         "out of the list",
         r"\b(?:want|like|need|wish)(?: to (?:be|get))?(?: off| out)(?: of)? (?:this|your)"
         r" (?:(?:text\w*|mailing|contacts?|marketing|store|promo\w*|call|sms) )?list\b"
-        r"|\bi want out\b",
+        r"|\bi want out(?: please| now)*$",
     ),
     Rule(
         "remove me",
@@ -162,6 +168,11 @@ RULES = (
     Rule(
         "not being texted",
         r"\bnot (?:be|being|get|getting|to be) (?:texted|messaged|contacted|bothered|spammed)\b",
+    ),
+    Rule(
+        "remove me",
+        r"^(?:please |yes |and )*(?:remove|delete)(?: please| thanks| thank you| now| immediately)*$",
+        is_clear=False,
     ),
     Rule(
         "take me off",
@@ -355,7 +366,7 @@ RULES = (
     ),
     Rule(
         "a word for texts near a word of ending",
-        rf"\b{CONTACT}(?: \S+){{0,6}} {ENDING}(?: (?!,)\S+){{0,2}}$",
+        rf"\b{CONTACT}(?: \S+){{0,10}} {ENDING}(?: (?!,)\S+){{0,2}}$",
         is_clear=False,
     ),
     # Spanish. Wishes have a or e where statements have the other: "no me escriban", but "ya no me escriben".

@@ -18,7 +18,7 @@ FILLERS = words_of(
 )
 # Somebody who says "stop!" like that is delighted.
 DELIGHT = (
-    r"\b(?:love|loves|loved|gorgeous|beautiful|stunning|amazing|wow|kind|sweet|blush\w*"
+    r"\b(?:love(?! of)|loves|loved|gorgeous|beautiful|stunning|amazing|wow|kind|sweet|blush\w*"
     r"|haha\w*|lol|lmao|omg|adorable|incredible|pretty|nice"
     r"|cute|perfect|too much|flatter\w*|making me|obsessed|dying|dead|crying|jealous"
     r"|wonderful|hehe\w*|jaja\w*|joke|joking|kidding|genius"

@@ -32,7 +32,7 @@ TEXTS = (
     "|communications?|solicitations?"
     r"|promos?|promotions?|promotional|offers?|ads?|adverts?|advertis\w+|marketing"
     "|spam|blasts?|sales? texts?"
-    "|text alerts?|(?:sales )?pitch(?:es)?|reminders?|newsflash|texts and calls|junk"
+    "|text alerts?|(?:sales )?pitch(?:es)?|reminders|newsflash|texts and calls|junk"
     "|crap|bs|shit|nonsense)"
 )
 ANY = (
@@ -42,7 +42,7 @@ ANY = (
     "|out|me|us|to|single|other"
     r"|additional|sort|from|you|yall|endless) ){0,4}"
 )
-NOT = r"(?:donot|not|never|no longer|shouldnot|mustnot|better not|neednot|dare)"
+NOT = r"(?:donot|not|never|no longer|shouldnot|mustnot|better not|neednot|dare|no need to)"
 LIST = (
     "(?:lists?|contacts?|database|data base|system|records|distribution|group|subscriptions?"
     "|thread|messages|texts"
