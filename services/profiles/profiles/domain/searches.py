@@ -38,12 +38,13 @@ class Quality(IntEnum):
 class Word:
     """One typed word and what it may stand for among the kept words.
 
-    Kept words with a digit begin with #, e-mails and their pieces with @, tails of phone numbers with +.
+    Kept words with a digit begin with #, pieces of e-mails with @, and each four digits of a phone number with +.
     """
 
     name: str = ""  # the word, if it has letters only
     beginnings: tuple[str, ...] = ()
     wholes: tuple[str, ...] = ()
+    digits: tuple[str, ...] = ()  # of a phone number: all four in a row that are in the fragment
     loose_beginnings: tuple[str, ...] = ()  # as a piece of an e-mail, or of a reference
     nicknames: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
@@ -73,10 +74,10 @@ def words_of(plain: str) -> list[Word]:
         if is_year:
             # Beside other words, when something was bought; alone it may as well be four digits of a number.
             words.append(Word(wholes=(f"#{piece}",)))
-        elif "@" in piece:
-            words += [Word(beginnings=(f"@{address}",))] if (address := piece.strip("@")) else []
         else:
-            words += [_word(word) for word in _SEPARATORS.split(piece.replace("'", "")) if word]
+            of_email = "@" in piece
+            parts = _SEPARATORS.split(piece if of_email else piece.replace("'", ""))
+            words += [Word(beginnings=(f"@{part}",)) if of_email else _word(part) for part in parts if part]
     return words[:MOST_WORDS]
 
 
@@ -95,10 +96,14 @@ def _number(pieces: Sequence[str]) -> Word:
     if len(digits) < FEWEST_DIGITS:
         return Word(beginnings=(f"#{digits}",)) if digits else Word(beginnings=(typed,))
     # Numbers are kept in E.164: without the 00 of a call abroad and without the trunk zero, as in +44 (0)20.
-    number = "".join(_DIGIT.findall(typed.replace("(0)", ""))).lstrip("0") or digits
+    number = "".join(_DIGIT.findall(typed.replace("(0)", ""))).lstrip("0")
+    if len(number) < FEWEST_DIGITS:
+        number = digits
+    in_a_row = tuple(f"+{number[place : place + 4]}" for place in range(len(number) - 3))
+    of_phone = () if in_a_row else (f"+{number}",)
     if len(pieces) > 1:
-        return Word(beginnings=(f"+{number}",))
-    return Word(beginnings=(f"#{digits}", f"+{number}"), loose_beginnings=(f"@{digits}",))
+        return Word(beginnings=of_phone, digits=in_a_row)
+    return Word(beginnings=(f"#{digits}", *of_phone), digits=in_a_row, loose_beginnings=(f"@{digits}",))
 
 
 def with_nicknames(words: Sequence[Word], table: Mapping[str, frozenset[str]]) -> list[Word]:

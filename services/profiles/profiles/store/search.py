@@ -195,7 +195,8 @@ def _all_of(each_word: Sequence[str]) -> str:
 
 
 def _typed(word: Word) -> list[str]:
-    return [*map(_beginning, word.beginnings), *map(_quoted, word.wholes)]
+    number = [f"({' & '.join(map(_quoted, word.digits))})"] if word.digits else []
+    return [*map(_beginning, word.beginnings), *map(_quoted, word.wholes), *number]
 
 
 def _loose(word: Word) -> list[str]:

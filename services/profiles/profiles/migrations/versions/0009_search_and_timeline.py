@@ -1,8 +1,8 @@
 """Finding clients as somebody types, and timelines of millions of lines.
 
 client_search keeps a client's words once: `who` from the profile, `bought` from the purchases, one index over both.
-Words with a digit begin with #, e-mails and their pieces with @, tails of phone numbers with +. The rest are names,
-tags and what pieces are like; those the chain knows one by one (client_words). The column terms and the function
+Words with a digit begin with #, pieces of e-mails with @, four digits of a phone number in a row with +. The rest are
+names, tags and what pieces are like; those the chain knows one by one (client_words). The column terms and the function
 search_clients are the code's of before; a later version takes them away.
 """
 
@@ -66,15 +66,17 @@ def _spell_words() -> None:
             language sql stable parallel safe
             return words_of(regexp_replace(array_to_string(pieces, ' '), '(^| )([^ ]*[0-9])', '\1#\2', 'g'));
 
-        -- A fragment of a number may begin anywhere in it; what begins anywhere is the beginning of a tail.
+        -- A fragment of a number may begin anywhere in it: each four digits in a row are a word, and the last three.
+        -- Few words that many have cost an import less than many that one has.
         create function contact_text(kind text, match_key text) returns text
             language sql stable parallel safe
-            return case when kind = 'phone' then
-                concat_ws(' +', '', right(match_key, 3), right(match_key, 4), right(match_key, 5), right(match_key, 6),
-                    right(match_key, 7), right(match_key, 8), right(match_key, 9), right(match_key, 10),
-                    right(match_key, 11), right(match_key, 12), right(match_key, 13), right(match_key, 14),
-                    substr(match_key, 2))
-                else '@' || match_key || ' @' || replace(plain_text(match_key), ' ', ' @') end;
+            return case when kind = 'phone' then '+' || array_to_string((array[
+                    substr(match_key, 2, 4), substr(match_key, 3, 4), substr(match_key, 4, 4), substr(match_key, 5, 4),
+                    substr(match_key, 6, 4), substr(match_key, 7, 4), substr(match_key, 8, 4), substr(match_key, 9, 4),
+                    substr(match_key, 10, 4), substr(match_key, 11, 4), substr(match_key, 12, 4),
+                    substr(match_key, 13, 4), substr(match_key, 14, 4)
+                ])[1:length(match_key) - 3], ' +')
+                else '@' || replace(plain_text(match_key), ' ', ' @') end;
 
         -- How a name sounds, roughly and in most languages of Europe: letters that are written for one another are one.
         create function name_sound(word text) returns text
@@ -113,8 +115,7 @@ def _keep_words() -> None:
             add column pieces text[] not null default '{}',
             alter column terms set default '';
         drop index client_search_terms;
-        create index client_search_words on client_search using gin (chain_id, (who || bought))
-            with (gin_pending_list_limit = 1024);
+        create index client_search_words on client_search using gin (chain_id, (who || bought));
         create index client_search_of_store on client_search (chain_id, home_store_id, client_id);
 
         -- Without a unique key: two who bring one new word at a time must not wait for each other; twice does no harm.
@@ -161,8 +162,8 @@ def _know_words() -> None:
                 and n.keys && name_keys(t.word);
         end;
 
-        -- A word that nobody has any more must not be kept: it may have been one person's name. That others have it shows
-        -- among the newest clients for the frequent ones; only the rest is worth asking the index.
+        -- A word that nobody has any more must not be kept: it may have been one person's name. That others have it
+        -- shows among the newest clients for the frequent ones; only the rest is worth asking the index.
         create function forget_words(words text[]) returns void
             language plpgsql volatile security definer
             set search_path = public, pg_temp set jit = off set plan_cache_mode = force_generic_plan
@@ -320,6 +321,7 @@ def _find_clients() -> None:
 def _refresh() -> None:
     run_sql(
         r"""
+        -- One look into an index for each (limit and offset keep the planner at it, who knows nothing of a new chain).
         -- Brings the words of clients in line; of what they bought only those purchases are new, or all with null. Of
         -- pieces the newest 500 are kept. Returns what clients are not found by any more. Under the caller's row-level
         -- security.
@@ -337,19 +339,31 @@ def _refresh() -> None:
                             where purchases is not null and old.text <> all (new.pieces) order by old.place
                         ))[1:500]
                         from (select array(
-                            select piece.text from purchases p
-                            join purchase_lines l on l.chain_id = p.chain_id and l.purchase_id = p.purchase_id
-                            left join brands b on b.chain_id = l.chain_id and b.brand_id = l.brand_id
+                            select piece.text from (
+                                select p.purchase_id, p.purchased_on from purchases p
+                                where p.chain_id = c.chain_id and p.client_id = c.client_id
+                                  and (purchases is null or p.purchase_id = any (purchases))
+                                offset 0
+                            ) p
+                            cross join lateral (
+                                select l.* from purchase_lines l
+                                where l.chain_id = c.chain_id and l.purchase_id = p.purchase_id offset 0
+                            ) l
+                            left join lateral (
+                                select b.display_name from brands b
+                                where b.chain_id = c.chain_id and b.brand_id = l.brand_id limit 1
+                            ) b on true
                             cross join lateral array_to_string(words_of(with_joined(plain_text(concat_ws(' ',
                                 extract(year from p.purchased_on), b.display_name, l.reference, l.serial, l.category,
                                 l.description, l.metal, l.stone, l.cut, l.style, l.certificate)))), ' ') piece (text)
-                            where p.chain_id = c.chain_id and p.client_id = c.client_id
-                              and (purchases is null or p.purchase_id = any (purchases))
                             group by piece.text order by max(p.purchased_on) desc
                         ) as pieces) new
                     ) end as pieces
                 from clients c
-                left join client_search known on known.chain_id = c.chain_id and known.client_id = c.client_id
+                left join lateral (
+                    select s.who, s.bought, s.pieces from client_search s
+                    where s.chain_id = c.chain_id and s.client_id = c.client_id limit 1
+                ) known on true
                 where c.chain_id = current_setting('carnet.chain_id', true) and c.client_id = any (of_clients)
             ), changed as materialized (
                 select n.chain_id, n.client_id, n.home_store_id, n.name, n.others, n.who as who_before,
@@ -373,17 +387,21 @@ def _refresh() -> None:
                 select current_setting('carnet.chain_id', true), w.word,
                     case when bool_or(w.is_name) and length(w.word) > 2 then name_keys(w.word) else '{}' end
                 from (
-                    select unnest(words_of(c.name)) word, true is_name from changed c
+                    select distinct unnest(words_of(c.name)) word, true is_name from changed c
                     where c.who is distinct from c.who_before
                     union all
-                    select unnest(words_of(c.others)), false from changed c where c.who is distinct from c.who_before
+                    select distinct unnest(words_of(c.others)), false from changed c
+                    where c.who is distinct from c.who_before
                     union all
-                    select unnest(tsvector_to_array(c.bought)), false from changed c
+                    select distinct unnest(tsvector_to_array(c.bought)), false from changed c
                     where c.bought is distinct from c.bought_before
                 ) w
-                where w.word not like '#%' and not exists (
-                    select from client_words n where n.chain_id = current_setting('carnet.chain_id', true)
-                    and n.word = w.word collate "C" and (n.keys <> '{}' or not w.is_name))
+                left join lateral (
+                    select true as is_known from client_words n
+                    where n.chain_id = current_setting('carnet.chain_id', true) and n.word = w.word collate "C"
+                      and (n.keys <> '{}' or not w.is_name) limit 1
+                ) n on true
+                where w.word not like '#%' and n.is_known is null
                 group by w.word
             )
             select unnest(tsvector_to_array(c.who_before || c.bought_before)) from changed c
