@@ -7,7 +7,6 @@ import phonenumbers
 
 from profiles.domain.clients import PhoneInvalid
 
-
 # Three of four numbers of a North American chain are written like this, and libphonenumber takes 100 microseconds each.
 _NORTH_AMERICAN = re.compile(r"(?:\+1|1)?([2-9]\d{2})([2-9]\d{2})(\d{4})", re.ASCII)
 _PUNCTUATION = str.maketrans("", "", " -.()/")

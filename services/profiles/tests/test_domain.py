@@ -172,7 +172,7 @@ def test_what_is_no_amount_is_never_taken_for_one(text: str) -> None:
         digits = "".join(letter for letter in text if letter.isdigit())
         assert abs(minor) in (int(digits), int(digits) * 10, int(digits) * 100)
         assert not set(text) - set(
-            "0123456789+-\u2212.,()' \u00a0\u202f\u2009’\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+            "0123456789+-\u2212.,()' \u00a0\u202f\u2009\u2019\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85"
         )
 
 

@@ -249,7 +249,7 @@ async def list_duplicates(
         conditions.append(f"exists (select from clients c where {both} and c.home_store_id = :store_id)")
         parameters["store_id"] = store_id
     if state is not DuplicateState.MERGED:
-        conditions.append(f"(select count(*) from clients c where {both}) = 2")
+        conditions.append(f"(select count(*) from clients c where {both}) = 2")  # noqa: S608
     if after:
         conditions.append("(d.score, d.duplicate_id) < (:after_score, :after_id)")
         parameters |= {"after_score": after[0], "after_id": after[1]}

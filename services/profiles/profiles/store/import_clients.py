@@ -277,8 +277,8 @@ async def save_clients(tx: Transaction, clients: Sequence[Client], *, now: datet
         " secondary_associate_id = n.secondary_associate_id, tags = string_to_array(n.tags, e'\\n'),"
         " address_lines = string_to_array(n.address_lines, e'\\n'), locality = n.locality, region = n.region,"
         " postal_code = n.postal_code, country = n.country from unnest($3::text[], $4::bigint[], $5::text[],"
-        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
-        " $15::text[], $16::text[]) n (client_id, version, given_name, family_name, nickname, language, associate_id,"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],"
+        " $14::text[], $15::text[], $16::text[]) n (client_id, version, given_name, family_name, nickname, language, associate_id,"
         " secondary_associate_id, tags, address_lines, locality, region, postal_code, country)"
         " where clients.chain_id = $1 and clients.client_id = n.client_id",
         tx.chain_id,

@@ -1,4 +1,4 @@
-"""Make clients findable by what imports say that they bought: at the end of an upload, and after one that never ended."""
+"""Make clients findable by what imports say they bought: at the end of an upload, and after one that never ended."""
 
 from datetime import timedelta
 
