@@ -9,6 +9,7 @@ from datetime import datetime
 
 from chassis.database import Transaction
 from profiles.domain.clients import Client, ContactPoint, Occasion, PostalAddress
+from profiles.store.columns import column, cut
 
 _NOWHERE = PostalAddress()
 _BETWEEN = "\n"  # of the values of one array: none of them holds an end of line
@@ -119,7 +120,7 @@ async def land_clients(tx: Transaction, clients: Sequence[Client], *, now: datet
     values = ", ".join(
         f"string_to_array(c.{name}, e'\\n')" if name in _ARRAYS else f"c.{name}" for name in columns
     )
-    arrays = ", ".join(f"${number}::text[]" for number in range(5, 5 + len(columns)))
+    arrays = ", ".join(cut(number) for number in range(5, 5 + len(columns)))
     added = await driver.fetch(
         f"insert into clients (chain_id, home_store_id, source, created_at, updated_at, {names})"  # noqa: S608
         f" select $1, $2, $3, $4, $4, {values} from unnest({arrays}) c ({names})"
@@ -128,7 +129,7 @@ async def land_clients(tx: Transaction, clients: Sequence[Client], *, now: datet
         ordered[0].home_store_id,
         ordered[0].source,
         now,
-        *columns.values(),
+        *map(column, columns.values()),
     )
     return {row[0] for row in added}
 
@@ -157,15 +158,15 @@ async def land_contacts(tx: Transaction, contacts: Sequence[tuple[str, ContactPo
     driver = await tx.driver()
     await driver.execute(
         "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label)"
-        " select p.contact_point_id, $1, p.client_id, p.kind, p.value, p.match_key, 'import' from unnest($2::text[],"
-        " $3::text[], $4::text[], $5::text[], $6::text[]) p (contact_point_id, client_id, kind, value, match_key)"
+        f" select p.contact_point_id, $1, p.client_id, p.kind, p.value, p.match_key, 'import' from unnest({cut(2)},"
+        f" {cut(3)}, {cut(4)}, {cut(5)}, {cut(6)}) p (contact_point_id, client_id, kind, value, match_key)"
         " on conflict (chain_id, client_id, kind, match_key) do nothing",
         tx.chain_id,
-        [contact.contact_point_id for _, contact in contacts],
-        [client_id for client_id, _ in contacts],
-        [contact.kind for _, contact in contacts],
-        [contact.value for _, contact in contacts],
-        [contact.match_key for _, contact in contacts],
+        column([contact.contact_point_id for _, contact in contacts]),
+        column([client_id for client_id, _ in contacts]),
+        column([contact.kind for _, contact in contacts]),
+        column([contact.value for _, contact in contacts]),
+        column([contact.match_key for _, contact in contacts]),
     )
 
 
@@ -174,11 +175,11 @@ async def land_occasions(tx: Transaction, occasions: Sequence[tuple[str, Occasio
     driver = await tx.driver()
     await driver.execute(
         "insert into occasions (chain_id, occasion_id, client_id, kind, year, month, day) select $1, o.*"
-        " from unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[]) o",
+        f" from unnest({cut(2)}, {cut(3)}, {cut(4)}, $5::int[], $6::int[], $7::int[]) o",
         tx.chain_id,
-        [occasion.occasion_id for _, occasion in occasions],
-        [client_id for client_id, _ in occasions],
-        [occasion.kind for _, occasion in occasions],
+        column([occasion.occasion_id for _, occasion in occasions]),
+        column([client_id for client_id, _ in occasions]),
+        column([occasion.kind for _, occasion in occasions]),
         [occasion.year for _, occasion in occasions],
         [occasion.month for _, occasion in occasions],
         [occasion.day for _, occasion in occasions],
@@ -278,8 +279,8 @@ async def save_clients(tx: Transaction, clients: Sequence[Client], *, now: datet
         " address_lines = string_to_array(n.address_lines, e'\\n'), locality = n.locality, region = n.region,"
         " postal_code = n.postal_code, country = n.country from unnest($3::text[], $4::bigint[], $5::text[],"
         " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],"
-        " $14::text[], $15::text[], $16::text[]) n (client_id, version, given_name, family_name, nickname, language, associate_id,"
-        " secondary_associate_id, tags, address_lines, locality, region, postal_code, country)"
+        " $14::text[], $15::text[], $16::text[]) n (client_id, version, given_name, family_name, nickname, language,"
+        " associate_id, secondary_associate_id, tags, address_lines, locality, region, postal_code, country)"
         " where clients.chain_id = $1 and clients.client_id = n.client_id",
         tx.chain_id,
         now,

@@ -2,8 +2,9 @@
 
 Each row of a client, a purchase and a visit says in which transaction it changed last; rows from before this
 migration say nothing and come first. A transaction's number is taken before it commits, so a reader stops below the
-oldest one that is still under way: nothing that commits later can appear behind a reader's back. The number is kept as
-bigint because its operators are leakproof, those of xid8 are not, and row-level security would keep them from the index.
+oldest one that is still under way: nothing that commits later can appear behind a reader's back. The number is kept
+as bigint because its operators are leakproof, those of xid8 are not, and row-level security would keep them from the
+index.
 """
 
 from chassis.migrations import run_sql, secure
