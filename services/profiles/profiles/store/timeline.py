@@ -7,6 +7,7 @@ from chassis.database import Transaction
 from chassis.errors import not_found
 from profiles.domain.surprises import Surprise
 from profiles.domain.timeline import Entry, TimelineKind
+from profiles.store.columns import column, cut
 
 _END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -44,19 +45,20 @@ async def add_entries(tx: Transaction, entries: Sequence[Entry]) -> None:
     """Insert entries of clients whom the transaction holds."""
     driver = await tx.driver()
     await driver.execute(
-        "insert into timeline_entries (entry_id, chain_id, client_id, kind, occurred_at, summary, subject_id,"
+        "insert into timeline_entries (entry_id, chain_id, client_id, kind, occurred_at, summary,"  # noqa: S608
+        " subject_id,"
         " surprise_for_client_id, surprise_ends_on) select e.entry_id, $1, e.client_id, e.kind, e.occurred_at,"
-        " e.summary, e.subject_id, e.surprise_for_client_id, e.surprise_ends_on from unnest($2::text[], $3::text[],"
-        " $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::date[]) e (entry_id, client_id, kind,"
+        f" e.summary, e.subject_id, e.surprise_for_client_id, e.surprise_ends_on from unnest({cut(2)}, {cut(3)},"
+        f" {cut(4)}, $5::timestamptz[], {cut(6)}, {cut(7)}, {cut(8)}, $9::date[]) e (entry_id, client_id, kind,"
         " occurred_at, summary, subject_id, surprise_for_client_id, surprise_ends_on)",
         tx.chain_id,
-        [entry.entry_id for entry in entries],
-        [entry.client_id for entry in entries],
-        [entry.kind.value for entry in entries],
+        column([entry.entry_id for entry in entries]),
+        column([entry.client_id for entry in entries]),
+        column([entry.kind for entry in entries]),
         [entry.occurred_at for entry in entries],
-        [entry.summary for entry in entries],
-        [entry.subject_id for entry in entries],
-        [entry.surprise.client_id for entry in entries],
+        column([entry.summary for entry in entries]),
+        column([entry.subject_id for entry in entries]),
+        column([entry.surprise.client_id for entry in entries]),
         [entry.surprise.ends_on for entry in entries],
     )
 

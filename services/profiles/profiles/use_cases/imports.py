@@ -57,7 +57,7 @@ from profiles.use_cases.search_queue import SET, work_off
 _log = structlog.get_logger(__name__)
 _TRIES = 4  # of a batch that lost against another transaction
 _FORGET_AT_ONCE = 20_000
-_ROWS_AT_A_TIME = 64  # are read before others, such as the batch that is being written, get their turn
+_ROWS_AT_A_TIME = 16  # are read before others, such as the batch that is being written, get their turn
 
 
 async def create_import(
