@@ -83,9 +83,17 @@ async def take_visit(tx: Transaction, visit: VisitRow, *, now: datetime) -> None
 async def take_batch(
     tx: Transaction, clients: Sequence[ClientRow], purchases: Sequence[PurchaseRow], *, now: datetime
 ) -> None:
-    """Take over a piece of an import as a set; its clients are looked at when the import is through."""
-    await facts.put_clients(tx, clients, now=now)
-    await facts.add_purchases(tx, purchases, now=now)
+    """Take over a piece of an import as a set; its clients are looked at when the import is through.
+
+    What stands in a queue follows a client whom the file gave to somebody else.
+    """
+    if clients:
+        owners = await facts.put_clients(tx, clients, now=now)
+        known = [owners[one.client_id] for one in clients if one.version > 1 and one.client_id in owners]
+        if known:
+            await suggestions.hand_over(tx, known, now=now)
+    if purchases:
+        await facts.add_purchases(tx, purchases, now=now)
 
 
 async def finish_import(tx: Transaction, *, now: datetime) -> None:
