@@ -12,6 +12,7 @@ from chassis.telemetry import TASK_CRASHES
 _log = structlog.get_logger(__name__)
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)  # seconds between a task's failure and its next start
 _CANCEL_SECONDS = 1.0
+_STOP_SECONDS = 60.0  # for one component, its drain included; whoever runs the process kills it sooner or later
 _STEADY_SECONDS = 30.0  # a task that ran so long starts over at the shortest wait
 
 
@@ -89,12 +90,16 @@ async def start_all(components: Sequence[Component]) -> None:
         raise
 
 
-async def stop_all(components: Sequence[Component]) -> None:
-    """Stop in reverse order; one that fails to stop does not keep the others from it."""
+async def stop_all(components: Sequence[Component], *, within: float = _STOP_SECONDS) -> None:
+    """Stop in reverse order; one that fails to stop, or takes more than `within` seconds, does not keep the others."""
     for component in reversed(components):
-        try:
-            await component.stop()
-        except Exception as error:
+        stopping = asyncio.create_task(component.stop(), name=f"stop {component.name}")
+        # Not wait_for: it waits for what it cancels, and what hangs here may not let go even then.
+        await asyncio.wait([stopping], timeout=within)
+        if not stopping.done():
+            stopping.cancel()
+            _log.error("does not stop, left behind", component=component.name, within=within)
+        elif not stopping.cancelled() and (error := stopping.exception()) is not None:
             _log.error("could not stop cleanly", component=component.name, exc_info=error)
 
 

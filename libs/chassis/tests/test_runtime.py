@@ -1,6 +1,7 @@
 """Ordered start and stop, and background work that fails."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -38,6 +39,25 @@ async def test_a_part_that_cannot_start_takes_the_started_ones_down() -> None:
     with pytest.raises(OSError, match="b"):
         await start_all([Part("a", log), Part("b", log, fails=True), Part("c", log)])
     assert log == ["start a", "stop a"]
+
+
+async def test_a_part_that_does_not_stop_is_left_behind() -> None:
+    log: list[str] = []
+
+    class Stuck(Part):
+        async def stop(self) -> None:
+            log.append("stuck")
+            while True:
+                with suppress(asyncio.CancelledError):
+                    await let_go.wait()
+                    return
+
+    let_go = asyncio.Event()
+    parts = [Part("a", log), Stuck("b", log)]
+    await start_all(parts)
+    await stop_all(parts, within=0.05)
+    assert log == ["start a", "start b", "stuck", "stop a"]
+    let_go.set()
 
 
 async def test_background_work_that_fails_starts_again() -> None:
