@@ -12,7 +12,9 @@ from chassis.telemetry import TASK_CRASHES
 _log = structlog.get_logger(__name__)
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)  # seconds between a task's failure and its next start
 _CANCEL_SECONDS = 1.0
-_STOP_SECONDS = 60.0  # for one component, its drain included; whoever runs the process kills it sooner or later
+_STOP_SECONDS = (
+    60.0  # for one component, its drain included; whoever runs the process kills it sooner or later
+)
 _STEADY_SECONDS = 30.0  # a task that ran so long starts over at the shortest wait
 
 
