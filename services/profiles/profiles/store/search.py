@@ -84,13 +84,15 @@ async def find_newest(
         "most": limit,
     }
     for width in (_PROBE, _MOST_SCANNED):
-        found = await tx.execute(
-            "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
-            " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
-            " :width, :most)",
-            conditions | {"width": width},
-        )
-        newest = Newest(*found.one())
+        row = (
+            await tx.execute(
+                "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
+                " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
+                " :width, :most)",
+                conditions | {"width": width},
+            )
+        ).one()
+        newest = Newest(list(row.client_ids), row.is_complete)
         if newest.is_complete or len(newest.client_ids) < _FEWEST_HITS:
             break
     return newest
