@@ -2,8 +2,8 @@
 
 field_writers says who wrote a field last where that is not the client's own source; field_conflicts keeps the values
 that were not taken. import_assumptions counts, per import, in what sense lines were read that can be read in several.
-search_queue holds whose words are to be found anew once an import is through: a client who bought three pieces in a file
-of a million lines is made findable by them once, not three times.
+search_queue holds whose words are to be found anew once an import is through: a client who bought three pieces in a
+file of a million lines is made findable by them once, not three times.
 """
 
 from chassis.migrations import run_sql, secure
