@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 from carnet.profiles.v1 import profiles_pb2 as pb
+from carnet.profiles.v1.duplicates_pb2 import MergeClientsRequest, UndoMergeRequest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
@@ -273,6 +274,67 @@ async def test_what_many_fit_and_what_few_fit_is_found_among_thousands(house: An
             assert [hit.client.client_id for hit in await search(house, query)] == ["cli_00001"]
 
 
+@pytest.mark.parametrize("own", [(), (0,), (2,), (0, 1), (0, 1, 2)])
+async def test_pages_are_the_whole_answer_in_order_however_many_fit(house: Any, own: tuple[int, ...]) -> None:
+    """Half, a seventieth, one in 900 and one of all fit, in stores of very different sizes."""
+    stores = [house.store_id] + [
+        (
+            await house.stub.CreateStore(
+                pb.CreateStoreRequest(display_name=name, time_zone="America/New_York", country="US")
+            )
+        ).store_id
+        for name in ("Rodeo", "Soho")
+    ]
+
+    def store_of(number: int) -> int:
+        return 2 if number % 50 == 0 else number * number % 3 % 2
+
+    names = {
+        "half": {n for n in range(2700) if n % 2},
+        "seldom": {n for n in range(2700) if n % 70 == 3},
+        "rare": {n for n in range(2700) if n % 900 == 5},
+        "once": {1},
+    }
+    async with house.database.transaction(house.chain_id) as tx:
+        await tx.execute(
+            "insert into clients (chain_id, client_id, given_name, home_store_id, created_at, updated_at)"
+            " values (:chain, :client_id, :name, :store, now(), now())",
+            [
+                {
+                    "chain": house.chain_id,
+                    "client_id": f"cli_{number:05}",
+                    "name": " ".join(name for name, those in names.items() if number in those),
+                    "store": stores[store_of(number)],
+                }
+                for number in range(2700)
+            ],
+        )
+        await refresh_search(tx, [f"cli_{number:05}" for number in range(2700)])
+    house.act_as(stores=frozenset(stores[place] for place in own))
+    for query, size in (
+        ("seldom", 7),
+        ("sel", 50),
+        ("rare", 1),
+        ("half rare", 2),
+        ("once", 1),
+        ("half seldom", 7),
+    ):
+        those = set.intersection(
+            *(names[next(n for n in names if n.startswith(word))] for word in query.split())
+        )
+        expected = sorted(those, key=lambda n: (bool(own) and store_of(n) not in own, -n))
+        seen: list[str] = []
+        token = ""
+        while True:
+            page = await house.stub.SearchClients(
+                pb.SearchClientsRequest(query=query, page_size=size, page_token=token)
+            )
+            seen += [hit.client.client_id for hit in page.hits]
+            if not (token := page.next_page_token):
+                break
+        assert seen == [f"cli_{number:05}" for number in expected], query
+
+
 async def test_words_follow_what_changes(house: Any) -> None:
     client = await house.client(given_name="Ana", tags=["press"], contact_points=[phone("+12025550101")])
     await buy(house, client, date(2024, 5, 4), PENDANT)
@@ -292,6 +354,27 @@ async def test_words_follow_what_changes(house: Any) -> None:
         assert await found(house, query) == []
     for query in ("zoe", "zuzu", "bridal", "sapphire pendant"):
         assert await found(house, query) == ["Zoë"]
+
+
+async def test_after_a_merge_everything_leads_to_the_survivor_and_after_its_undo_to_each_again(
+    house: Any,
+) -> None:
+    kept = await house.client(given_name="Kept", tags=["press"])
+    merged = await house.client(given_name="Merged", contact_points=[phone("+12025550133")], tags=["bridal"])
+    await buy(house, kept, date(2020, 1, 2), pb.Piece(category="watch", reference="RX1200"))
+    await buy(house, merged, date(2024, 5, 4), PENDANT)
+    done = await house.duplicates.MergeClients(
+        MergeClientsRequest(surviving_client_id=kept.client_id, merged_client_id=merged.client_id)
+    )
+    for query in ("kept", "press", "555-0133", "sapphire pendant 2024", "watch rx12"):
+        hits = await search(house, query)
+        assert [hit.client.client_id for hit in hits] == [kept.client_id], query
+    await house.duplicates.UndoMerge(UndoMergeRequest(merge_id=done.merge_id))
+    for query, expected in (
+        ("kept", kept), ("merged", merged), ("555-0133", merged), ("sapphire pendant", merged), ("rx12", kept),
+    ):  # fmt: skip
+        hits = await search(house, query)
+        assert [hit.client.client_id for hit in hits] == [expected.client_id], query
 
 
 async def test_a_name_that_nobody_has_any_more_is_not_kept(house: Any) -> None:
