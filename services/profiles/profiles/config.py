@@ -18,7 +18,10 @@ class Settings(ServiceSettings):
     waitlist_address: str = Field(description="host:port of waitlist, asked for the same")
     appointments_address: str = Field(description="host:port of appointments, asked for the same")
     privacy_poll_seconds: float = Field(
-        2.0, gt=0, le=600, description="seconds between two looks for exports to gather and records past their time"
+        2.0,
+        gt=0,
+        le=600,
+        description="seconds between two looks for exports to gather and records past their time",
     )
 
     duplicate_poll_seconds: float = Field(

@@ -312,7 +312,9 @@ def imported_purchase_facts(
             currency_code=currency_code,
             lines=[
                 ev.PurchaseLineFact(
-                    quantity=quantity, amount_minor=amount_minor, **{name: piece[index] for index, name in said}
+                    quantity=quantity,
+                    amount_minor=amount_minor,
+                    **{name: piece[index] for index, name in said},
                 )
                 for quantity, amount_minor, piece in lines
             ],

@@ -15,7 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-TENANT, ENVIRONMENT, CLIENT, SECRET, COMPANY = "maison.example", "production", "app-1", "correct horse", "cmp-1"
+TENANT, ENVIRONMENT, CLIENT, SECRET, COMPANY = (
+    "maison.example",
+    "production",
+    "app-1",
+    "correct horse",
+    "cmp-1",
+)
 
 
 @dataclass

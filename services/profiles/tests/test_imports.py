@@ -158,7 +158,10 @@ async def test_broken_lines_are_named_and_the_rest_goes_on(house: Any, upload_of
     rest = await house.stub.ListImportFaults(
         pb.ListImportFaultsRequest(import_id=done.import_id, page_size=5, page_token=page.next_page_token)
     )
-    assert (len(page.faults), len(rest.faults)) == (5, 4)  # with a warning about the last line, which has no end
+    assert (len(page.faults), len(rest.faults)) == (
+        5,
+        4,
+    )  # with a warning about the last line, which has no end
 
 
 async def test_a_corrected_file_adds_what_was_missing(house: Any, upload_of: Upload) -> None:

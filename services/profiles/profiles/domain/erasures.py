@@ -20,7 +20,9 @@ CASH_BASIS = "records on payments in cash (31 CFR 1010.430(d), Form 8300), witho
 REPAIRS_BASIS = "the client's piece is still in the house; until it is collected"
 TOMBSTONE_BASIS = "an id without anything else, so that late news of the client is dropped"
 ACCOUNTABILITY_BASIS = "ids only: who did what in the house (GDPR art. 5(2))"
-SUPPRESSIONS_BASIS = "keyed hashes, so that no import brings the client back (11 CCR 7022(e); GDPR art. 17(3)(e))"
+SUPPRESSIONS_BASIS = (
+    "keyed hashes, so that no import brings the client back (11 CCR 7022(e); GDPR art. 17(3)(e))"
+)
 
 
 class ErasureState(enum.StrEnum):

@@ -217,4 +217,6 @@ async def _by_name(  # the table and column names are this module's own
 async def list_chain_ids(database: Database) -> list[str]:
     """Return every chain, for work that nobody asked for."""
     async with database.platform_transaction() as connection:
-        return list((await connection.execute(text("select chain_id from chains order by chain_id"))).scalars())
+        return list(
+            (await connection.execute(text("select chain_id from chains order by chain_id"))).scalars()
+        )

@@ -151,7 +151,9 @@ async def _land_named(
     tx, source = landing.tx, landing.imported.source
     to_change = any(person.has_details for person in people.values())
     ids = await store.merged_external_ids(tx, source, list(people))
-    ids |= await store.find_clients(tx, source, [key for key in people if key not in ids], to_change=to_change)
+    ids |= await store.find_clients(
+        tx, source, [key for key in people if key not in ids], to_change=to_change
+    )
     clients = [
         _new_client(landing, person, associates.get(person.associate_email, ""))
         for key, person in people.items()
