@@ -172,6 +172,13 @@ async def _land_named(
             raise ServiceError(
                 Kind.CONFLICT, "TRY_AGAIN", "A client was merged at this moment.", retry_after=0.1
             )
+        if gone := [client for client in clients if client.external_id not in ids and client not in new]:
+            raise ServiceError(
+                Kind.CONFLICT,
+                "TRY_AGAIN",
+                f"{len(gone)} clients came and went at this moment.",
+                retry_after=0.1,
+            )
         landed.ids |= new_ids
     known += [(client_id, people[key]) for key, client_id in ids.items()]
     landed.ids |= ids
