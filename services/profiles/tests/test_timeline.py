@@ -12,7 +12,7 @@ from chassis.errors import Kind, ServiceError
 from chassis.ids import new_id
 from profiles.domain.surprises import NO_SURPRISE, Surprise
 from profiles.domain.timeline import Entry, TimelineKind
-from profiles.store.timeline import add_entries, list_entries
+from profiles.store.timeline import PAGE, add_entries, list_entries
 
 THEN = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -236,3 +236,20 @@ async def test_a_page_reads_no_more_lines_than_it_shows_of_each_kind(house: Any)
             _, entries = await list_entries(tx, client.client_id, kinds=kinds, limit=20, now=THEN)
             assert len(entries) == 20
             assert 0 < (await tx.execute(fetched)).scalar_one() - before <= most
+
+
+async def test_the_client_is_found_by_the_key(house: Any) -> None:
+    """Behind row-level security Postgres uses no index for what it does not take for leakproof."""
+    client = await house.client()
+    async with house.database.transaction(house.chain_id) as tx:
+        await tx.execute("set local enable_seqscan = off")  # a few clients are read at once
+        plan = await tx.execute(
+            f"explain {PAGE}",
+            {
+                "client_id": client.client_id, "kinds": ["visit"], "before_time": THEN, "before_id": "", "now": THEN,
+                "include_surprises": False, "limit": 1,
+            },
+        )  # fmt: skip
+        conditions = [line for line in plan.scalars() if "Index Cond" in line]
+    assert any("client_id = ANY" in line for line in conditions)
+    assert any("kind = wanted.kind" in line for line in conditions)
