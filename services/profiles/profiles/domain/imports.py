@@ -83,18 +83,15 @@ class Assumption(NamedTuple):
 
 
 _ASSUMPTIONS = {
-    "PHONE_COUNTRY_ASSUMED": "{count} numbers without a country were read as numbers of {detail};"
-    " this line has the first.",
-    "DAY_NUMBER_ASSUMED": "{count} days were numbers of a spreadsheet, which counts days from 1900;"
-    " this line has the first.",
-    "PAYMENT_KIND_ASSUMED": "{count} payments were said in unknown words and were taken as OTHER;"
-    " this line has the first.",
-    "ASSOCIATE_UNKNOWN": "{count} lines name an e-mail that is no active associate's; new clients among them were given"
-    " out as others are. This line is the first.",
+    "PHONE_COUNTRY_ASSUMED": "Numbers without a country were read as numbers of {detail}: {count}, the first on this line.",
+    "DAY_NUMBER_ASSUMED": "Days as numbers of a spreadsheet, which counts them from 1900: {count}, the first on this line.",
+    "PAYMENT_KIND_ASSUMED": "Payments in words that are not known were taken as OTHER: {count}, the first on this line.",
+    "ASSOCIATE_UNKNOWN": "Lines with an e-mail that is no active associate's: {count}, the first here. New clients among"
+    " them were given out as others are.",
     "ENCODING_ASSUMED": "From this line on the file is not UTF-8. It was read as windows-1252.",
     "LAST_LINE_UNENDED": "The last line has no end. It was read as it is; if the file was cut off, send it again as a"
     " whole.",
-    "ERASED_LEFT_OUT": "{count} lines were left out: they are of people who were erased.",
+    "ERASED_LEFT_OUT": "Lines of people who were erased were left out: {count}.",
 }
 
 
@@ -192,9 +189,11 @@ class OffsetWrong(ServiceError):
         super().__init__(
             Kind.PRECONDITION,
             "IMPORT_OFFSET_WRONG",
-            f"The content goes on at byte {offset}, or begins again at 0.",
+            f"The content goes on at byte {offset}, or begins again at 0."
+            if offset
+            else "There is nothing to go on with: the content begins at byte 0.",
             metadata={"resume_offset": str(offset)},
-            violations=[Violation("offset", f"is neither 0 nor {offset}")],
+            violations=[Violation("offset", f"is neither 0 nor {offset}" if offset else "is not 0")],
         )
 
 
