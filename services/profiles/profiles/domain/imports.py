@@ -83,11 +83,14 @@ class Assumption(NamedTuple):
 
 
 _ASSUMPTIONS = {
-    "PHONE_COUNTRY_ASSUMED": "Numbers without a country were read as numbers of {detail}: {count}, the first on this line.",
-    "DAY_NUMBER_ASSUMED": "Days as numbers of a spreadsheet, which counts them from 1900: {count}, the first on this line.",
-    "PAYMENT_KIND_ASSUMED": "Payments in words that are not known were taken as OTHER: {count}, the first on this line.",
-    "ASSOCIATE_UNKNOWN": "Lines with an e-mail that is no active associate's: {count}, the first here. New clients among"
-    " them were given out as others are.",
+    "PHONE_COUNTRY_ASSUMED": "Numbers without a country were read as numbers of {detail}: {count}, the first on this"
+    " line.",
+    "DAY_NUMBER_ASSUMED": "Days as numbers of a spreadsheet, which counts them from 1900: {count}, the first on this"
+    " line.",
+    "PAYMENT_KIND_ASSUMED": "Payments in words that are not known were taken as OTHER: {count}, the first on this"
+    " line.",
+    "ASSOCIATE_UNKNOWN": "Lines with an e-mail that is no active associate's: {count}, the first here. New clients"
+    " among them were given out as others are.",
     "ENCODING_ASSUMED": "From this line on the file is not UTF-8. It was read as windows-1252.",
     "LAST_LINE_UNENDED": "The last line has no end. It was read as it is; if the file was cut off, send it again as a"
     " whole.",
