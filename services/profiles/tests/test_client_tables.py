@@ -41,7 +41,8 @@ async def test_every_column_with_clients_ids_is_declared(house: Any) -> None:
         holding = {column for column in of_table if column.endswith(("client_id", "client_ids"))}
         if name in TABLES_OF_NOBODY:
             others = {"last_client_id", "done_client_id"}  # how far a batch is
-            if name in ("connectors", "match_queue", "search_queue"):  # OAuth 2 calls an application a client; ids in passing
+            # OAuth 2 calls an application a client; the others hold ids in passing.
+            if name in ("connectors", "match_queue", "search_queue"):
                 others |= {"client_id"}
             assert not holding - others, name
             continue
