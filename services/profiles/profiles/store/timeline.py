@@ -44,6 +44,8 @@ PAGE = """
 
 async def add_entries(tx: Transaction, entries: Sequence[Entry]) -> None:
     """Insert entries of clients whom the transaction holds."""
+    if not entries:
+        return
     driver = await tx.driver()
     await driver.execute(
         "insert into timeline_entries (entry_id, chain_id, client_id, kind, occurred_at, summary,"  # noqa: S608
