@@ -282,6 +282,8 @@ async def land_purchases(
 
     Raises TRY_AGAIN when a client has gone meanwhile: merged into another, or erased.
     """
+    if not purchases:
+        return set()
     driver = await tx.driver()
     insert = (
         "insert into purchases (purchase_id, chain_id, client_id, store_id, purchased_on, total_minor,"  # noqa: S608
