@@ -10,9 +10,10 @@ _BETWEEN = "\x1e"  # the record separator: no keyboard has it, and what has it a
 
 
 def column(values: Sequence[str]) -> str:
-    """Return texts as one, for `cut`."""
+    """Return texts, at least one, as one for `cut`."""
+    assert values, "there is no array of nothing"
     joined = _BETWEEN.join(values)
-    if joined.count(_BETWEEN) != max(0, len(values) - 1):
+    if joined.count(_BETWEEN) != len(values) - 1:
         joined = _BETWEEN.join([value.replace(_BETWEEN, "") for value in values])
     return joined + _BETWEEN
 
