@@ -1,4 +1,4 @@
-"""Rows of clients who bought something in an import and are not found by it yet."""
+"""Rows of clients who bought something in an import and are neither found by it nor counted with it yet."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ from chassis.database import Transaction
 
 
 async def add(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> None:
-    """Queue clients; whoever is queued stays where they are."""
+    """Queue clients. Who is queued already stays so until this transaction ends: whoever takes them sees its rows."""
     driver = await tx.driver()
     await driver.execute(
         "insert into search_queue (chain_id, client_id, queued_at) select $1, c, $2 from unnest($3::text[]) c"
-        " on conflict do nothing",
+        " on conflict (chain_id, client_id) do update set queued_at = search_queue.queued_at",
         tx.chain_id,
         now,
         sorted(set(client_ids)),
@@ -22,14 +22,28 @@ async def add(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> N
 
 
 async def take(tx: Transaction, *, most: int) -> list[str]:
-    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking."""
+    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else has hold of.
+
+    Locks the clients before their places in the queue, as a batch of an import does.
+    """
     driver = await tx.driver()
     rows = await driver.fetch(
-        "delete from search_queue q using (select client_id from search_queue where chain_id = $1"
-        " order by client_id limit $2 for update skip locked) t"
-        " where q.chain_id = $1 and q.client_id = t.client_id returning q.client_id",
+        "select client_id from search_queue where chain_id = $1 order by client_id limit $2",
         tx.chain_id,
         most,
+    )
+    await driver.execute(
+        "select 1 from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id"
+        " for no key update",
+        tx.chain_id,
+        [row[0] for row in rows],
+    )
+    rows = await driver.fetch(
+        "delete from search_queue q using (select client_id from search_queue where chain_id = $1"
+        " and client_id = any($2::text[]) order by client_id for update skip locked) t"
+        " where q.chain_id = $1 and q.client_id = t.client_id returning q.client_id",
+        tx.chain_id,
+        [row[0] for row in rows],
     )
     return [row[0] for row in rows]
 

@@ -51,11 +51,13 @@ from profiles.store import directory as directory_store
 from profiles.store import import_mappings as mapping_store
 from profiles.store import imports as store
 from profiles.suppression import Suppressor
+from profiles.use_cases.import_turns import Turn, TurnLost
 from profiles.use_cases.landing import Place, land_batch
 from profiles.use_cases.search_queue import SET, work_off
 
 _log = structlog.get_logger(__name__)
 _TRIES = 4  # of a batch that lost against another transaction
+_AT_ONCE = 2  # batches of an upload: while one waits for Postgres, the other is made ready
 _FORGET_AT_ONCE = 20_000
 _ROWS_AT_A_TIME = 16  # are read before others, such as the batch that is being written, get their turn
 
@@ -140,8 +142,8 @@ async def receive_content(
     reading = _Reading(
         upload.imported, upload.place, offset, today=day_at(upload.place.time_zone, now=clock.now())
     )
+    queue = _LandingQueue(upload, reading)
     batch = _Batch(batch_lines)
-    landing: asyncio.Task[None] | None = None
     try:
         try:
             async for chunk in _and_end(chunks):
@@ -149,25 +151,19 @@ async def receive_content(
                     if count % _ROWS_AT_A_TIME == 0:
                         await asyncio.sleep(0)
                     if batch.is_full_before(found):
-                        # While this batch is written the next one is read.
-                        if landing is not None:
-                            await landing
-                        landing = asyncio.create_task(upload.land(batch, reading))
+                        await queue.add(batch)
                         batch = _Batch(batch_lines)
                     batch.add(found)
                     batch.assume(reading.take_assumptions())
             batch.assume(reading.take_assumptions())
-            if landing is not None:
-                await landing
-            await upload.land(batch, reading)
+            await queue.add(batch)
+            await queue.join()
             await upload.make_findable()
         except FileUnreadable as error:
             return await upload.finish(ImportState.FAILED, str(error))
         return await upload.finish(ImportState.COMPLETED)
     finally:
-        if landing is not None and not landing.done():
-            landing.cancel()
-            await asyncio.gather(landing, return_exceptions=True)
+        await queue.cancel()
         await upload.release()
 
 
@@ -271,6 +267,7 @@ class _Batch:
 
     def __init__(self, size: int) -> None:
         self.rows: list[Row] = []
+        self.is_named = True
         self.faults: list[Fault] = []
         self.refused = 0
         self.assumptions: list[Assumption] = []
@@ -296,6 +293,7 @@ class _Batch:
         self.last, self.end = found.last, found.end
         if isinstance(found, Row):
             self.rows.append(found)
+            self.is_named = self.is_named and bool(found.person.external_id)
         else:
             self.refused += 1
             self.faults += found.faults
@@ -361,24 +359,27 @@ class _Upload:
                     await store.begin_counting(tx, import_id)
         return upload
 
-    async def land(self, batch: _Batch, reading: _Reading) -> None:
-        """Commit one batch; it is tried again when it lost against another transaction."""
-        # Before anything is awaited: the next batch is read meanwhile.
-        checkpoint = reading.checkpoint(batch) if batch.last else self.checkpoint
-        for attempt in range(1, _TRIES + 1):
-            try:
-                async with self.database.transaction(self.chain_id) as tx:
-                    progress = await self._land(tx, batch, reading, checkpoint)
-                self.progress, self.checkpoint = progress, checkpoint
-                return
-            except ServiceError as error:
-                if error.kind is not Kind.CONFLICT or error.reason != "TRY_AGAIN" or attempt == _TRIES:
-                    raise
-                _log.info("batch comes again", import_id=self.imported.import_id, attempt=attempt)
-                await asyncio.sleep(error.retry_after or 0.1)
+    async def land(
+        self,
+        batch: _Batch,
+        piece_fields: Sequence[str],
+        bytes_received: int,
+        checkpoint: Checkpoint,
+        turn: Turn,
+    ) -> None:
+        """Commit one batch. Raises TurnLost."""
+        async with self.database.transaction(self.chain_id) as tx:
+            progress = await self._land(tx, batch, piece_fields, bytes_received, checkpoint, turn)
+        self.progress, self.checkpoint = progress, checkpoint
 
     async def _land(
-        self, tx: Transaction, batch: _Batch, reading: _Reading, checkpoint: Checkpoint
+        self,
+        tx: Transaction,
+        batch: _Batch,
+        piece_fields: Sequence[str],
+        bytes_received: int,
+        checkpoint: Checkpoint,
+        turn: Turn,
     ) -> Progress:
         imported = self.imported
         landed = await land_batch(
@@ -386,8 +387,9 @@ class _Upload:
             imported,
             self.place,
             batch.rows,
-            piece_fields=reading.piece_fields,
+            piece_fields=piece_fields,
             suppressor=self.suppressor,
+            turn=turn,
             actor=self.actor,
             now=self.clock.now(),
         )
@@ -398,7 +400,7 @@ class _Upload:
         if assumptions := [*batch.assumptions, *landed.assumptions]:
             await store.add_assumptions(tx, imported.import_id, assumptions)
         progress = Progress(
-            bytes_received=reading.bytes_received,
+            bytes_received=bytes_received,
             lines_read=so_far.lines_read + len(batch.rows) + batch.refused,
             lines_refused=so_far.lines_refused + batch.refused + len(landed.faults),
             clients_created=so_far.clients_created + landed.clients_created,
@@ -463,3 +465,81 @@ class _Upload:
                     < _FORGET_AT_ONCE
                 ):
                     return
+
+
+class _Landing:
+    """One batch on its way into the database, and its turn while it tries."""
+
+    def __init__(self, upload: _Upload, reading: _Reading, batch: _Batch, before: "_Landing | None") -> None:
+        self._upload = upload
+        self._batch = batch
+        self._before = before
+        # What was known when the batch was read: the next one is read meanwhile.
+        self._piece_fields = reading.piece_fields
+        self._bytes_received = reading.bytes_received
+        self._checkpoint = reading.checkpoint(batch) if batch.last else None
+        self._turn: Turn = Turn(before._turn if before else None)
+        self.task = asyncio.create_task(self._land())
+
+    async def _land(self) -> None:
+        """Commit the batch; it is tried again when it lost against another transaction."""
+        if self._before is not None and not self._batch.is_named:
+            # Who has no id is known by a contact: those of the batch before have to be there.
+            await self._before.task
+        for attempt in range(1, _TRIES + 1):
+            try:
+                await self._try()
+                self._before = None
+                return
+            except TurnLost:
+                pass
+            except ServiceError as error:
+                if error.kind is not Kind.CONFLICT or error.reason != "TRY_AGAIN" or attempt == _TRIES:
+                    raise
+                _log.info("batch comes again", import_id=self._upload.imported.import_id, attempt=attempt)
+                await asyncio.sleep(error.retry_after or 0.1)
+            if self._before is not None:
+                await self._before.task  # raises what kept it from being written
+            self._turn = Turn()
+
+    async def _try(self) -> None:
+        is_lost = True
+        try:
+            await self._upload.land(
+                self._batch,
+                self._piece_fields,
+                self._bytes_received,
+                self._checkpoint or self._upload.checkpoint,
+                self._turn,
+            )
+            is_lost = False
+        finally:
+            self._turn.end(is_lost=is_lost)
+
+
+class _LandingQueue:
+    """Batches that are being written while the next one is read."""
+
+    def __init__(self, upload: _Upload, reading: _Reading) -> None:
+        self._upload = upload
+        self._reading = reading
+        self._landings: list[_Landing] = []
+
+    async def add(self, batch: _Batch) -> None:
+        """Begin to write a batch, as soon as fewer than the most are being written. Raises what failed before it."""
+        while len(self._landings) >= _AT_ONCE:
+            await self._landings.pop(0).task
+        before = self._landings[-1] if self._landings else None
+        self._landings.append(_Landing(self._upload, self._reading, batch, before))
+
+    async def join(self) -> None:
+        """Wait until every batch is written."""
+        while self._landings:
+            await self._landings.pop(0).task
+
+    async def cancel(self) -> None:
+        """Roll back what is not written."""
+        tasks = [landing.task for landing in self._landings]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,7 +19,7 @@ from profiles.domain.payments import CASH_KINDS, PaymentKind
 from profiles.domain.pieces import purchase_summary
 from profiles.domain.timeline import Entry, TimelineKind, day_at, entry_id_of, moment_of
 from profiles.store import books as book_store
-from profiles.store import client_facts, import_clients, search_queue, suppressions
+from profiles.store import import_clients, search_queue, suppressions
 from profiles.store import imports as store
 from profiles.store import payments as payment_store
 from profiles.store import search as search_store
@@ -27,6 +27,7 @@ from profiles.store import timeline as timeline_store
 from profiles.store.payments import PaidPart
 from profiles.suppression import SuppressedKind, Suppressor, external_key
 from profiles.use_cases.cash_watch import watch
+from profiles.use_cases.import_turns import Step, Turn
 from profiles.use_cases.landing_clients import Landing, joined_people, land_people
 
 
@@ -62,10 +63,14 @@ async def land_batch(
     *,
     piece_fields: Sequence[str],
     suppressor: Suppressor,
+    turn: Turn,
     actor: str,
     now: datetime,
 ) -> Landed:
-    """Write the clients and purchases of `rows` that are not known yet, and say so. Safe to repeat with other rows."""
+    """Write the clients and purchases of `rows` that are not known yet, and say so. Safe to repeat with other rows.
+
+    Raises TurnLost when the batch before this one was rolled back meanwhile. Returns when that one is committed.
+    """
     landed = Landed(assumptions=_assumptions_of(rows, place))
     people = joined_people((row.line, row.person) for row in rows)
     if people and (gone := await _suppressed(tx, imported, people, suppressor)):
@@ -73,7 +78,9 @@ async def land_batch(
         landed.lines_suppressed = sum(row.person.key in gone for row in rows)
         rows = [row for row in rows if row.person.key not in gone]
         landed.assumptions.append(Assumption(1, "", "ERASED_LEFT_OUT", landed.lines_suppressed))
+    await turn.begin(Step.PEOPLE)
     if not rows:
+        await turn.begin(Step.COUNTS)
         return landed
     landing = Landing(tx, imported, place.store_id, day_at(place.time_zone, now=now), actor, now)
     clients = await land_people(landing, people)
@@ -99,13 +106,14 @@ async def land_batch(
         )
     facts: list[ev.PurchaseFact] = []
     paid_in_cash: list[str] = []
+    await turn.begin(Step.PURCHASES)
     if imported.has_purchases:
         purchases = await _purchases_of(tx, imported, rows, clients.ids, landed)
         facts = await _land_purchases(
             tx, imported, place, purchases, clients.ids, entries, landed, piece_fields=piece_fields, now=now
         )
         paid_in_cash = await _land_payments(tx, purchases, {fact.purchase_id for fact in facts}, now=now)
-        await client_facts.refresh(tx, [fact.client_id for fact in facts])
+    await turn.begin(Step.TRACES)
     await search_store.refresh_search(tx, clients.with_words, purchase_ids=[])
     if facts:
         await search_queue.add(tx, [fact.client_id for fact in facts], now=now)
@@ -114,6 +122,7 @@ async def land_batch(
     people_facts = [events.client_fact(client) for client in (*clients.new, *clients.changed)]
     for event in events.batches_landed(imported.import_id, people_facts, facts):
         tx.publish(event, entity_id=imported.import_id)
+    await turn.begin(Step.COUNTS)
     if paid_in_cash:
         buyers = {fact.purchase_id: fact.client_id for fact in facts}
         await watch(tx, [buyers[purchase_id] for purchase_id in paid_in_cash], now=now)

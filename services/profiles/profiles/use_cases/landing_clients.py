@@ -172,7 +172,7 @@ async def _land_named(
             raise ServiceError(
                 Kind.CONFLICT, "TRY_AGAIN", "A client was merged at this moment.", retry_after=0.1
             )
-        if gone := [client for client in clients if client.external_id not in ids and client not in new]:
+        if gone := [one for one in clients if one.external_id not in ids and one.client_id not in added]:
             raise ServiceError(
                 Kind.CONFLICT,
                 "TRY_AGAIN",

@@ -1,9 +1,10 @@
-"""Make clients findable by what imports say they bought: at the end of an upload, and after one that never ended."""
+"""Let what imports say clients bought be found and counted: at the end of an upload, and after one that never ended."""
 
 from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
+from profiles.store import client_facts
 from profiles.store import search as search_store
 from profiles.store import search_queue as store
 
@@ -12,8 +13,9 @@ _LEFT_BEHIND = timedelta(minutes=10)
 
 
 async def work_off(tx: Transaction) -> int:
-    """Make a set of the chain's queued clients findable and return how many there were."""
+    """Bring words and facts of a set of the chain's queued clients in line and return how many there were."""
     client_ids = await store.take(tx, most=SET)
+    await client_facts.refresh(tx, client_ids)
     await search_store.refresh_search(tx, client_ids)
     return len(client_ids)
 
