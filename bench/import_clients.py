@@ -6,7 +6,8 @@ Invents a chain's clients (names as unevenly spread as names are, phone, e-mail,
 many purchases each, and sends them through the real gRPC server of a profiles process, while an outreach process keeps
 its facts: servers, services and databases as `make up` runs them, on disks that sync. Time runs from the first byte of
 a round's two files until outreach has taken in every event of them. The upload goes on for a while after that: it makes
-clients findable by what they bought, each once; when that is through is printed beside it.
+clients findable by what they bought and counts that for segments, each once; when that is through is printed beside it,
+with the ratio for all of it.
 
 Each round is followed by its ceiling: the same rows by COPY into the same tables of a second pair of databases, with
 the same indexes, triggers and policies, as only the superuser may, and then the same batches published to a stream by a
@@ -158,7 +159,7 @@ _PURCHASE_COLUMNS = {
 # What a round brought, by the column whose ids are of this round; clients before what hangs on them.
 _PROFILES_TABLES = {
     "clients": "client_id", "contact_points": "client_id", "occasions": "client_id", "client_search": "client_id",
-    "client_facts": "client_id", "assignments": "client_id", "purchases": "purchase_id",
+    "assignments": "client_id", "purchases": "purchase_id",
     "purchase_lines": "purchase_id", "purchase_payments": "purchase_id", "timeline_entries": "subject_id",
 }  # fmt: skip
 _OUTREACH_TABLES = {"clients": "client_id", "purchases": "purchase_id"}
@@ -597,7 +598,8 @@ async def main() -> None:
                     print(
                         f"round {number}: {len(numbers)} clients with {len(numbers) * wanted.purchases} purchases in"
                         f" {seconds:.1f} s; COPY {copying:.1f} s, publishing {publishing:.1f} s; ratio"
-                        f" {(copying + publishing) / seconds:.2f}; found by everything after {returned:.1f} s;"
+                        f" {(copying + publishing) / seconds:.2f}; found by everything after {returned:.1f} s, ratio"
+                        f" {(copying + publishing) / returned:.2f};"
                         f" processors {cpu[1] - cpu[0]:.1f} s and {cpu[2] - cpu[1]:.1f} s;"
                         f" peak so far: {bench.memory()}",
                         flush=True,

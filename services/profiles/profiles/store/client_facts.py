@@ -34,7 +34,9 @@ _REFRESH = """
                array_agg(distinct searchable(l.category)) filter (where l.category <> '') categories,
                array_agg(distinct searchable(l.metal)) filter (where l.metal <> '') metals,
                array_agg(distinct searchable(l.stone)) filter (where l.stone <> '') stones
-        from purchases p join purchase_lines l on l.chain_id = p.chain_id and l.purchase_id = p.purchase_id
+        from purchases p cross join lateral (
+            select * from purchase_lines where chain_id = :chain_id and purchase_id = p.purchase_id offset 0
+        ) l
         where p.chain_id = :chain_id and p.client_id = named.client_id
     ) pieces on true
     on conflict (chain_id, client_id) do update set

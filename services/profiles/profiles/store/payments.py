@@ -64,13 +64,16 @@ async def payments_of(tx: Transaction, purchase_ids: Sequence[str]) -> dict[str,
 async def cash_of(tx: Transaction, client_ids: Sequence[str], *, since: date) -> list[CashPaid]:
     """Return what clients paid in cash or equivalents from a day on, oldest first; reads no purchase without it."""
     # A row that this transaction wrote carries its number: whoever asks need not say which payments are the new ones.
+    # One look into an index for each client and purchase (offset 0), whatever the planner knows of a chain's size.
     found = await tx.execute(
         "select p.purchase_id, p.client_id, p.store_id, s.country, y.paid_on, y.kind, y.amount_minor, p.currency_code,"
-        " y.created_at, y.xmin = cast(pg_current_xact_id() as xid) is_new from purchases p"
-        " join purchase_payments y on y.chain_id = p.chain_id and y.purchase_id = p.purchase_id"
+        " y.created_at, y.xmin = cast(pg_current_xact_id() as xid) is_new"
+        " from unnest(cast(:ids as text[])) named (client_id)"
+        " cross join lateral (select * from purchases where chain_id = :chain_id and client_id = named.client_id"
+        " and last_cash_on >= :since offset 0) p"
+        " cross join lateral (select xmin, * from purchase_payments where chain_id = :chain_id"
+        " and purchase_id = p.purchase_id and kind = any(:kinds) and paid_on >= :since offset 0) y"
         " join stores s on s.chain_id = p.chain_id and s.store_id = p.store_id"
-        " where p.chain_id = :chain_id and p.client_id = any(:ids) and p.last_cash_on >= :since"
-        " and y.kind = any(:kinds) and y.paid_on >= :since"
         " order by y.paid_on, y.created_at, p.purchase_id, y.position",
         {"chain_id": tx.chain_id, "ids": list(client_ids), "since": since, "kinds": sorted(CASH_KINDS)},
     )

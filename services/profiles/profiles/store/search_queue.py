@@ -10,11 +10,10 @@ from chassis.database import Transaction
 
 
 async def add(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> None:
-    """Queue clients. Who is queued already stays so until this transaction ends: whoever takes them sees its rows."""
+    """Queue clients; whoever is queued already is there twice, so that this waits for nobody who takes clients off."""
     driver = await tx.driver()
     await driver.execute(
-        "insert into search_queue (chain_id, client_id, queued_at) select $1, c, $2 from unnest($3::text[]) c"
-        " on conflict (chain_id, client_id) do update set queued_at = search_queue.queued_at",
+        "insert into search_queue (chain_id, client_id, queued_at) select $1, c, $2 from unnest($3::text[]) c",
         tx.chain_id,
         now,
         sorted(set(client_ids)),
@@ -22,30 +21,17 @@ async def add(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> N
 
 
 async def take(tx: Transaction, *, most: int) -> list[str]:
-    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else has hold of.
-
-    Locks the clients before their places in the queue, as a batch of an import does.
-    """
+    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking."""
     driver = await tx.driver()
     rows = await driver.fetch(
-        "select client_id from search_queue where chain_id = $1 order by client_id limit $2",
+        "delete from search_queue q using (select client_id, position from search_queue where chain_id = $1"
+        " and client_id <= (select max(client_id) from (select distinct client_id from search_queue"
+        " where chain_id = $1 order by client_id limit $2) least) for update skip locked) t"
+        " where q.chain_id = $1 and q.client_id = t.client_id and q.position = t.position returning q.client_id",
         tx.chain_id,
         most,
     )
-    await driver.execute(
-        "select 1 from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id"
-        " for no key update",
-        tx.chain_id,
-        [row[0] for row in rows],
-    )
-    rows = await driver.fetch(
-        "delete from search_queue q using (select client_id from search_queue where chain_id = $1"
-        " and client_id = any($2::text[]) order by client_id for update skip locked) t"
-        " where q.chain_id = $1 and q.client_id = t.client_id returning q.client_id",
-        tx.chain_id,
-        [row[0] for row in rows],
-    )
-    return [row[0] for row in rows]
+    return sorted({row[0] for row in rows})
 
 
 async def chains_left_behind(connection: AsyncConnection, *, before: datetime) -> list[str]:

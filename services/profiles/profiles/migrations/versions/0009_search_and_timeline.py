@@ -325,11 +325,8 @@ def _refresh() -> None:
         -- Brings the words of clients in line; of what they bought only those purchases are new, or all with null. Of
         -- pieces the newest 500 are kept. Returns what clients are not found by any more. Under the caller's row-level
         -- security.
-        -- Planned anew each time: a session that served a chain while it was empty would keep the plan of then, and
-        -- read all purchases for each client.
         create function refresh_search(of_clients text[], purchases text[]) returns setof text
             language sql volatile
-            set jit = off set plan_cache_mode = force_custom_plan
         begin atomic
             with named as materialized (
                 select c.chain_id, c.client_id, c.home_store_id,
@@ -346,7 +343,7 @@ def _refresh() -> None:
                                 select p.purchase_id, p.purchased_on from purchases p
                                 where p.chain_id = c.chain_id and p.client_id = c.client_id
                                   and (purchases is null or p.purchase_id = any (purchases))
-                                order by p.purchased_on desc limit 500
+                                offset 0
                             ) p
                             cross join lateral (
                                 select l.* from purchase_lines l
@@ -372,11 +369,8 @@ def _refresh() -> None:
                 select n.chain_id, n.client_id, n.home_store_id, n.name, n.others, n.who as who_before,
                     n.bought as bought_before, n.pieces,
                     array_to_tsvector(words_of(concat_ws(' ', n.name, n.others, (
-                        select string_agg(contact_text(p.kind, p.match_key), ' ') from (
-                            select c.kind, c.match_key from contact_points c
-                            where c.chain_id = n.chain_id and c.client_id = n.client_id
-                            order by c.kind, c.match_key limit 500
-                        ) p)))) as who,
+                        select string_agg(contact_text(p.kind, p.match_key), ' ') from contact_points p
+                        where p.chain_id = n.chain_id and p.client_id = n.client_id)))) as who,
                     array_to_tsvector(piece_words(n.pieces)) as bought
                 from named n
             ), kept as (
