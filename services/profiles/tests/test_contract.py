@@ -71,6 +71,7 @@ from profiles.receipts import receipt_handlers
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 README = (SERVICE / "README.md").read_text(encoding="utf-8")
+PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((SERVICE / "docs").glob("*.md")))
 MOMENT = datetime(2026, 3, 10, 18, 30, 5, tzinfo=UTC)
 
 CLIENT = Client(
@@ -336,7 +337,7 @@ def test_every_setting_is_described_and_stands_in_the_readme() -> None:
     assert_settings_documented(Settings, README)
 
 
-def test_every_reason_stands_in_the_readme() -> None:
+def test_every_reason_stands_in_the_pages_of_the_service() -> None:
     reasons = reasons_in(SERVICE / "profiles")
     faults = "".join(
         (SERVICE / "profiles" / name).read_text(encoding="utf-8")
@@ -346,4 +347,4 @@ def test_every_reason_stands_in_the_readme() -> None:
         word for word in re.findall(r"\"([A-Z]+(?:_[A-Z]+)+)\"", faults) if not word.startswith("PURPOSE_")
     }
     assert reasons >= {"CLIENT_AMBIGUOUS", "CONSENT_NOT_FOUND", "LINE_TOO_LONG", "FIELD_UNKNOWN"}
-    assert_reasons_documented(reasons, README, quote="")
+    assert_reasons_documented(reasons, README + PAGES, quote="")
