@@ -299,35 +299,47 @@ def contact_key(value: str) -> int:
 
 
 def keys_of(client: Features) -> frozenset[int]:
-    """Return the keys under which others are met who may be the same person.
+    """Return the keys under which a client is found: those that others are met under, and those of the name alone.
 
-    Whoever reaches REVIEW_SCORE with somebody shares a key: a contact, a mailbox, an address, a birthday with one of
-    the names, or a name. Names are crowded, and then it takes a name with a piece of an e-mail or the postal code.
+    Whoever reaches REVIEW_SCORE with somebody meets her: under a contact, a mailbox, an address, a birthday with a
+    name or a piece of it, or a name with a piece of an e-mail or the postal code. Under a name alone nobody is met: it
+    is no evidence, and more people have it the more clients there are. Captures look it up.
     """
     keys = {contact_key(value) for value in client.phones | client.emails}
     locals_ = {local for email in client.emails if _says_who(local := _local_part(email))}
     keys.update(_hashed("l", local) for local in locals_)
-    if client.address and client.place:
-        keys.add(_hashed("a", client.place, *(word for word in client.address if word[0].isdigit())))
+    if client.address:
+        # Without a place the street has to do.
+        streets = [word for word in client.address if not word[0].isdigit()]
+        where = [client.place] if client.place else ["", *streets[:1]]
+        keys.add(_hashed("a", *where, *(word for word in client.address if word[0].isdigit())))
     family = sound_of(client.family[0]) if client.family else ""
+    whole = name_sounds(client)
     if client.birthday:
-        # Half a name must do where no family name is known.
+        # The year is not known of everybody. Where it is, half a name must do, for who has no family name.
+        year, *day = map(str, client.birthday)
         calls = {sound_of(name) for names in (client.given, client.nickname) for name in names[:1]}
+        keys.update(_hashed("d", name, *day) for name in whole)
         if family:
-            keys.add(_hashed("b", family, *map(str, client.birthday[1:])))
-        keys.update(_hashed("g", word, *map(str, client.birthday[1:])) for word in calls)
-    if client.given and family:
-        for name in name_sounds(client):
-            keys.add(_hashed("n", name))
-            keys.update(_hashed("m", name, local[:3]) for local in locals_)
-            if client.place:
-                keys.add(_hashed("z", name, client.place))
-    return frozenset(keys)
+            keys.add(_hashed("b", family, *day))
+            keys.update(_hashed("y", word, family[:1], *day) for word in calls)
+        if client.birthday[0]:
+            keys.update(_hashed("g", word, year, *day) for word in calls)
+    for name in whole:
+        keys.update(_hashed("m", name, local[:3]) for local in locals_)
+        if client.place:
+            keys.add(_hashed("z", name, client.place))
+    return frozenset(keys) | name_keys(client)
+
+
+def is_met_under(key: int) -> bool:
+    """Return whether those who share a key are compared."""
+    return not key & 1
 
 
 def name_keys(client: Features) -> frozenset[int]:
     """Return the keys of a client's name alone; none for half a name."""
-    return frozenset(_hashed("n", name) for name in name_sounds(client))
+    return frozenset(_hashed("n", name) | 1 for name in name_sounds(client))
 
 
 def name_sounds(client: Features) -> frozenset[str]:
@@ -341,7 +353,7 @@ def name_sounds(client: Features) -> frozenset[str]:
 
 def _hashed(*parts: str) -> int:
     digest = hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    return int.from_bytes(digest, signed=True) & ~1  # the last bit says whether anybody is met under it
 
 
 class DuplicateState(enum.StrEnum):

@@ -8,7 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import text
 
 from chassis.database import Database, Transaction
-from profiles.domain.duplicates import CROWD, Features, Score, contact_key, features_of, keys_of, score
+from profiles.domain.duplicates import (
+    CROWD,
+    Features,
+    Score,
+    contact_key,
+    features_of,
+    is_met_under,
+    keys_of,
+    score,
+)
 
 Pair = tuple[str, str]  # the lower id, which is the older record, first
 
@@ -208,7 +217,8 @@ async def list_blocks(tx: Transaction, *, after: int, limit: int) -> tuple[list[
         # The rest of the last one comes with the next slice.
         del groups[last]
         last = max(groups)
-    return [members for members in groups.values() if 1 < len(members) <= CROWD], last
+    met = [members for key, members in groups.items() if is_met_under(key)]
+    return [members for members in met if 1 < len(members) <= CROWD], last
 
 
 async def find_related(tx: Transaction, client_ids: Collection[str]) -> set[Pair]:

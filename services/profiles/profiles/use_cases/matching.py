@@ -14,7 +14,7 @@ from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from chassis.errors import Kind, ServiceError
-from profiles.domain.duplicates import REVIEW_SCORE, Features, Score, keys_of, score
+from profiles.domain.duplicates import REVIEW_SCORE, Features, Score, is_met_under, keys_of, score
 from profiles.store import chain_settings
 from profiles.store import duplicates as store
 from profiles.store import matching as match_store
@@ -69,7 +69,9 @@ async def match_clients(tx: Transaction, client_ids: Collection[str], *, clock: 
     features = await match_store.load_features(tx, client_ids)
     keys = {client_id: keys_of(client) for client_id, client in features.items()}
     await match_store.save_keys(tx, keys)
-    pairs = await match_store.find_holders(tx, ((one, key) for one, found in keys.items() for key in found))
+    pairs = await match_store.find_holders(
+        tx, ((one, key) for one, found in keys.items() for key in found if is_met_under(key))
+    )
     pairs |= await store.find_pairs_of(tx, list(features))
     scores = await _score(tx, pairs, features)
     await store.record_scores(tx, scores, now=clock.now())
