@@ -15,6 +15,21 @@ class Signal(enum.StrEnum):
     HIGH_INTENT = "high_intent"
     OCCASION_AHEAD = "occasion_ahead"
     VIP_GOING_QUIET = "vip_going_quiet"
+    LAST_YEARS_GIFT = "last_years_gift"
+    RELATED_OCCASION = "related_occasion"
+    BRIDAL_MILESTONE = "bridal_milestone"
+    NEED_BY_NEAR = "need_by_near"
+    VISIT_FOLLOW_UP = "visit_follow_up"
+    TWO_TWO_TWO = "two_two_two"
+    FIRST_PURCHASE_MONTH = "first_purchase_month"
+    REPAIR_READY = "repair_ready"
+    CARE_DUE = "care_due"
+    WISH_ARRIVED = "wish_arrived"
+    FAVOURITE_ARRIVED = "favourite_arrived"
+    WAITLIST_MOVED = "waitlist_moved"
+    APPOINTMENT_MISSED = "appointment_missed"
+    UNANSWERED_MESSAGE = "unanswered_message"
+    THANK_YOU = "thank_you"
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)
@@ -28,6 +43,33 @@ class SuggestionState(enum.StrEnum):
     SENT = "sent"
     DISMISSED = "dismissed"
     EXPIRED = "expired"
+    LOGGED = "logged"
+
+
+class Tier(enum.StrEnum):
+    """How much a client matters by recency, frequency and money; the order is the contract's."""
+
+    TOP = "top"
+    MIDDLE = "middle"
+    BASE = "base"
+    PROSPECT = "prospect"
+
+
+class TierAction(enum.StrEnum):
+    """What a tier gets when a signal speaks."""
+
+    PERSONAL = "personal"
+    AUTOMATED = "automated"
+    NONE = "none"
+
+
+class ContactKind(enum.StrEnum):
+    """How a client was reached outside messaging."""
+
+    CALL = "call"
+    VISIT = "visit"
+    EMAIL = "email"
+    OTHER = "other"
 
 
 _LIVE = (SuggestionState.OPEN, SuggestionState.SNOOZED)

@@ -4,7 +4,9 @@ Days are numbers counted from 1970-01-01, money is minor units of the chain's cu
 tables and positions in the columns.
 """
 
-from dataclasses import dataclass
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -14,6 +16,23 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 NEVER = -(10**6)  # a day before all days
+
+
+class Mark(enum.StrEnum):
+    """A day that something beside a purchase or a visit left with a client; the name is the column's in client_facts."""
+
+    NEED_BY = "need_by"  # the nearest day, today or ahead, by which a piece is needed, said since the last purchase
+    ENGAGEMENT = "engagement"  # an engagement ring was bought, last
+    REPAIR_READY = "repair_ready"  # a repair is ready since, and not collected
+    SERVICED = "serviced"  # a piece came back from repair, cleaning or service, last
+    WISH_ARRIVED = "wish_arrived"  # a wished piece is in the client's store since
+    FAVOURITE_ARRIVED = "favourite_arrived"  # pieces of the favourite brand are in the client's store since
+    WAITLIST_MOVED = "waitlist_moved"  # pieces of a reference that the client waits for came in, last
+    APPOINTMENT_MISSED = "appointment_missed"  # did not come, and has booked nothing since
+    UNANSWERED = "unanswered"  # wrote, and nobody has answered since
+    TOUCHED = "touched"  # the house was in touch: a text of any purpose, a call, an appointment kept, last
+
+
 OCCASION_COLUMNS = 8
 
 
@@ -78,11 +97,30 @@ class Book:
     rest_client: Integers
     rest_signal: Integers
 
+    # The client's store, by number; -1 where none is known. Empty for a book without stores.
+    store: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # The last day of a visit before the day of the last one; NEVER without two.
+    earlier_visit: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # Purchase days in the chain's currency, and what those after the first brought in all.
+    home_days: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    home_repeat_minor: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # One column a mark that anybody has; see `mark`.
+    marks: Mapping[Mark, Integers] = field(default_factory=dict)
+    # Purchases that were for an occasion: positions of clients, days, contract's OccasionKind.
+    gift_client: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    gift_day: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    gift_kind: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
     # What a client must have spent to be among the best; None where the chain has too few to say.
     vip_minor: int | None = None
 
     def __len__(self) -> int:
         return len(self.number)
+
+    def mark(self, mark: Mark) -> Integers:
+        """Return the day of a mark for each client, NEVER where there is none."""
+        found = self.marks.get(mark)
+        return np.full(len(self), NEVER, dtype=np.int64) if found is None else found
 
     @classmethod
     def of(cls, histories: Histories, as_of: int) -> Self:
