@@ -3,7 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
-from carnet.outreach.v1 import outreach_pb2_grpc
+from carnet.outreach.v1 import (
+    campaigns_pb2_grpc,
+    catalogue_pb2_grpc,
+    outreach_pb2_grpc,
+    reports_pb2_grpc,
+)
 from carnet.privacy.v1 import privacy_pb2_grpc
 
 from chassis.clock import Clock
@@ -13,7 +18,13 @@ from chassis.service import Foundation, Service
 from outreach.clients import GrpcMessaging, GrpcProfiles
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import ClientRecordsServicer, OutreachServicer
+from outreach.grpc_api import (
+    CampaignsServicer,
+    CatalogueServicer,
+    ClientRecordsServicer,
+    OutreachServicer,
+    ReportsServicer,
+)
 from outreach.use_cases.scoring import score_waiting_chains
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -22,13 +33,19 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Return the service, ready to run; nothing connects yet."""
     foundation = Foundation.lay("outreach", settings, clock=clock)
-    servicer = OutreachServicer(
-        database=foundation.database,
-        clock=foundation.clock,
-        profiles=GrpcProfiles(foundation.channel(settings.profiles_address)),
-        messaging=GrpcMessaging(foundation.channel(settings.messaging_address)),
-        settings=settings,
-    )
+    profiles = GrpcProfiles(foundation.channel(settings.profiles_address))
+    messaging = GrpcMessaging(foundation.channel(settings.messaging_address))
+    common = {
+        "database": foundation.database,
+        "clock": foundation.clock,
+        "profiles": profiles,
+        "messaging": messaging,
+        "settings": settings,
+    }
+    outreach = OutreachServicer(**common)
+    catalogue = CatalogueServicer(**common)
+    campaigns = CampaignsServicer(**common)
+    reports = ReportsServicer(**common)
 
     async def score() -> None:
         await score_waiting_chains(
@@ -42,7 +59,16 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     return foundation.service(
         contracts={
             "carnet.outreach.v1.OutreachService": lambda server: (
-                outreach_pb2_grpc.add_OutreachServiceServicer_to_server(servicer, server)
+                outreach_pb2_grpc.add_OutreachServiceServicer_to_server(outreach, server)
+            ),
+            "carnet.outreach.v1.CatalogueService": lambda server: (
+                catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(catalogue, server)
+            ),
+            "carnet.outreach.v1.CampaignsService": lambda server: (
+                campaigns_pb2_grpc.add_CampaignsServiceServicer_to_server(campaigns, server)
+            ),
+            "carnet.outreach.v1.ReportsService": lambda server: (
+                reports_pb2_grpc.add_ReportsServiceServicer_to_server(reports, server)
             ),
             "carnet.privacy.v1.ClientRecordsService": lambda server: (
                 privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server(

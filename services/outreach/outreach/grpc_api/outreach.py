@@ -14,6 +14,9 @@ from outreach.clients import Messaging, Profiles
 from outreach.config import Settings
 from outreach.domain import Suggestion, SuggestionState
 from outreach.events import MODEL_STATE_VALUES, SIGNAL_VALUES
+from outreach.grpc_api.queue_work import QueueWorkCalls
+from outreach.grpc_api.settings import SettingsCalls
+from outreach.grpc_api.snippets import SnippetCalls
 from outreach.scoring.model import ChainModel
 from outreach.use_cases import facts, queue, scoring, sending
 
@@ -31,7 +34,9 @@ _STATES = {value: state for state, value in _STATE_VALUES.items()} | {
 }
 
 
-class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
+class OutreachServicer(
+    QueueWorkCalls, SettingsCalls, SnippetCalls, outreach_pb2_grpc.OutreachServiceServicer
+):
     """Answers for one process."""
 
     def __init__(

@@ -21,7 +21,9 @@ NEVER = -(10**6)  # a day before all days
 class Mark(enum.StrEnum):
     """A day that something beside a purchase or a visit left with a client; the name is the column's in client_facts."""
 
-    NEED_BY = "need_by"  # the nearest day, today or ahead, by which a piece is needed, said since the last purchase
+    NEED_BY = (
+        "need_by"  # the nearest day, today or ahead, by which a piece is needed, said since the last purchase
+    )
     ENGAGEMENT = "engagement"  # an engagement ring was bought, last
     REPAIR_READY = "repair_ready"  # a repair is ready since, and not collected
     SERVICED = "serviced"  # a piece came back from repair, cleaning or service, last

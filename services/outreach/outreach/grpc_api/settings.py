@@ -1,0 +1,11 @@
+"""How the chain works its queue, and its signals: proto to arguments, one use case, back to proto."""
+
+from chassis.clock import Clock
+from chassis.database import Database
+
+
+class SettingsCalls:
+    """The RPCs of this part of the contract."""
+
+    _database: Database
+    _clock: Clock
