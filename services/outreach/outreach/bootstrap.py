@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from carnet.outreach.v1 import (
     campaigns_pb2_grpc,
@@ -35,7 +36,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     foundation = Foundation.lay("outreach", settings, clock=clock)
     profiles = GrpcProfiles(foundation.channel(settings.profiles_address))
     messaging = GrpcMessaging(foundation.channel(settings.messaging_address))
-    common = {
+    common: dict[str, Any] = {
         "database": foundation.database,
         "clock": foundation.clock,
         "profiles": profiles,
