@@ -1,4 +1,4 @@
-"""Views of queues, contacts logged, suggestions handed on, and how far everybody is: proto to arguments, one use case, back to proto."""
+"""Contacts logged, suggestions handed on, and how far everybody is: proto to use case, back to proto."""
 
 from chassis.clock import Clock
 from chassis.database import Database

@@ -19,20 +19,28 @@ NEVER = -(10**6)  # a day before all days
 
 
 class Mark(enum.StrEnum):
-    """A day that something beside a purchase or a visit left with a client; the name is the column's in client_facts."""
+    """A day that something beside a purchase or a visit left with a client, named as its column in client_facts."""
 
-    NEED_BY = (
-        "need_by"  # the nearest day, today or ahead, by which a piece is needed, said since the last purchase
-    )
-    ENGAGEMENT = "engagement"  # an engagement ring was bought, last
-    REPAIR_READY = "repair_ready"  # a repair is ready since, and not collected
-    SERVICED = "serviced"  # a piece came back from repair, cleaning or service, last
-    WISH_ARRIVED = "wish_arrived"  # a wished piece is in the client's store since
-    FAVOURITE_ARRIVED = "favourite_arrived"  # pieces of the favourite brand are in the client's store since
-    WAITLIST_MOVED = "waitlist_moved"  # pieces of a reference that the client waits for came in, last
-    APPOINTMENT_MISSED = "appointment_missed"  # did not come, and has booked nothing since
-    UNANSWERED = "unanswered"  # wrote, and nobody has answered since
-    TOUCHED = "touched"  # the house was in touch: a text of any purpose, a call, an appointment kept, last
+    # The nearest day, today or ahead, by which a piece is needed, said since the last purchase.
+    NEED_BY = "need_by"
+    # An engagement ring was bought, last.
+    ENGAGEMENT = "engagement"
+    # A repair is ready since, and not collected.
+    REPAIR_READY = "repair_ready"
+    # A piece came back from repair, cleaning or service, last.
+    SERVICED = "serviced"
+    # A wished piece is in the client's store since.
+    WISH_ARRIVED = "wish_arrived"
+    # Pieces of the favourite brand are in the client's store since.
+    FAVOURITE_ARRIVED = "favourite_arrived"
+    # Pieces of a reference that the client waits for came in, last.
+    WAITLIST_MOVED = "waitlist_moved"
+    # Did not come, and has booked nothing since.
+    APPOINTMENT_MISSED = "appointment_missed"
+    # Wrote, and nobody has answered since.
+    UNANSWERED = "unanswered"
+    # The house was in touch: a text of any purpose, a call, an appointment kept, last.
+    TOUCHED = "touched"
 
 
 OCCASION_COLUMNS = 8
