@@ -15,7 +15,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from outreach.domain import SIGNALS, Reason
+from outreach.domain import SIGNALS, Reason, Signal
 from outreach.scoring.model import ChainModel, estimate
 from outreach.signals import READINGS, Finding
 from outreach.signals.book import NEVER, Book, Integers
@@ -44,6 +44,19 @@ class Candidate:
     model_note: str
 
 
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """A book of clients on one day, weighed: columns of one row a client, and what the scores are made of."""
+
+    score: Floats
+    is_due: npt.NDArray[np.bool_]  # has a reason, and somebody to take it up
+    until: Integers
+    value: Floats
+    is_average: npt.NDArray[np.bool_]
+    findings: Sequence[Finding]
+    contributions: Sequence[Floats]
+
+
 def rank(
     book: Book,
     model: ChainModel | None,
@@ -58,15 +71,23 @@ def rank(
 
     Clients without an associate have no queue and are left out. In order of score, highest first, then of number.
     """
+    weighed = weigh(book, model, as_of, minor_per_unit=minor_per_unit)
+    return tell(book, weighed, best(book, weighed, keep, always=always), model, currency=currency)
+
+
+def weigh(book: Book, model: ChainModel | None, as_of: date, *, minor_per_unit: int) -> Weighed:
+    """Return what each client of a book is worth a contact today; a slice of a chain gives the chain's own figures."""
     if model is not None:
         book = replace(book, vip_minor=model.vip_minor)
     today = day_number(as_of)
     value, is_average = _values(book, model, as_of, minor_per_unit)
-    findings = [_without_rests(READINGS[signal].find(book, today), book, position, today)
-                for position, signal in enumerate(SIGNALS)]  # fmt: skip
+    findings = [
+        _without_rests(READINGS[signal].find(book, today), book, SIGNALS.index(signal), today)
+        for signal in _read_signals()
+    ]
     contributions = [
         np.round(value[finding.client] * READINGS[signal].prior * finding.urgency, DECIMALS)
-        for signal, finding in zip(SIGNALS, findings, strict=True)
+        for signal, finding in zip(_read_signals(), findings, strict=True)
     ]
     score, reasons = np.zeros(len(book)), np.zeros(len(book), dtype=np.int64)
     until = np.full(len(book), NEVER, dtype=np.int64)
@@ -74,32 +95,55 @@ def rank(
         score[finding.client] += contribution
         reasons[finding.client] += 1
         until[finding.client] = np.maximum(until[finding.client], finding.until)
-    score = np.round(score, DECIMALS)
-    chosen = _best(np.flatnonzero((reasons > 0) & (book.associate >= 0)), score, book.associate, keep)
-    if always is not None and len(always):
-        held = np.flatnonzero(np.isin(book.number, always) & (reasons > 0) & (book.associate >= 0))
-        chosen = np.union1d(chosen, held)
+    return Weighed(
+        score=np.round(score, DECIMALS),
+        is_due=(reasons > 0) & (book.associate >= 0),
+        until=until,
+        value=value,
+        is_average=is_average,
+        findings=findings,
+        contributions=contributions,
+    )
 
+
+def best(book: Book, weighed: Weighed, keep: int, *, always: Integers | None = None) -> Integers:
+    """Return the positions of each associate's best `keep`, of all that tie with the last of them, and of `always`."""
+    chosen = best_of(np.flatnonzero(weighed.is_due), weighed.score, book.associate, keep)
+    if always is not None and len(always):
+        chosen = np.union1d(chosen, np.flatnonzero(np.isin(book.number, always) & weighed.is_due))
+    return chosen
+
+
+def tell(
+    book: Book, weighed: Weighed, chosen: Integers, model: ChainModel | None, *, currency: str
+) -> Sequence[Candidate]:
+    """Return clients at some positions with their reasons in words, the highest score first, then by number."""
     parts: dict[int, list[Reason]] = {int(at): [] for at in chosen}
-    for signal, finding, contribution in zip(SIGNALS, findings, contributions, strict=True):
+    for signal, finding, contribution in zip(
+        _read_signals(), weighed.findings, weighed.contributions, strict=True
+    ):
         for row in np.flatnonzero(np.isin(finding.client, chosen)):
             figures = {name: int(column[row]) for name, column in finding.figures.items()}
             sentence, facts = READINGS[signal].tell(figures)
             at = int(finding.client[row])
-            facts |= _basis(model, float(value[at]), bool(is_average[at]), currency)
+            facts |= _basis(model, float(weighed.value[at]), bool(weighed.is_average[at]), currency)
             parts[at].append(Reason(signal, sentence, float(contribution[row]), facts))
     candidates = [
         Candidate(
             client=int(book.number[at]),
             associate=int(book.associate[at]),
-            score=float(score[at]),
+            score=float(weighed.score[at]),
             reasons=tuple(sorted(parts[int(at)], key=lambda reason: -reason.contribution)),
-            expires_on=day_of(until[at]),
-            model_note=_note(model, is_average=bool(is_average[at])),
+            expires_on=day_of(weighed.until[at]),
+            model_note=_note(model, is_average=bool(weighed.is_average[at])),
         )
         for at in chosen
     ]
     return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.client))
+
+
+def _read_signals() -> Sequence[Signal]:
+    return [signal for signal in SIGNALS if signal in READINGS]
 
 
 def _values(
@@ -128,7 +172,7 @@ def _without_rests(finding: Finding, book: Book, position: int, as_of: int) -> F
     )
 
 
-def _best(at: Integers, score: Floats, associate: Integers, keep: int) -> Integers:
+def best_of(at: Integers, score: Floats, associate: Integers, keep: int) -> Integers:
     """Return the positions with the `keep` best scores of each associate, and those that tie with the last of them."""
     order = at[np.lexsort((-score[at], associate[at]))]
     owner = associate[order]
