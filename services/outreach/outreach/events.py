@@ -7,14 +7,11 @@ from carnet.outreach.v1 import events_pb2, outreach_pb2
 from carnet.privacy.v1 import privacy_pb2
 
 from chassis.values import proto_date_of
-from outreach.domain import Signal, Suggestion
+from outreach.domain import SIGNALS, Signal, Suggestion
 from outreach.scoring.model import ModelState
 
 SIGNAL_VALUES: dict[Signal, outreach_pb2.Signal.ValueType] = {
-    Signal.SILENT_ONE_TIMER: outreach_pb2.SIGNAL_SILENT_ONE_TIMER,
-    Signal.HIGH_INTENT: outreach_pb2.SIGNAL_HIGH_INTENT,
-    Signal.OCCASION_AHEAD: outreach_pb2.SIGNAL_OCCASION_AHEAD,
-    Signal.VIP_GOING_QUIET: outreach_pb2.SIGNAL_VIP_GOING_QUIET,
+    signal: outreach_pb2.Signal.Value(f"SIGNAL_{signal.name}") for signal in SIGNALS
 }
 MODEL_STATE_VALUES: dict[ModelState, outreach_pb2.PurchaseModelState.ValueType] = {
     ModelState.FITTED: outreach_pb2.PURCHASE_MODEL_STATE_FITTED,

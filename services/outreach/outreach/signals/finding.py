@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Figures = Mapping[str, int]
 
 _EPOCH = date(1970, 1, 1)
@@ -22,6 +23,39 @@ class Finding:
     urgency: Floats
     until: Integers
     figures: Mapping[str, Integers]
+
+    def only(self, stays: Flags) -> "Finding":
+        """Return the rows that stay."""
+        if stays.all():
+            return self
+        return Finding(
+            client=self.client[stays],
+            urgency=self.urgency[stays],
+            until=self.until[stays],
+            figures={name: column[stays] for name, column in self.figures.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One rule of a signal that a chain or a store may set otherwise, within bounds; days unless said otherwise."""
+
+    name: str
+    built_in: float
+    least: float
+    most: float
+    description: str
+    is_whole: bool = True
+
+
+def falling(age: Integers, over: float, least: float) -> Floats:
+    """Return the urgency of windows that are `age` days old: 1 at first, `least` after `over` days, a line between."""
+    return 1.0 - (1.0 - least) * np.clip(age / max(over, 1), 0.0, 1.0)
+
+
+def rising(age: Integers, over: float, least: float) -> Floats:
+    """Return the urgency of windows that are `age` days old: `least` at first, 1 after `over` days, a line between."""
+    return least + (1.0 - least) * np.clip(age / max(over, 1), 0.0, 1.0)
 
 
 def day_number(day: date) -> int:
@@ -42,3 +76,13 @@ def in_words(day: date) -> str:
 def days(count: int) -> str:
     """Return a number of days in words."""
     return "1 day" if count == 1 else f"{count} days"
+
+
+def ago(count: int) -> str:
+    """Return how long ago something was, in words."""
+    return "today" if count == 0 else "yesterday" if count == 1 else f"{count} days ago"
+
+
+def ahead(count: int) -> str:
+    """Return how far off something is, in words."""
+    return "today" if count == 0 else "tomorrow" if count == 1 else f"in {count} days"
