@@ -1,7 +1,7 @@
 """Events as profiles and messaging would tell them, with little to write where little matters."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from chassis.ids import new_id
 from chassis.service import Service
 from chassis.testing import NOON
 from chassis.values import proto_date_of, timestamp_of
-from outreach.signals.book import NEVER, Book, Histories, table
+from outreach.signals.book import MARKS, NEVER, Book, Histories, Mark, table
 from outreach.signals.finding import day_number
 
 TODAY = NOON.date()
@@ -152,15 +152,21 @@ def book_of(
     as_of: date,
     *,
     purchases: Iterable[tuple[int, date, int]] = (),
-    visits: Iterable[tuple[int, date]] = (),
+    visits: Iterable[tuple[int, date] | tuple[int, date, date | None]] = (),
     occasions: Iterable[tuple[int, ...]] = (),
     texts: Iterable[tuple[int, date]] = (),
     answers: Iterable[tuple[int, date]] = (),
     rests: Iterable[tuple[int, int]] = (),
     clients: int = 1,
     foreign: Iterable[tuple[int, date, int]] = (),
+    gifts: Iterable[tuple[int, date, int]] = (),
+    marks: Iterable[tuple[int, Mark, date]] = (),
+    stores: Mapping[int, int] | None = None,
 ) -> Book:
-    """Return a book of clients 0, 1, ... who all are in one associate's book; money in minor units."""
+    """Return a book of clients 0, 1, ... who all are in one associate's book; money in minor units.
+
+    A visit may say by which day a piece is needed; a gift says the contract's kind of occasion.
+    """
     text_days, answer_days = dict(texts), dict(answers)
 
     def number(day: date | None) -> int:
@@ -169,16 +175,28 @@ def book_of(
     return Book.of(
         Histories(
             clients=table(
-                [(c, 0, number(text_days.get(c)), number(answer_days.get(c))) for c in range(clients)], 4
+                [
+                    (c, 0, number(text_days.get(c)), number(answer_days.get(c)), (stores or {}).get(c, -1))
+                    for c in range(clients)
+                ],
+                5,
             ),
             purchases=table(
                 [(c, day_number(day), minor, 1) for c, day, minor in purchases]
                 + [(c, day_number(day), minor, 0) for c, day, minor in foreign],
                 4,
             ),
-            visits=table([(c, day_number(day)) for c, day in visits], 2),
+            visits=table(
+                [
+                    (c, day_number(day), number(need_by[0] if need_by else None))
+                    for c, day, *need_by in visits
+                ],
+                3,
+            ),
             occasions=table([(*one, *(0, -1, 0)[len(one) - 5 :]) for one in occasions], 8),
             rests=table(list(rests), 2),
+            gifts=table([(c, day_number(day), kind) for c, day, kind in gifts], 3),
+            marks=table([(c, MARKS.index(mark), day_number(day)) for c, mark, day in marks], 3),
         ),
         day_number(as_of),
     )

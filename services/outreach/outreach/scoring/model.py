@@ -16,8 +16,8 @@ from outreach.purchase_model import (
     GammaGamma,
     NotEnoughHistory,
     PurchaseSummary,
-    summarise,
 )
+from outreach.purchase_model.summary import DAYS_PER_WEEK
 from outreach.signals.book import Book
 from outreach.signals.finding import day_number
 from outreach.signals.vip_going_quiet import VIP_SHARE
@@ -127,9 +127,21 @@ def estimate(model: ChainModel, book: Book, as_of: date, *, minor_per_unit: int)
 
 def _summaries(book: Book, as_of: date, minor_per_unit: int) -> tuple[PurchaseSummary, PurchaseSummary]:
     """Return histories of all purchases, for the rhythm, and of those in the chain's currency, for the spend."""
-    columns = (book.purchase_client, book.purchase_day, book.purchase_minor / minor_per_unit)
     until = day_number(as_of)
-    every = summarise(*columns, observed_until=until)
-    if book.purchase_is_home.all():
-        return every, every
-    return every, summarise(*(column[book.purchase_is_home] for column in columns), observed_until=until)
+    at = np.flatnonzero(book.purchase_days > 0)
+    every = PurchaseSummary(
+        client=at,
+        frequency=(book.purchase_days[at] - 1).astype(np.float64),
+        recency=(book.last_purchase[at] - book.first_purchase[at]) / DAYS_PER_WEEK,
+        tenure=(until - book.first_purchase[at]) / DAYS_PER_WEEK,
+        mean_value=np.zeros(len(at)),
+    )
+    home = np.flatnonzero(book.home_days > 0)
+    repeats = (book.home_days[home] - 1).astype(np.float64)
+    return every, PurchaseSummary(
+        client=home,
+        frequency=repeats,
+        recency=np.zeros(len(home)),
+        tenure=np.zeros(len(home)),
+        mean_value=book.home_repeat_minor[home] / minor_per_unit / np.maximum(repeats, 1),
+    )
