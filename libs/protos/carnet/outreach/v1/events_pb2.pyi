@@ -188,14 +188,17 @@ class OutcomeCredited(_message.Message):
     STORE_ID_FIELD_NUMBER: _builtins.int
     CREDITS_FIELD_NUMBER: _builtins.int
     RULE_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     outcome_id: _builtins.str
     kind: _reports_pb2.OutcomeKind.ValueType
     client_id: _builtins.str
     store_id: _builtins.str
     rule_version: _builtins.int
+    version: _builtins.int
+    """Counts up with every change; an event with a lower one than seen is late and is ignored."""
     @_builtins.property
     def credits(self) -> _containers.RepeatedCompositeFieldContainer[_reports_pb2.Credit]:
-        """Shares of one outcome add up to one."""
+        """Shares of one outcome add up to one; none when no contact can be credited with it any more."""
 
     def __init__(
         self,
@@ -206,10 +209,11 @@ class OutcomeCredited(_message.Message):
         store_id: _builtins.str = ...,
         credits: _abc.Iterable[_reports_pb2.Credit] | None = ...,
         rule_version: _builtins.int = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "credits", b"credits", "kind", b"kind", "outcome_id", b"outcome_id", "rule_version", b"rule_version", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "credits", b"credits", "kind", b"kind", "outcome_id", b"outcome_id", "rule_version", b"rule_version", "store_id", b"store_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -249,8 +249,13 @@ class GetOutcomeReportRequest(_message.Message):
     FROM_DATE_FIELD_NUMBER: _builtins.int
     UNTIL_DATE_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     group_by: Global___ReportGroup.ValueType
     store_id: _builtins.str
+    associate_id: _builtins.str
+    signal: _outreach_pb2.Signal.ValueType
+    """Only contacts with this signal among their reasons."""
     @_builtins.property
     def from_date(self) -> _date_pb2.Date:
         """Days at the chain, both included; the last 30 days when left out."""
@@ -264,10 +269,12 @@ class GetOutcomeReportRequest(_message.Message):
         from_date: _date_pb2.Date | None = ...,
         until_date: _date_pb2.Date | None = ...,
         store_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        signal: _outreach_pb2.Signal.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "until_date", b"until_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "group_by", b"group_by", "store_id", b"store_id", "until_date", b"until_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "from_date", b"from_date", "group_by", b"group_by", "signal", b"signal", "store_id", b"store_id", "until_date", b"until_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -283,8 +290,13 @@ class DownloadOutcomeReportRequest(_message.Message):
     FROM_DATE_FIELD_NUMBER: _builtins.int
     UNTIL_DATE_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     group_by: Global___ReportGroup.ValueType
     store_id: _builtins.str
+    associate_id: _builtins.str
+    signal: _outreach_pb2.Signal.ValueType
+    """Only contacts with this signal among their reasons."""
     @_builtins.property
     def from_date(self) -> _date_pb2.Date: ...
     @_builtins.property
@@ -296,10 +308,12 @@ class DownloadOutcomeReportRequest(_message.Message):
         from_date: _date_pb2.Date | None = ...,
         until_date: _date_pb2.Date | None = ...,
         store_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        signal: _outreach_pb2.Signal.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "until_date", b"until_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "group_by", b"group_by", "store_id", b"store_id", "until_date", b"until_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "from_date", b"from_date", "group_by", b"group_by", "signal", b"signal", "store_id", b"store_id", "until_date", b"until_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,7 +393,10 @@ class OutcomeReport(_message.Message):
     FROM_DATE_FIELD_NUMBER: _builtins.int
     UNTIL_DATE_FIELD_NUMBER: _builtins.int
     RULE_VERSION_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     rule_version: _builtins.int
+    note: _builtins.str
+    """In words when there is nothing to sum up."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeRow]: ...
     @_builtins.property
@@ -393,10 +410,11 @@ class OutcomeReport(_message.Message):
         from_date: _date_pb2.Date | None = ...,
         until_date: _date_pb2.Date | None = ...,
         rule_version: _builtins.int = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "until_date", b"until_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "rows", b"rows", "rule_version", b"rule_version", "until_date", b"until_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "note", b"note", "rows", b"rows", "rule_version", b"rule_version", "until_date", b"until_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,6 +621,9 @@ class FollowUpReport(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     FROM_DATE_FIELD_NUMBER: _builtins.int
     UNTIL_DATE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    note: _builtins.str
+    """In words when there is nothing to sum up."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___FollowUpRow]: ...
     @_builtins.property
@@ -615,10 +636,11 @@ class FollowUpReport(_message.Message):
         rows: _abc.Iterable[Global___FollowUpRow] | None = ...,
         from_date: _date_pb2.Date | None = ...,
         until_date: _date_pb2.Date | None = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "until_date", b"until_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "rows", b"rows", "until_date", b"until_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "note", b"note", "rows", b"rows", "until_date", b"until_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
