@@ -21,4 +21,4 @@ RANKED_CLIENTS = Counter("outreach_ranked_clients", "Clients looked at by rankin
 JOBS = Counter(
     "outreach_jobs", "Shared jobs by kind and what became of them: done, again, dropped.", ["kind", "outcome"]
 )
-STALE_CLIENTS = Counter("outreach_stale_clients", "Clients who were looked at again in sets.")
+DUE_CLIENTS = Counter("outreach_due_clients", "Clients who were looked at again in sets.")

@@ -37,14 +37,14 @@ def upgrade() -> None:
         );
 
         -- Clients about whom something was said, and who were not looked at in the transaction that said it.
-        create table stale_clients (
+        create table due_clients (
             chain_id text not null,
             client_id text collate "C" not null,
             marked_at timestamptz not null,
             primary key (chain_id, client_id)
         );
-        create index stale_clients_waiting on stale_clients (chain_id, marked_at);
+        create index due_clients_waiting on due_clients (chain_id, marked_at);
         """
     )
     secure("ranking_runs", "ranking_slices")
-    secure("stale_clients", platform=True)
+    secure("due_clients", platform=True)
