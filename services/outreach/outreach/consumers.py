@@ -12,7 +12,7 @@ from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers
 from chassis.values import date_of, datetime_of
 from outreach.config import Settings
-from outreach.store import chains, facts
+from outreach.store import catalogue, chains, facts
 from outreach.store.facts import ClientRow, OccasionRow, PurchaseRow, ReturnRow, VisitRow
 from outreach.use_cases import facts as use_cases
 from outreach.use_cases import identities
@@ -33,6 +33,11 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 nightly_hour=settings.nightly_hour,
                 now=clock.now(),
             )
+            await facts.note_event(tx, delivery.envelope.time)
+
+    async def on_store_created(delivery: Delivery[profiles_events.StoreCreated]) -> None:
+        async with delivery.transaction() as tx:
+            await catalogue.put_store(tx, delivery.event.store_id)
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_associate_created(delivery: Delivery[profiles_events.AssociateCreated]) -> None:
@@ -152,6 +157,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
 
     return {
         profiles_events.ChainCreated: on_chain_created,
+        profiles_events.StoreCreated: on_store_created,
         profiles_events.AssociateCreated: on_associate_created,
         profiles_events.ClientCreated: on_client,
         profiles_events.ClientChanged: on_client,

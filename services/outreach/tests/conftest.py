@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
 import pytest_asyncio
 from carnet.outreach.v1 import outreach_pb2_grpc
@@ -44,6 +45,7 @@ class Outreach:
     service: Service
     stub: "outreach_pb2_grpc.OutreachServiceAsyncStub"
     records: "privacy_pb2_grpc.ClientRecordsServiceAsyncStub"
+    channel: grpc.aio.Channel
     clock: FixedClock
     profiles: FakeProfiles
     messaging: FakeMessaging
@@ -80,6 +82,7 @@ async def outreach(
                 service,
                 outreach_pb2_grpc.OutreachServiceStub(channel),
                 privacy_pb2_grpc.ClientRecordsServiceStub(channel),
+                channel,
                 clock,
                 profiles,
                 messaging,

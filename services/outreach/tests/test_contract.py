@@ -99,7 +99,6 @@ def test_a_golden_event_has_every_field_filled(event: Message) -> None:
 
 def test_every_event_that_matters_here_has_a_handler() -> None:
     unheard = {
-        profiles_events.StoreCreated,  # a client's day is the chain's
         profiles_events.ConsentCaptured,  # messaging's matter
         profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
         profiles_events.RepairMoved,  # no signal reads repairs and wishes yet
