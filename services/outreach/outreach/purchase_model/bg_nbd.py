@@ -75,35 +75,41 @@ class BgNbd:
         recency: npt.ArrayLike,
         tenure: npt.ArrayLike,
         *,
+        clients: npt.ArrayLike | None = None,
         minimum_clients: int = MINIMUM_CLIENTS,
         minimum_repeaters: int = MINIMUM_REPEATERS,
     ) -> Self:
         """Fit by maximum likelihood.
 
-        Columns of shape (clients,); recency and tenure in one unit of time, which alpha takes over. Raises
+        Columns of shape (histories,), one a client; with `clients`, how many have or stand for each history, folded
+        and ordered before. Recency and tenure in one unit of time, which alpha takes over. Raises
         NotEnoughHistory, FitDidNotConverge, UnusableInput. Likelihood: eq. 6 of the paper named above.
         """
         x, t_x, t = _histories(frequency, recency, tenure)
-        require_one_length(frequency=x, recency=t_x, tenure=t)
-        if len(x) < minimum_clients:
-            raise NotEnoughHistory("clients with a purchase", found=len(x), needed=minimum_clients)
-        repeaters, needed = int(np.count_nonzero(x)), max(minimum_repeaters, 1)
+        weights = None if clients is None else floats("clients", clients, minimum=0)
+        require_one_length(frequency=x, recency=t_x, tenure=t, clients=x if weights is None else weights)
+        count = len(x) if weights is None else round(float(weights.sum()))
+        if count < minimum_clients:
+            raise NotEnoughHistory("clients with a purchase", found=count, needed=minimum_clients)
+        repeaters = np.count_nonzero(x) if weights is None else round(float(weights[x > 0].sum()))
+        needed = max(minimum_repeaters, 1)
         if repeaters < needed:
             raise NotEnoughHistory("clients with a repeat purchase", found=repeaters, needed=needed)
 
         unit = float(t.max())
-        folded = FoldedHistories.fold(x, t_x / unit, t / unit)
+        folded = FoldedHistories.fold(x, t_x / unit, t / unit, clients=weights)
         found = maximise(folded.average_log_likelihood, folded.start(), model="BG/NBD", names=PARAMETERS)
         r, alpha, a, b = found.parameters.tolist()
         # The likelihood is a density in time, once per repeat purchase.
-        change_of_unit = -float(x.sum() * np.log(unit))
+        purchases = float(x.sum() if weights is None else x @ weights)
+        change_of_unit = -purchases * float(np.log(unit))
         return cls(
             r=r,
             alpha=alpha * unit,
             a=a,
             b=b,
-            log_likelihood=found.average_log_likelihood * len(x) + change_of_unit,
-            clients=len(x),
+            log_likelihood=found.average_log_likelihood * count + change_of_unit,
+            clients=count,
             converged=True,
         )
 
@@ -167,11 +173,15 @@ class FoldedHistories:
     clients: Floats
 
     @classmethod
-    def fold(cls, x: Floats, t_x: Floats, t: Floats) -> Self:
-        """Fold checked columns of shape (clients,)."""
+    def fold(cls, x: Floats, t_x: Floats, t: Floats, *, clients: Floats | None = None) -> Self:
+        """Fold checked columns of shape (histories,); with `clients`, how many have each, they are folded already."""
         is_repeater = x > 0
-        (single_tenure,), single_clients = fold(t[~is_repeater])
-        (t, t_x, x), clients = fold(t[is_repeater], t_x[is_repeater], x[is_repeater])
+        if clients is None:
+            (single_tenure,), single_clients = fold(t[~is_repeater])
+            (t, t_x, x), clients = fold(t[is_repeater], t_x[is_repeater], x[is_repeater])
+        else:
+            single_tenure, single_clients = t[~is_repeater], clients[~is_repeater]
+            t, t_x, x, clients = t[is_repeater], t_x[is_repeater], x[is_repeater], clients[is_repeater]
         (frequency,), frequency_clients = fold(x, weights=clients)
         return cls(frequency, frequency_clients, single_tenure, single_clients, x, t_x, t, clients)
 
