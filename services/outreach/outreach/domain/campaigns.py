@@ -1,7 +1,7 @@
 """A campaign and its rules: what it may become, who is left alone, how fast it goes. Pure; must not know SQL or texts.
 
-    DRAFT -> AWAITING_APPROVAL -> SCHEDULED -> RUNNING -> FINISHED
-    start skips what is not needed; an update leads back to DRAFT before the beginning; cancel ends it from anywhere.
+DRAFT -> AWAITING_APPROVAL -> SCHEDULED -> RUNNING -> FINISHED
+start skips what is not needed; an update leads back to DRAFT before the beginning; cancel ends it from anywhere.
 """
 
 import enum

@@ -21,7 +21,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 
 
 def require_texts(texts: Sequence[CampaignText]) -> None:
-    """Refuse a variable that texts do not have, a stray brace, a language said twice, and a campaign without English."""
+    """Refuse an unknown variable, a stray brace, a language said twice, and a campaign without English."""
     seen: set[str] = set()
     for position, text in enumerate(texts):
         field = f"texts[{position}]"
@@ -34,7 +34,9 @@ def require_texts(texts: Sequence[CampaignText]) -> None:
         for found in _VARIABLE.finditer(text.body):
             if found[1] not in VARIABLES:
                 known = ", ".join(f"{{{name}}}" for name in VARIABLES)
-                raise invalid(f"{field}.body", f"{{{found[1]}}} is not a variable of texts, which are {known}")
+                raise invalid(
+                    f"{field}.body", f"{{{found[1]}}} is not a variable of texts, which are {known}"
+                )
         if set("{}") & set(_VARIABLE.sub("", text.body)):
             raise invalid(f"{field}.body", "has a brace that belongs to no variable")
         if not text.body.strip():

@@ -1,0 +1,204 @@
+"""Who fits a campaign's audience today, and who of them is left alone for which reason: one statement for all uses.
+
+The preview counts it, the beginning freezes it, and each batch asks it again for its own clients, so that the three can
+only differ by what happened in between. Gift-safe: a purchase that is a surprise for its own client is none here.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from chassis.database import Transaction
+from outreach.domain.campaigns import Audience
+from outreach.store.histories import _IS_OPEN, _IS_SOMEBODY
+
+# Reasons of the platform's own; messaging's gate and what it refuses by itself come with their own words.
+NO_STORE = "NO_STORE"
+NO_ASSOCIATE = "NO_ASSOCIATE"
+CONTACTED_LATELY = "CONTACTED_LATELY"
+ON_QUEUE = "ON_QUEUE"
+NO_LONGER_FITS = "NO_LONGER_FITS"
+SAME_PERSON = "SAME_PERSON"
+CANCELLED = "CANCELLED"
+
+_SLICE = 20_000
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What decides besides the audience: the day, since when a contact counts as lately, whether a text names the
+    associate, and whom the campaign holds out."""
+
+    campaign_id: str
+    audience: Audience
+    names_associate: bool
+    holdout_share: float
+    today: date
+    queue_day: date
+    contact_since: datetime
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many fit, would get it, would be left alone; the others by reason."""
+
+    fitting: int
+    recipients: int
+    held_out: int
+    excluded: Mapping[str, int]
+    sample: Sequence[str]
+
+
+async def count_audience(tx: Transaction, judge: Judge, client_ids: Collection[str] | None) -> Counted:
+    """Count who fits today, among `client_ids` where some are given."""
+    judged, parameters = _judged(tx, judge, ids=client_ids)
+    found = await tx.execute(
+        f"""
+        with judged as materialized ({judged}), grouped as (
+            select reason, reason = '' and is_held_out as is_held_out, count(*) as clients from judged group by 1, 2)
+        select (select coalesce(json_agg(json_build_array(reason, is_held_out, clients)), '[]') from grouped) as counts,
+            (select coalesce(json_agg(client_id), '[]') from (select client_id from judged
+                where reason = '' and not is_held_out order by client_id limit 20) as first) as sample
+        """,  # noqa: S608 - fixed text only
+        parameters,
+    )
+    row = found.one()
+    excluded = {reason: clients for reason, _, clients in row.counts if reason}
+    chosen = {is_held_out: clients for reason, is_held_out, clients in row.counts if not reason}
+    return Counted(
+        fitting=sum(clients for *_, clients in row.counts),
+        recipients=chosen.get(False, 0),
+        held_out=chosen.get(True, 0),
+        excluded=excluded,
+        sample=row.sample,
+    )
+
+
+async def freeze(
+    tx: Transaction,
+    judge: Judge,
+    *,
+    client_ids: Collection[str] | None,
+    after: str = "",
+    now: datetime,
+) -> str | None:
+    """Write down whoever fits among `client_ids`, or among the next slice of the chain's clients by id.
+
+    Returns the last id of the slice, None when there is none after it. A client stands in a campaign once.
+    """
+    judged, parameters = _judged(tx, judge, ids=client_ids, after=after)
+    await tx.execute(
+        f"""
+        insert into campaign_recipients (chain_id, campaign_id, recipient_id, client_id, state, reason, is_recipient,
+            frozen_at, updated_at)
+        select :chain_id, :campaign_id, client_id, client_id,
+            case when reason <> '' then 'excluded' when is_held_out then 'held_out' else 'waiting' end, reason,
+            reason = '' and not is_held_out, :now, :now
+        from ({judged}) as judged on conflict do nothing
+        """,  # noqa: S608 - fixed text only
+        {**parameters, "now": now},
+    )
+    if client_ids is not None:
+        return None
+    last = await tx.execute(
+        "select max(client_id) as last, count(*) as clients from (select client_id from clients"
+        " where chain_id = :chain_id and client_id > :after order by client_id limit :slice) as slice",
+        {"chain_id": tx.chain_id, "after": after, "slice": _SLICE},
+    )
+    row = last.one()
+    return str(row.last) if row.clients == _SLICE else None
+
+
+async def judge_clients(tx: Transaction, judge: Judge, client_ids: Collection[str]) -> Mapping[str, str]:
+    """Return why each client may not get it now, empty for those who may."""
+    judged, parameters = _judged(tx, judge, ids=client_ids)
+    found = await tx.execute(judged, parameters)
+    reasons = {row.client_id: row.reason for row in found}
+    return {client_id: reasons.get(client_id, NO_LONGER_FITS) for client_id in client_ids}
+
+
+def _judged(
+    tx: Transaction, judge: Judge, *, ids: Collection[str] | None, after: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement that gives (client_id, reason, is_held_out) of everybody who fits, and its parameters."""
+    conditions, parameters = _conditions(judge)
+    parameters |= {
+        "chain_id": tx.chain_id,
+        "campaign_id": judge.campaign_id,
+        "held_out_below": round(judge.holdout_share * 2**32),
+        "contact_since": judge.contact_since,
+        "names_associate": judge.names_associate,
+        "today": judge.today,
+        "queue_day": judge.queue_day,
+    }
+    source = "clients"
+    if ids is not None:
+        conditions.append("c.client_id = any(:ids)")
+        parameters["ids"] = list(ids)
+    elif after is not None:
+        source = (
+            "(select * from clients where chain_id = :chain_id and client_id > :after"
+            " order by client_id limit :slice)"
+        )
+        parameters |= {"after": after, "slice": _SLICE}
+    statement = f"""
+        select c.client_id,
+            case when c.store_id = '' then '{NO_STORE}'
+                when c.associate_id = '' and :names_associate then '{NO_ASSOCIATE}'
+                when {_CONTACTED_LATELY} then '{CONTACTED_LATELY}'
+                when {_ON_QUEUE} then '{ON_QUEUE}'
+                else '' end as reason,
+            {_IS_HELD_OUT} as is_held_out
+        from {source} as c
+        where c.chain_id = :chain_id and {_IS_SOMEBODY} {"".join(f" and {one}" for one in conditions)}
+    """  # noqa: S608 - fixed text only
+    return statement, parameters
+
+
+# The same as domain.campaigns.is_held_out, for a million clients at once.
+_IS_HELD_OUT = (
+    "('x' || substr(encode(sha256(convert_to(:campaign_id || ':' || c.client_id, 'UTF8')), 'hex'), 1, 8))"
+    "::bit(32)::bigint < :held_out_below"
+)
+# Anything either way, a call or a visit that an associate noted, and what another campaign has just handed on.
+_CONTACTED_LATELY = """(
+    greatest(c.last_sent_at, c.last_marketing_at, c.last_received_at) > :contact_since
+    or exists (select 1 from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
+        where a.chain_id = c.chain_id and a.current_id = c.client_id
+        and greatest(m.last_sent_at, m.last_marketing_at, m.last_received_at) > :contact_since)
+    or exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
+        and s.state in ('sent', 'logged') and s.answered_at > :contact_since)
+    or exists (select 1 from campaign_recipients r where r.chain_id = c.chain_id and r.client_id = c.client_id
+        and r.state in ('sending', 'sent') and r.asked_at > :contact_since))"""
+# Whoever an associate is asked to contact today is the associate's; one put away until later, or automated, is not.
+_ON_QUEUE = """exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
+    and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until <= :today)) and s.expires_on >= :queue_day)"""
+_BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = c.chain_id and p.client_id = c.client_id
+    and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and p.purchase_day <= :today
+    and p.total_minor > coalesce((select sum(b.total_minor) from returns b where b.chain_id = p.chain_id
+        and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code and b.returned_on <= :today), 0)
+    and {_IS_OPEN.format(row="p", day=":today")})"""  # noqa: S608 - fixed text only
+
+
+def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
+    audience = judge.audience
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+
+    def add(condition: str, **values: object) -> None:
+        conditions.append(condition)
+        parameters.update(values)
+
+    if audience.store_ids:
+        add("c.store_id = any(:store_ids)", store_ids=list(audience.store_ids))
+    if audience.associate_ids:
+        add("c.associate_id = any(:associate_ids)", associate_ids=list(audience.associate_ids))
+    if audience.bought_within_days:
+        add(_BOUGHT_SINCE.format(days=":bought_within"), bought_within=audience.bought_within_days)
+    if audience.not_bought_within_days:
+        add(
+            "not " + _BOUGHT_SINCE.format(days=":not_bought_within"),
+            not_bought_within=audience.not_bought_within_days,
+        )
+    return conditions, parameters
