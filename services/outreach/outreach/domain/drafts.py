@@ -20,6 +20,8 @@ _LONGEST_PHRASE = 160
 # How many words of a draft must stand in a row for its border with what surrounds it to be known.
 _ANCHOR_WORDS = 3
 
+# Zero-width joiners make emoji of emoji; what else cannot be seen has no place in a text.
+_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn"})
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -93,7 +95,7 @@ class KeptDraft:
 
 @dataclass(frozen=True)
 class Edits:
-    """What an associate put in place of a draft's opening and closing: None for nothing, empty where it was taken out."""
+    """What an associate put in place of opening and closing: None for nothing, empty where one was taken out."""
 
     opening: str | None = None
     closing: str | None = None
@@ -107,11 +109,7 @@ def spoken(language: str) -> str | None:
 
 def checked_snippet(body: str) -> str:
     """Return a snippet's text with its white space put in order. Raises FIELD_INVALID on `body`."""
-    if any(
-        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
-        for character in body
-        if character not in "\n\t"
-    ):
+    if any(unicodedata.category(one) in _UNSEEN for one in body if one not in "\n\t"):
         raise invalid("body", "holds a character that cannot be seen")
     body = one_line(body)
     if not body:
@@ -202,8 +200,5 @@ def _tokens(text: str) -> set[str]:
 
 def folded(text: str) -> str:
     """Return a text without case and accents, to compare by."""
-    return "".join(
-        character
-        for character in unicodedata.normalize("NFKD", text.casefold())
-        if not unicodedata.combining(character)
-    )
+    spread = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in spread if not unicodedata.combining(one))

@@ -1,7 +1,7 @@
 """First wordings for a suggestion, from templates in the client's language; the associate edits and sends one.
 
-A draft may use five facts and no other: the client's given name, the associate's name, the store's name, which signal it
-is about, and the pieces to be shown. Occasions are not named: they can be somebody else's surprise. Must not
+A draft may use five facts and no other: the client's given name, the associate's name, the store's name, which signal
+it is about, and the pieces to be shown. Occasions are not named: they can be somebody else's surprise. Must not
 be handed scores, sums or dates of the client.
 """
 
@@ -216,8 +216,8 @@ def _middles(facts: Facts, language: str, seed: str) -> list[tuple[str, str]]:
             middles.append((f"{say} {ask}", str(number)))
             continue
         shown = fill(templates["pieces"]["say"][number - 1], {"pieces": pieces})
-        ask = templates["pieces"]["ask"][number - 1] if facts.signal in SHOWING else ask
-        middles.append((f"{say} {shown} {ask}", f"{number}.shown"))
+        then = templates["pieces"]["ask"][number - 1] if facts.signal in SHOWING else ask
+        middles.append((f"{say} {shown} {then}", f"{number}.shown"))
     turn = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=2).digest(), "big") if seed else 0
     return [middles[(turn + place) % len(middles)] for place in range(len(middles))]
 

@@ -52,4 +52,5 @@ def cost_note(text: str) -> str:
     if not odd or segments <= without:
         return ""
     shown = ", ".join(f'"{character}"' for character in odd[:5])
-    return f"{shown} {'is' if len(odd) == 1 else 'are'} not in the GSM alphabet: {segments} segments instead of {without}."
+    verb = "is" if len(odd) == 1 else "are"
+    return f"{shown} {verb} not in the GSM alphabet: {segments} segments instead of {without}."

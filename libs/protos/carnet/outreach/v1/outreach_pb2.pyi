@@ -699,6 +699,7 @@ class Draft(_message.Message):
     VARIANTS_FIELD_NUMBER: _builtins.int
     PIECE_IDS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    COST_NOTE_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     body: _builtins.str
     language: _builtins.str
@@ -709,6 +710,8 @@ class Draft(_message.Message):
     source: Global___DraftSource.ValueType
     fallback_reason: _builtins.str
     """Why a template had to do, in words; empty when nothing else was asked for."""
+    cost_note: _builtins.str
+    """In words, which characters (curly quotes, emoji, some accents) make the text cost more segments; empty where none does."""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The facts that the text was made from and no other, such as {"given_name": "Ana"}."""
@@ -739,10 +742,11 @@ class Draft(_message.Message):
         variants: _abc.Iterable[Global___DraftVariant] | None = ...,
         piece_ids: _abc.Iterable[_builtins.str] | None = ...,
         cost: _money_pb2.Money | None = ...,
+        cost_note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cost", b"cost", "draft_id", b"draft_id", "facts", b"facts", "fallback_reason", b"fallback_reason", "language", b"language", "piece_ids", b"piece_ids", "segments", b"segments", "source", b"source", "suggestion_id", b"suggestion_id", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cost", b"cost", "cost_note", b"cost_note", "draft_id", b"draft_id", "facts", b"facts", "fallback_reason", b"fallback_reason", "language", b"language", "piece_ids", b"piece_ids", "segments", b"segments", "source", b"source", "suggestion_id", b"suggestion_id", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
