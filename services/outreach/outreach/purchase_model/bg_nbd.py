@@ -29,6 +29,7 @@ from scipy.special import digamma, expit, gammaln, hyp2f1
 
 from outreach.purchase_model.columns import (
     Floats,
+    dot,
     floats,
     fold,
     frequencies,
@@ -91,7 +92,7 @@ class BgNbd:
         count = len(x) if weights is None else round(float(weights.sum()))
         if count < minimum_clients:
             raise NotEnoughHistory("clients with a purchase", found=count, needed=minimum_clients)
-        repeaters = np.count_nonzero(x) if weights is None else round(float(weights[x > 0].sum()))
+        repeaters = int(np.count_nonzero(x)) if weights is None else round(float(weights[x > 0].sum()))
         needed = max(minimum_repeaters, 1)
         if repeaters < needed:
             raise NotEnoughHistory("clients with a repeat purchase", found=repeaters, needed=needed)
@@ -101,7 +102,7 @@ class BgNbd:
         found = maximise(folded.average_log_likelihood, folded.start(), model="BG/NBD", names=PARAMETERS)
         r, alpha, a, b = found.parameters.tolist()
         # The likelihood is a density in time, once per repeat purchase.
-        purchases = float(x.sum() if weights is None else x @ weights)
+        purchases = float(x.sum() if weights is None else dot(x, weights))
         change_of_unit = -purchases * float(np.log(unit))
         return cls(
             r=r,
@@ -187,8 +188,8 @@ class FoldedHistories:
 
     def start(self) -> Floats:
         """Return parameters to start from: the right number of purchases per period, plain guesses else."""
-        periods = self.single_clients @ self.single_tenure + self.clients @ self.t
-        return np.array([0.5, 0.5 * periods / (self.clients @ self.x), 1.0, 2.0])
+        periods = dot(self.single_clients, self.single_tenure) + dot(self.clients, self.t)
+        return np.array([0.5, 0.5 * periods / (dot(self.clients, self.x)), 1.0, 2.0])
 
     def average_log_likelihood(self, log_parameters: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood per client and its gradient in the logs of r, alpha, a, b."""
@@ -198,26 +199,26 @@ class FoldedHistories:
         counted = gammaln(r + n) - gammaln(r)
         counted += gammaln(a + b) - gammaln(a + b + n) + gammaln(b + n) - gammaln(b)
         both = digamma(a + b) - digamma(a + b + n)
-        value = self.frequency_clients @ counted
-        d_r = self.frequency_clients @ (digamma(r + n) - digamma(r))
-        d_a = self.frequency_clients @ both
-        d_b = self.frequency_clients @ (both + digamma(b + n) - digamma(b))
+        value = dot(self.frequency_clients, counted)
+        d_r = dot(self.frequency_clients, digamma(r + n) - digamma(r))
+        d_a = dot(self.frequency_clients, both)
+        d_b = dot(self.frequency_clients, both + digamma(b + n) - digamma(b))
 
         waited = np.log1p(self.single_tenure / alpha)
-        value -= r * (self.single_clients @ waited)
-        d_r -= self.single_clients @ waited
-        d_alpha = r * (self.single_clients @ (self.single_tenure / (alpha * (alpha + self.single_tenure))))
+        value -= r * (dot(self.single_clients, waited))
+        d_r -= dot(self.single_clients, waited)
+        d_alpha = r * (dot(self.single_clients, self.single_tenure / (alpha * (alpha + self.single_tenure))))
 
         rx, until_now, until_last = r + self.x, alpha + self.t, alpha + self.t_x
         log_now = np.log(until_now)
         silence = log_now - np.log(until_last)
         log_odds_gone = np.log(a / (b + self.x - 1)) + rx * silence
         w_gone = w * expit(log_odds_gone)
-        value += w @ (r * np.log(alpha) - rx * log_now + np.logaddexp(0, log_odds_gone))
-        d_r += w @ (np.log(alpha) - log_now) + w_gone @ silence
-        d_alpha += w @ (r / alpha - rx / until_now) + w_gone @ (rx * (1 / until_now - 1 / until_last))
+        value += dot(w, r * np.log(alpha) - rx * log_now + np.logaddexp(0, log_odds_gone))
+        d_r += dot(w, np.log(alpha) - log_now) + dot(w_gone, silence)
+        d_alpha += dot(w, r / alpha - rx / until_now) + dot(w_gone, rx * (1 / until_now - 1 / until_last))
         d_a += w_gone.sum() / a
-        d_b -= w_gone @ (1 / (b + self.x - 1))
+        d_b -= dot(w_gone, 1 / (b + self.x - 1))
 
         total = w.sum() + self.single_clients.sum()
         gradient = np.array([r * d_r, alpha * d_alpha, a * d_a, b * d_b])

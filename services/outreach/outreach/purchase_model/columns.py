@@ -73,6 +73,11 @@ def fold(*columns: Floats, weights: Floats | None = None) -> tuple[tuple[Floats,
     return tuple(column[starts] for column in ordered), counts
 
 
+def dot(weights: Floats, values: Floats) -> float:
+    """Return the weighted sum: never by BLAS, whose result hangs on how many threads share a long column."""
+    return float(np.einsum("i,i->", weights, values))
+
+
 def thin(clients: Floats, most: int) -> Floats:
     """Return how many clients each ordered history stands for when only `most` of them are looked at.
 
@@ -84,4 +89,4 @@ def thin(clients: Floats, most: int) -> Floats:
     reach = np.cumsum(clients)
     every = float(reach[-1]) / most
     taken = np.searchsorted(reach, (np.arange(most) + 0.5) * every)
-    return np.bincount(taken, minlength=len(clients)) * every
+    return np.asarray(np.bincount(taken, minlength=len(clients)) * every, dtype=np.float64)

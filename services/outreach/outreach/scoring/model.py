@@ -22,7 +22,6 @@ from outreach.purchase_model import (
     GammaGamma,
     NotEnoughHistory,
     PurchaseSummary,
-    summarise,
     summarise_columns,
     thin,
 )
@@ -38,7 +37,7 @@ YEAR_WEEKS = 365 / 7
 WEEK_DAYS = 7.0
 LEAST_CLIENTS_FOR_VIPS = 10  # a top tenth of fewer is nobody
 # Four parameters are known to a hundredth from so many; a million clients would take seconds and say the same.
-MOST_HISTORIES = 50_000
+MOST_HISTORIES = 30_000
 # What a client's own repeat day weighs against clients alike, where Gamma-Gamma has no fit: as much.
 POOLED_DAYS_OF_CLIENT = 1.0
 
@@ -96,13 +95,18 @@ class Estimates:
 
 def fit(book: Book, as_of: date, *, minor_per_unit: int) -> ChainModel:
     """Fit BG/NBD (time in weeks, observed until `as_of`) and Gamma-Gamma to all clients of a chain."""
+    return fit_and_estimate(book, as_of, minor_per_unit=minor_per_unit)[0]
+
+
+def fit_and_estimate(book: Book, as_of: date, *, minor_per_unit: int) -> tuple[ChainModel, Estimates]:
+    """Return the model of a chain and what it says of each client for a year: in one go, the same as one by one."""
     history = _history(book, as_of)
     state, notes = ModelState.FITTED, []
     bg_nbd: BgNbd | None = None
     gamma_gamma: GammaGamma | None = None
     repeats_year: float | None = None
     try:
-        bg_nbd = _fit_rhythm(history.rhythm)
+        bg_nbd = _fit_rhythm(history.folded)
     except NotEnoughHistory as error:
         state = ModelState.NOT_ENOUGH_HISTORY
         notes.append(f"Purchase rhythm: {error}.")
@@ -134,9 +138,9 @@ def fit(book: Book, as_of: date, *, minor_per_unit: int) -> ChainModel:
         ),
         repeats_year=repeats_year,
     )
-    values = _estimate(model, history, len(book), YEAR_WEEKS, minor_per_unit).value_year
-    known = values[np.isfinite(values)]
-    return replace(model, mean_value_year=float(known.mean()) if len(known) else None)
+    estimates = _estimate(model, history, len(book), YEAR_WEEKS, minor_per_unit)
+    known = estimates.value_year[np.isfinite(estimates.value_year)]
+    return replace(model, mean_value_year=float(known.mean()) if len(known) else None), estimates
 
 
 def estimate(
@@ -163,11 +167,13 @@ def basis_words(basis: int) -> str:
 class _History:
     """What the model reads of a book: whoever bought, and of these whoever bought in the chain's currency.
 
-    `rhythm` has rows of all purchases, whatever currency. `home` are positions in the book, with the days on which they
-    bought in the chain's currency, what the first brought, and what the later ones did.
+    `rhythm` has rows of all purchases, whatever currency; `folded` the distinct ones. `home` are positions in the
+    book, with the days on which they bought in the chain's currency, what the first brought, and what the later
+    ones did.
     """
 
     rhythm: PurchaseSummary
+    folded: "_Folded"
     home: Integers
     home_days: Integers
     first_minor: Integers
@@ -175,25 +181,17 @@ class _History:
 
 
 def _history(book: Book, as_of: date) -> _History:
-    """Return it from the summary columns; for a book that has only raw purchases, from those: the same, but slower."""
-    until = day_number(as_of)
-    if len(book.home_days) == len(book):
-        rhythm = summarise_columns(
-            book.purchase_days, book.first_purchase, book.last_purchase, observed_until=until
-        )
-        home = rhythm.client[book.home_days[rhythm.client] > 0]
-        home_days, repeat_minor = book.home_days[home], book.home_repeat_minor[home]
-    else:
-        columns = (book.purchase_client, book.purchase_day, book.purchase_minor)
-        rhythm = summarise(*columns, observed_until=until)
-        ours = summarise(*(column[book.purchase_is_home] for column in columns), observed_until=until)
-        home, home_days = ours.client, ours.frequency.astype(np.int64) + 1
-        repeat_minor = np.rint(ours.mean_value * ours.frequency).astype(np.int64)
-    return _History(rhythm, home, home_days, book.total_minor[home] - repeat_minor, repeat_minor)
+    rhythm = summarise_columns(
+        book.purchase_days, book.first_purchase, book.last_purchase, observed_until=day_number(as_of)
+    )
+    home = rhythm.client[book.home_days[rhythm.client] > 0]
+    repeat_minor = book.home_repeat_minor[home]
+    return _History(
+        rhythm, _fold(rhythm), home, book.home_days[home], book.total_minor[home] - repeat_minor, repeat_minor
+    )
 
 
-def _fit_rhythm(rhythm: PurchaseSummary) -> BgNbd:
-    folded, _ = _fold(rhythm)
+def _fit_rhythm(folded: "_Folded") -> BgNbd:
     is_repeater = folded.frequency > 0
     clients = folded.clients.copy()
     clients[is_repeater] = thin(clients[is_repeater], MOST_HISTORIES)
@@ -233,7 +231,7 @@ def _estimate(
     basis = np.zeros(count, dtype=np.int8)
     client = history.rhythm.client
     if model.bg_nbd is not None:
-        folded, of_client = _fold(history.rhythm)
+        folded, of_client = history.folded, history.folded.of_client
         rows = (folded.frequency, folded.recency, folded.tenure)
         alive[client] = model.bg_nbd.probability_alive(*rows)[of_client]
         purchases[client] = model.bg_nbd.expected_purchases(weeks, *rows)[of_client]
@@ -277,24 +275,28 @@ def _spend(model: ChainModel, history: _History, minor_per_unit: int) -> tuple[F
 
 @dataclass(frozen=True, eq=False)
 class _Folded:
-    """Distinct histories in order, in weeks, and how many clients have each."""
+    """Distinct histories in order, in weeks, how many clients have each, and which one each client has."""
 
     frequency: Floats
     recency: Floats
     tenure: Floats
     clients: Floats
+    of_client: Integers
 
 
-def _fold(rhythm: PurchaseSummary) -> tuple[_Folded, Integers]:
-    """Return the distinct histories of a chain, and which of them each client has: one number each, sorted once."""
+def _fold(rhythm: PurchaseSummary) -> _Folded:
     frequency = rhythm.frequency.astype(np.int64)
     recency, tenure = (
         np.rint(column * WEEK_DAYS).astype(np.int64) for column in (rhythm.recency, rhythm.tenure)
     )
     span = int(tenure.max(initial=0)) + 1
+    # One number a history, so that a million are sorted once instead of column by column.
     key = (frequency * span + recency) * span + tenure
     _, first, of_client, clients = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    folded = _Folded(
-        rhythm.frequency[first], rhythm.recency[first], rhythm.tenure[first], clients.astype(np.float64)
+    return _Folded(
+        rhythm.frequency[first],
+        rhythm.recency[first],
+        rhythm.tenure[first],
+        clients.astype(np.float64),
+        of_client,
     )
-    return folded, of_client

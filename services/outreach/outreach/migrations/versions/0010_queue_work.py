@@ -1,8 +1,29 @@
-"""Contacts logged outside messaging, and suggestions handed on."""
+"""Contacts logged outside messaging, suggestions handed on, and what clients alike spend."""
+
+from chassis.migrations import run_sql
 
 revision = "0010"
 down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Do nothing yet."""
+    """Widen suggestions and purchase_models; rows that are there keep their meaning."""
+    run_sql(
+        """
+        alter table purchase_models
+            -- [{"from_minor", "repeat_days", "mean_spend"}, ...]
+            add segments jsonb not null default '[]',
+            add repeats_year double precision;
+
+        alter table suggestions drop constraint suggestions_state_check;
+        alter table suggestions
+            add constraint suggestions_state_check
+                check (state in ('open', 'snoozed', 'sent', 'dismissed', 'expired', 'logged')),
+            add contact_kind text not null default '',
+            add contact_note text not null default '',
+            add contacted_at timestamptz,
+            -- Who handed it on; while it is live, rankings leave it with whom it was handed to.
+            add reassigned_by text not null default '',
+            add reassigned_at timestamptz;
+        """
+    )
