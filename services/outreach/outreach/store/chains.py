@@ -104,6 +104,24 @@ async def take_lease(tx: Transaction, *, token: str, now: datetime, until: datet
     return bool(taken.rowcount)
 
 
+async def renew_lease(tx: Transaction, *, token: str, until: datetime) -> bool:
+    """Keep the chain for longer; False when it was given to somebody else, whether or not our time had run out."""
+    renewed = await tx.execute(
+        "update chains set scoring_until = :until where chain_id = :chain_id and scoring_token = :token",
+        {"chain_id": tx.chain_id, "token": token, "until": until},
+    )
+    return bool(renewed.rowcount)
+
+
+async def holds_lease(tx: Transaction, *, token: str) -> bool:
+    """Return whether the chain was given to nobody else since it was ours."""
+    held = await tx.execute(
+        "select 1 from chains where chain_id = :chain_id and scoring_token = :token",
+        {"chain_id": tx.chain_id, "token": token},
+    )
+    return held.one_or_none() is not None
+
+
 async def release_lease(tx: Transaction, *, token: str) -> bool:
     """Give the chain back; False when it was not ours any more. The row stays locked until the commit."""
     released = await tx.execute(

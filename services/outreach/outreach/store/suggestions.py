@@ -1,4 +1,4 @@
-"""Suggestions: one at a time for what people do, as a set for what a ranking says. Must not know why one is there.
+"""Suggestions, one at a time, for what people do. Must not know why one is there; see `ranking_results` for sets.
 
 A row keeps the state that was last written; `_SEEN` is the state it has on a day, when snoozes end and time runs out
 by themselves.
@@ -6,7 +6,7 @@ by themselves.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -15,9 +15,6 @@ from sqlalchemy.exc import IntegrityError
 from chassis import identities
 from chassis.database import Transaction
 from outreach.domain import Reason, Signal, Suggestion, SuggestionState
-
-# A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.
-_IN_DOUBT = timedelta(days=1)
 
 _SEEN = (
     "case when state in ('open', 'snoozed') and expires_on < :queue_day then 'expired'"
@@ -176,66 +173,6 @@ async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
     )
 
 
-async def replace_ranking(
-    tx: Transaction, suggestions: Sequence[Suggestion], *, began_at: datetime, today: date, now: datetime
-) -> int:
-    """Make the chain's live suggestions those of a ranking that began at `began_at`; return how many it stands behind.
-
-    What people or events did since then is newer and stays: a client who was answered or touched gets no suggestion
-    from this ranking, a suggestion that changed is left alone, and so is one whose text may be on its way.
-    """
-    connection = await tx.driver()
-    await connection.execute(
-        "update suggestions set state = 'expired', snoozed_until = null, version = version + 1, updated_at = $3"
-        " where chain_id = $1 and state in ('open', 'snoozed') and client_id <> all($2::text[]) and updated_at <= $4"
-        " and (tried_at is null or tried_at < $5)",
-        tx.chain_id,
-        [suggestion.client_id for suggestion in suggestions],
-        now,
-        began_at,
-        now - _IN_DOUBT,
-    )
-    standing = await connection.fetch(
-        """
-        insert into suggestions as old (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of,
-        expires_on,
-            score, reasons, signals, model_note, version, created_at, updated_at)
-        select $1, u.suggestion_id, u.client_id, u.associate_id, u.store_id, 'open', $2, u.expires_on, u.score,
-            u.reasons::jsonb, string_to_array(u.signals, ','), u.model_note, 1, $3, $3
-        from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::date[], $9::float8[], $10::text[], $11::text[],
-                $12::text[])
-            as u (suggestion_id, client_id, associate_id, store_id, expires_on, score, reasons, signals, model_note)
-        join clients c on c.chain_id = $1 and c.client_id = u.client_id and not c.is_deleted and c.touched_at <= $13
-        where not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = u.client_id
-            and s.answered_at > $13)
-        on conflict (chain_id, client_id) where state in ('open', 'snoozed') do update set
-            associate_id = excluded.associate_id, store_id = excluded.store_id, as_of = excluded.as_of,
-            expires_on = excluded.expires_on, score = excluded.score, reasons = excluded.reasons, signals =
-            excluded.signals, model_note = excluded.model_note, version = old.version + 1, updated_at =
-            excluded.updated_at, state = case when old.snoozed_until > $14 then old.state else 'open' end,
-            snoozed_until = case when old.snoozed_until > $14 then old.snoozed_until end
-        where old.updated_at <= $13 and (old.tried_at is null or old.tried_at < $15)
-        returning 1
-        """,
-        tx.chain_id,
-        suggestions[0].as_of if suggestions else today,
-        now,
-        [s.suggestion_id for s in suggestions],
-        [s.client_id for s in suggestions],
-        [s.associate_id for s in suggestions],
-        [s.store_id for s in suggestions],
-        [s.expires_on for s in suggestions],
-        [s.score for s in suggestions],
-        [_reasons(s) for s in suggestions],
-        [",".join(s.signals) for s in suggestions],
-        [s.model_note for s in suggestions],
-        began_at,
-        today,
-        now - _IN_DOUBT,
-    )
-    return len(standing)
-
-
 def _ranked(suggestion: Suggestion) -> dict[str, Any]:
     return {
         "suggestion_id": suggestion.suggestion_id,
@@ -246,7 +183,7 @@ def _ranked(suggestion: Suggestion) -> dict[str, Any]:
         "as_of": suggestion.as_of,
         "expires_on": suggestion.expires_on,
         "score": suggestion.score,
-        "reasons": _reasons(suggestion),
+        "reasons": reasons_document(suggestion),
         "signals": [str(signal) for signal in suggestion.signals],
         "model_note": suggestion.model_note,
         "version": suggestion.version,
@@ -254,7 +191,7 @@ def _ranked(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def _reasons(suggestion: Suggestion) -> str:
+def reasons_document(suggestion: Suggestion) -> str:
     return json.dumps(
         [
             {

@@ -1,0 +1,205 @@
+"""How a chain is ranked, in one go or in slices; the steps that one process takes alone and that replicas share.
+
+A large chain is never held as a whole: the model is fitted to what was bought, each slice gives each associate's best,
+and words are found for the best of all slices only. In slices or in one go, the result is the same. A step is read in
+a short transaction, and worked out in a thread without any.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from chassis import identities
+from chassis.clock import Clock
+from chassis.database import Database, Transaction
+from outreach import events
+from outreach.domain import ScoringRunning
+from outreach.scoring import model as models_
+from outreach.scoring.model import ChainModel
+from outreach.scoring.ranking import Candidate, rank, tell, weigh
+from outreach.scoring.slices import Best, best_of_all, bounds
+from outreach.signals.book import Book, Integers
+from outreach.signals.finding import day_number
+from outreach.store import books, chains, histories, models, ranking_results
+from outreach.store.chains import Chain
+from outreach.store.histories import KnownClient
+from outreach.telemetry import RANKED_CLIENTS, RANKING_SECONDS
+from outreach.use_cases.evaluation import rests_at, suggestion_of
+
+LEASE = timedelta(
+    seconds=60
+)  # longer than a step of any ranking takes; a crashed one blocks its chain for so long
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which ranking: the chain, the day, when it began, how many suggestions an associate gets."""
+
+    chain: Chain
+    as_of: date
+    began_at: datetime
+    queue_size: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A large chain made ready: its model, how many clients it has, and from which to which number slices reach."""
+
+    model: ChainModel
+    clients: int
+    slices: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a ranking found; `always` are the numbers of clients whose suggestion is put away until later."""
+
+    model: ChainModel
+    clients: int
+    candidates: Sequence[Candidate]
+    always: Integers
+
+
+async def rank_whole(database: Database, task: Task, *, is_today: bool) -> Ranked:
+    """Fit and rank a chain in one go: one that is small enough, or as of an earlier day."""
+    chain_id, chain = task.chain.chain_id, task.chain
+    async with database.transaction(chain_id) as tx:
+        rests = rests_at(task.began_at)
+        always = await histories.numbers_of_snoozed(tx, today=chain.today(task.began_at))
+        if is_today:
+            book = await books.read_book(tx, chain, as_of=task.as_of, rests=rests)
+            history = None
+        else:
+            history = await histories.read_histories(tx, chain, as_of=task.as_of, rests=rests)
+
+    def work_out() -> Ranked:
+        whole = book if history is None else Book.of(history, day_number(task.as_of))
+        model = models_.fit(whole, task.as_of, minor_per_unit=chain.minor_per_unit)
+        found = rank(
+            whole,
+            model,
+            task.as_of,
+            currency=chain.currency,
+            minor_per_unit=chain.minor_per_unit,
+            keep=task.queue_size,
+            always=always,
+        )
+        return Ranked(model, len(whole), found, always)
+
+    return await asyncio.to_thread(work_out)
+
+
+async def plan(database: Database, task: Task, *, slice_clients: int) -> Plan:
+    """Fit the model of a large chain to what was bought, and cut the chain into slices."""
+    with RANKING_SECONDS.labels("fit").time():
+        async with database.transaction(task.chain.chain_id) as tx:
+            book = await books.read_purchase_book(
+                tx, task.chain, as_of=task.as_of, rests=rests_at(task.began_at)
+            )
+
+        def work_out() -> Plan:
+            model = models_.fit(book, task.as_of, minor_per_unit=task.chain.minor_per_unit)
+            return Plan(model, len(book), bounds(book.number, slice_clients))
+
+        return await asyncio.to_thread(work_out)
+
+
+async def rank_slice(database: Database, task: Task, model: ChainModel, reach: tuple[int, int]) -> Best:
+    """Return the best of one slice."""
+    with RANKING_SECONDS.labels("slice").time():
+        async with database.transaction(task.chain.chain_id) as tx:
+            always = await histories.numbers_of_snoozed(tx, today=task.chain.today(task.began_at))
+            book = await books.read_book(
+                tx,
+                task.chain,
+                as_of=task.as_of,
+                rests=rests_at(task.began_at),
+                from_number=reach[0],
+                until_number=reach[1],
+            )
+
+        def work_out() -> Best:
+            weighed = weigh(book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit)
+            return Best.of(book, weighed, task.queue_size, always=always)
+
+        return await asyncio.to_thread(work_out)
+
+
+async def tell_best(
+    database: Database, task: Task, model: ChainModel, clients: int, parts: Sequence[Best]
+) -> Ranked:
+    """Return the best of all slices with their reasons in words; what changed since their slice is seen anew."""
+    async with database.transaction(task.chain.chain_id) as tx:
+        always = await histories.numbers_of_snoozed(tx, today=task.chain.today(task.began_at))
+        numbers = best_of_all(parts, task.queue_size, always=always)
+        book = await books.read_book(
+            tx, task.chain, as_of=task.as_of, rests=rests_at(task.began_at), numbers=numbers.tolist()
+        )
+
+    def work_out() -> Ranked:
+        weighed = weigh(book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit)
+        chosen = weighed.is_due.nonzero()[0]
+        found = tell(book, weighed, chosen, model, currency=task.chain.currency)
+        return Ranked(model, clients, found, always)
+
+    return await asyncio.to_thread(work_out)
+
+
+async def write_ranking(
+    tx: Transaction, task: Task, ranked: Ranked, *, token: str, replay_hold: timedelta, clock: Clock
+) -> tuple[int, datetime]:
+    """Make the queues what a ranking says, say so, and give its lease back; return how many it stands behind, and when.
+
+    Raises SCORING_RUNNING, and writes nothing, when the lease is another one's by now.
+    """
+    # Nobody who is merged at this moment gets a suggestion of her own.
+    await identities.hold(tx)
+    if not await chains.release_lease(tx, token=token):
+        raise ScoringRunning
+    now = clock.now()
+    today = task.chain.today(task.began_at)
+    known = await histories.known_clients(tx, [candidate.client for candidate in ranked.candidates])
+    chosen = _cut(ranked.candidates, known, task.queue_size, always=set(ranked.always.tolist()))
+    raised = await ranking_results.replace_ranking(
+        tx,
+        [suggestion_of(candidate, client, as_of=task.as_of, now=now) for candidate, client in chosen],
+        began_at=task.began_at,
+        today=today,
+        now=now,
+    )
+    await models.put_model(tx, ranked.model, fitted_at=now)
+    is_replay = task.as_of < today
+    await chains.set_replay(
+        tx, day=task.as_of if is_replay else None, until=now + replay_hold if is_replay else None
+    )
+    await chains.clear_request(tx, asked_by=task.began_at)
+    tx.publish(
+        events.scoring_completed(
+            as_of=task.as_of,
+            model_state=ranked.model.state,
+            clients_scored=ranked.clients,
+            suggestions_raised=raised,
+        ),
+        entity_id=task.chain.chain_id,
+    )
+    RANKED_CLIENTS.inc(ranked.clients)
+    return raised, now
+
+
+def _cut(
+    candidates: Sequence[Candidate], known: dict[int, KnownClient], queue_size: int, *, always: set[int]
+) -> list[tuple[Candidate, KnownClient]]:
+    """Return each associate's best `queue_size`; ties go by client id. Snoozed ones come on top."""
+    places: dict[str, int] = {}
+    chosen: list[tuple[Candidate, KnownClient]] = []
+    found = [(candidate, known[candidate.client]) for candidate in candidates if candidate.client in known]
+    for candidate, client in sorted(found, key=lambda pair: (-pair[0].score, pair[1].client_id)):
+        if not client.associate_id:
+            continue
+        is_snoozed = candidate.client in always
+        place = places.get(client.associate_id, 0)
+        if is_snoozed or place < queue_size:
+            chosen.append((candidate, client))
+            places[client.associate_id] = place + (not is_snoozed)
+    return chosen
