@@ -11,11 +11,12 @@ from google.type.date_pb2 import Date
 from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers
 from chassis.values import date_of, datetime_of
+from outreach import credit_rows
 from outreach.config import Settings
 from outreach.store import catalogue, chains, facts
 from outreach.store.facts import ClientRow, OccasionRow, PurchaseRow, ReturnRow, VisitRow
 from outreach.use_cases import facts as use_cases
-from outreach.use_cases import identities
+from outreach.use_cases import identities, outcomes
 
 _LEAP_YEAR = 2000
 
@@ -97,23 +98,32 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 erasure_id=event.erasure_id,
                 client_id=event.client_id,
                 former_client_ids=event.former_client_ids,
+                now=clock.now(),
             )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_return_recorded(delivery: Delivery[profiles_events.ReturnRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_return(tx, return_row(delivery.event), now=clock.now())
+            await outcomes.take_return(tx, delivery.event.purchase_id, now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_purchase_recorded(delivery: Delivery[profiles_events.PurchaseRecorded]) -> None:
         async with delivery.transaction() as tx:
             row = purchase_row(delivery.event.purchase)
             await use_cases.take_purchase(tx, row, now=clock.now())
+            await outcomes.take_purchases(
+                tx,
+                [credit_rows.bought(delivery.event.purchase)],
+                told_at=delivery.envelope.time,
+                now=clock.now(),
+            )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_visit_recorded(delivery: Delivery[profiles_events.VisitRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_visit(tx, visit_row(delivery.event), now=clock.now())
+            await outcomes.take_outcomes(tx, [credit_rows.visit_of(delivery.event)], now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_import_batch_landed(delivery: Delivery[profiles_events.ImportBatchLanded]) -> None:
@@ -121,6 +131,12 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         purchases = [purchase_row(purchase) for purchase in delivery.event.purchases]
         async with delivery.transaction() as tx:
             await use_cases.take_batch(tx, clients, purchases, now=clock.now())
+            await outcomes.take_purchases(
+                tx,
+                [credit_rows.bought(purchase) for purchase in delivery.event.purchases],
+                told_at=delivery.envelope.time,
+                now=clock.now(),
+            )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_import_completed(delivery: Delivery[profiles_events.ImportCompleted]) -> None:
@@ -143,6 +159,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 marketing_at=sent_at if is_marketing else None,
                 now=clock.now(),
             )
+            await outcomes.take_text(tx, credit_rows.text_of(event), now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
@@ -153,6 +170,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         async with delivery.transaction() as tx:
             received_at = datetime_of(event.receive_time)
             await facts.note_contact(tx, event.client_id, received_at=received_at, now=clock.now())
+            await outcomes.take_outcomes(tx, [credit_rows.reply_of(event)], now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     return {

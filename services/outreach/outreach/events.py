@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from carnet.outreach.v1 import events_pb2, outreach_pb2
+from carnet.outreach.v1 import campaigns_pb2, events_pb2, outreach_pb2, reports_pb2
 from carnet.privacy.v1 import privacy_pb2
 
 from chassis.values import proto_date_of
 from outreach.domain import SIGNALS, Signal, Suggestion
+from outreach.domain.attribution import PARTS, CreditedOutcome, OutcomeKind
 from outreach.scoring.model import ModelState
 
 SIGNAL_VALUES: dict[Signal, outreach_pb2.Signal.ValueType] = {
@@ -17,6 +18,16 @@ MODEL_STATE_VALUES: dict[ModelState, outreach_pb2.PurchaseModelState.ValueType] 
     ModelState.FITTED: outreach_pb2.PURCHASE_MODEL_STATE_FITTED,
     ModelState.NOT_ENOUGH_HISTORY: outreach_pb2.PURCHASE_MODEL_STATE_NOT_ENOUGH_HISTORY,
     ModelState.NOT_FITTED: outreach_pb2.PURCHASE_MODEL_STATE_NOT_FITTED,
+}
+
+OUTCOME_KIND_VALUES: dict[OutcomeKind, reports_pb2.OutcomeKind.ValueType] = {
+    OutcomeKind.REPLY: reports_pb2.OUTCOME_KIND_REPLY,
+    OutcomeKind.VISIT: reports_pb2.OUTCOME_KIND_VISIT,
+    OutcomeKind.APPOINTMENT: reports_pb2.OUTCOME_KIND_APPOINTMENT,
+    OutcomeKind.PURCHASE: reports_pb2.OUTCOME_KIND_PURCHASE,
+}
+CAMPAIGN_STATE_VALUES: dict[CampaignState, campaigns_pb2.CampaignState.ValueType] = {
+    state: campaigns_pb2.CampaignState.Value(f"CAMPAIGN_STATE_{state.name}") for state in CampaignState
 }
 
 
@@ -57,6 +68,22 @@ def suggestion_dismissed(suggestion: Suggestion) -> events_pb2.SuggestionDismiss
     )
 
 
+def outcome_credited(outcome: CreditedOutcome) -> events_pb2.OutcomeCredited:
+    """Return the event of an outcome whose credits changed."""
+    return events_pb2.OutcomeCredited(
+        outcome_id=outcome.outcome_id,
+        kind=OUTCOME_KIND_VALUES[outcome.kind],
+        client_id=outcome.client_id,
+        store_id=outcome.store_id,
+        credits=[
+            reports_pb2.Credit(touch_id=credit.touch_id, share=credit.parts / PARTS)
+            for credit in outcome.credits
+        ],
+        rule_version=outcome.rule_version,
+        version=outcome.version,
+    )
+
+
 def scoring_completed(
     *, as_of: date, model_state: ModelState, clients_scored: int, suggestions_raised: int
 ) -> events_pb2.ScoringCompleted:
@@ -91,3 +118,13 @@ def erasure_receipt(
 def client_forgotten(receipt: privacy_pb2.ErasureReceipt) -> events_pb2.ClientForgotten:
     """Return the fact that outreach forgot a client."""
     return events_pb2.ClientForgotten(receipt=receipt)
+
+
+def campaign_finished(campaign: Campaign, progress: Progress) -> events_pb2.CampaignFinished:
+    """Return the event of a campaign that is through."""
+    return events_pb2.CampaignFinished(
+        campaign_id=campaign.campaign_id,
+        state=CAMPAIGN_STATE_VALUES[campaign.state],
+        recipients=progress.recipients,
+        sent=progress.sent,
+    )

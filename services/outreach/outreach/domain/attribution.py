@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from outreach.domain.settings import AttributionRule, CreditShare
+
 # Shares are whole numbers of so many parts: they add up to exactly one, which sums of fractions do not.
 PARTS = 1_000_000
 _HALVING_DAYS = 7
@@ -20,33 +22,14 @@ class OutcomeKind(enum.StrEnum):
     PURCHASE = "purchase"
 
 
-class CreditShare(enum.StrEnum):
-    """How an outcome is shared between several contacts; the order is the contract's."""
-
-    LAST = "last"
-    EVEN = "even"
-    DECAY = "decay"
-
-
-@dataclass(frozen=True)
-class AttributionRule:
-    """How long after a contact what counts; in days at the chain. Version 1 is the built-in rule."""
-
-    reply_days: int = 7
-    visit_days: int = 30
-    appointment_days: int = 30
-    purchase_days: int = 60
-    share: CreditShare = CreditShare.DECAY
-    version: int = 1
-
-    def days(self, kind: OutcomeKind) -> int:
-        """Return how many days after a contact an outcome of a kind may come."""
-        return {
-            OutcomeKind.REPLY: self.reply_days,
-            OutcomeKind.VISIT: self.visit_days,
-            OutcomeKind.APPOINTMENT: self.appointment_days,
-            OutcomeKind.PURCHASE: self.purchase_days,
-        }[kind]
+def window_days(rule: AttributionRule, kind: OutcomeKind) -> int:
+    """Return how many days at the chain after a contact an outcome of a kind may come, by a rule in force."""
+    return {
+        OutcomeKind.REPLY: rule.reply_days,
+        OutcomeKind.VISIT: rule.visit_days,
+        OutcomeKind.APPOINTMENT: rule.appointment_days,
+        OutcomeKind.PURCHASE: rule.purchase_days,
+    }[kind]
 
 
 @dataclass(frozen=True)
@@ -78,12 +61,29 @@ class Credit:
     amount_minor: int
 
 
+@dataclass(frozen=True)
+class CreditedOutcome:
+    """An outcome as it stands; `previous_at` is when the client wrote before, `credits` who it is credited to."""
+
+    outcome_id: str
+    kind: OutcomeKind
+    client_id: str
+    store_id: str
+    occurred_at: datetime
+    total_minor: int
+    amount_minor: int
+    rule_version: int
+    version: int
+    previous_at: datetime | None
+    credits: tuple[Credit, ...]
+
+
 def credits_of(rule: AttributionRule, outcome: Happening, contacts: Iterable[Contact]) -> tuple[Credit, ...]:
     """Return who is credited with an outcome, the first contact first; nobody where none lies in the window.
 
     The order of `contacts` does not matter. The parts add up to PARTS, the amounts to the outcome's amount.
     """
-    window = rule.days(outcome.kind)
+    window = window_days(rule, outcome.kind)
     eligible = sorted(
         (
             contact
@@ -115,7 +115,7 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
     return parts
 
 
-def _weights(share: CreditShare, eligible: Sequence[Contact]) -> list[int]:
+def _weights(share: CreditShare | None, eligible: Sequence[Contact]) -> list[int]:
     if share is CreditShare.EVEN:
         return [1] * len(eligible)
     if share is CreditShare.LAST:

@@ -20,8 +20,11 @@ class TouchRow:
     client_id: str
     associate_id: str
     store_id: str
-    touched_at: datetime | None
     channel: str
+    # When it was; for a text, when the carrier took it, once it is known to be a contact.
+    touched_at: datetime | None = None
+    # When the carrier took a text of whatever kind.
+    sent_at: datetime | None = None
     signals: Sequence[str] = ()
     suggestion_id: str = ""
     campaign_id: str = ""
@@ -43,12 +46,16 @@ async def note_touch(tx: Transaction, touch: TouchRow) -> str | None:
     current = (await identities.resolve(tx, [touch.client_id])).get(touch.client_id)
     if current is None:
         return None
-    await tx.execute(
+    written = await tx.execute(
         "insert into touches as old (chain_id, touch_id, client_id, original_client_id, associate_id, store_id,"
-        " touched_at, channel, signals, suggestion_id, campaign_id, phrasing) values (:chain_id, :touch_id, :client_id,"
-        " :original, :associate_id, :store_id, :touched_at, :channel, :signals, :suggestion_id, :campaign_id,"
-        " :phrasing) on conflict (chain_id, touch_id) do update set"
-        " touched_at = coalesce(excluded.touched_at, old.touched_at),"
+        " touched_at, sent_at, channel, signals, suggestion_id, campaign_id, phrasing) select :chain_id, :touch_id,"
+        " :client_id, :original, :associate_id, :store_id, :touched_at, :sent_at, :channel, :signals, :suggestion_id,"
+        " :campaign_id, :phrasing where not exists (select 1 from clients where chain_id = :chain_id"
+        "  and client_id = :client_id and is_deleted) on conflict (chain_id, touch_id) do update set"
+        " touched_at = coalesce(excluded.touched_at, old.touched_at, case when excluded.suggestion_id <> ''"
+        "  or excluded.campaign_id <> '' or old.suggestion_id <> '' or old.campaign_id <> ''"
+        "  then coalesce(excluded.sent_at, old.sent_at) end),"
+        " sent_at = coalesce(excluded.sent_at, old.sent_at),"
         " associate_id = coalesce(nullif(excluded.associate_id, ''), old.associate_id),"
         " store_id = coalesce(nullif(excluded.store_id, ''), old.store_id),"
         " signals = case when excluded.signals = '{}' then old.signals else excluded.signals end,"
@@ -63,6 +70,7 @@ async def note_touch(tx: Transaction, touch: TouchRow) -> str | None:
             "associate_id": touch.associate_id,
             "store_id": touch.store_id,
             "touched_at": touch.touched_at,
+            "sent_at": touch.sent_at,
             "channel": touch.channel,
             "signals": [str(signal) for signal in touch.signals],
             "suggestion_id": touch.suggestion_id,
@@ -70,16 +78,17 @@ async def note_touch(tx: Transaction, touch: TouchRow) -> str | None:
             "phrasing": touch.phrasing,
         },
     )
-    return current
+    return current if written.rowcount else None
 
 
-async def is_expected(tx: Transaction, touch_id: str) -> bool:
-    """Return whether somebody said what a text is for."""
+async def when_touched(tx: Transaction, touch_id: str) -> datetime | None:
+    """Return when a contact was, None while it is none yet."""
     found = await tx.execute(
-        "select 1 from touches where chain_id = :chain_id and touch_id = :touch_id",
+        "select touched_at from touches where chain_id = :chain_id and touch_id = :touch_id",
         {"chain_id": tx.chain_id, "touch_id": touch_id},
     )
-    return found.scalar() is not None
+    touched_at: datetime | None = found.scalar()
+    return touched_at
 
 
 async def drop_touch(tx: Transaction, touch_id: str) -> str | None:
@@ -98,19 +107,16 @@ async def follow_clients(tx: Transaction, currents: Mapping[str, str]) -> None:
         await identities.move_rows(tx, table, "client_id", currents)
 
 
-async def is_associate(tx: Transaction, author: str) -> bool:
-    """Return whether who wrote a text is an associate of the chain."""
-    found = await tx.execute(
-        "select 1 from associates where chain_id = :chain_id and associate_id = :author",
-        {"chain_id": tx.chain_id, "author": author},
-    )
-    return found.scalar() is not None
-
-
 async def erase_clients(tx: Transaction, client_ids: Collection[str]) -> tuple[dict[str, int], set[str]]:
     """Remove what came under the ids of a person; return how many rows of which kind, and whose credits may differ."""
     parameters = {"chain_id": tx.chain_id, "ids": list(client_ids)}
     came_as = identities.came_as("client_id")
+    for one, table in (("touch_id", "touches"), ("outcome_id", "outcomes")):
+        await tx.execute(
+            f"delete from credits where chain_id = :chain_id and {one} in"  # noqa: S608 - fixed text only
+            f" (select {one} from {table} where chain_id = :chain_id and {came_as})",
+            parameters,
+        )
     whose: set[str] = set()
     erased: dict[str, int] = {}
     for table in ("touches", "outcomes", "holdouts"):

@@ -15,6 +15,7 @@ from outreach.signals.finding import day_number
 from outreach.store import chains, facts, histories, models, suggestions
 from outreach.store.facts import ClientRow, FactsSummary, PurchaseRow, ReturnRow, VisitRow
 from outreach.store.histories import ClientFigures
+from outreach.use_cases import outcomes
 from outreach.use_cases.evaluation import evaluate_client, rests_at
 
 
@@ -58,6 +59,7 @@ async def take_book(tx: Transaction, clients: Sequence[ClientRow], *, now: datet
 async def drop_client(tx: Transaction, client_id: str, *, now: datetime) -> None:
     """Forget a client and take the suggestion off the queue."""
     await facts.delete_client(tx, client_id, now=now)
+    await outcomes.erase_clients(tx, [client_id], now=now)
     await evaluate_client(tx, client_id, now=now)
 
 

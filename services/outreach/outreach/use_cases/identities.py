@@ -10,6 +10,7 @@ from chassis.database import Transaction
 from outreach import events
 from outreach.store import facts, suggestions
 from outreach.store.facts import ClientRow
+from outreach.use_cases import outcomes
 from outreach.use_cases.evaluation import evaluate_client
 
 
@@ -41,10 +42,11 @@ async def _follow(tx: Transaction, currents: Mapping[str, str], *, now: datetime
     await suggestions.follow_clients(tx, currents)
     for current in sorted(set(currents.values())):
         await evaluate_client(tx, current, now=now)
+    await outcomes.follow_clients(tx, currents, now=now)
 
 
 async def forget_client(
-    tx: Transaction, *, erasure_id: str, client_id: str, former_client_ids: Collection[str]
+    tx: Transaction, *, erasure_id: str, client_id: str, former_client_ids: Collection[str], now: datetime
 ) -> None:
     """Forget a person and say what was removed; asked again, it says the same again.
 
@@ -57,7 +59,10 @@ async def forget_client(
         receipt = events.erasure_receipt(
             erasure_id=erasure_id,
             client_id=client_id,
-            erased=await facts.erase_clients(tx, client_ids),
+            erased={
+                **await facts.erase_clients(tx, client_ids),
+                **await outcomes.erase_clients(tx, client_ids, now=now),
+            },
         )
         await identities.keep_receipt(tx, erasure_id, receipt.SerializeToString(deterministic=True))
     else:

@@ -17,6 +17,7 @@ from outreach.clients import Answer, Messaging, Outcome, Profiles, TextTaken
 from outreach.domain import SendDenied, SendFailed, Suggestion, SuggestionClosed, SuggestionState
 from outreach.store import chains, facts, histories, suggestions
 from outreach.texts.drafts import Draft, write_draft
+from outreach.use_cases import outcomes
 from outreach.use_cases.queue import require_suggestion
 
 
@@ -149,6 +150,16 @@ async def _finish(
         if sent is not found:
             await suggestions.save_suggestion(tx, sent)
             tx.publish(events.suggestion_sent(sent), entity_id=sent.suggestion_id)
+            await outcomes.expect_text(
+                tx,
+                sent.message_id,
+                client_id=sent.client_id,
+                associate_id=caller.associate_id or sent.associate_id,
+                store_id=sent.store_id,
+                signals=sent.signals,
+                suggestion_id=sent.suggestion_id,
+                now=now,
+            )
         return sent
 
 

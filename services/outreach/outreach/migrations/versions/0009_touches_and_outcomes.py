@@ -17,8 +17,10 @@ def upgrade() -> None:
             original_client_id text collate "C" not null default '',
             associate_id text not null default '',
             store_id text not null default '',
-            -- Null until the carrier took the text: what is not out is no contact.
+            -- Null until the carrier took the text and it is known to be a contact: what a service sends by itself,
+            -- such as a reminder, is none.
             touched_at timestamptz,
+            sent_at timestamptz,
             channel text not null check (channel in ('text', 'call', 'visit', 'email', 'other')),
             signals text[] not null default '{}',
             suggestion_id text not null default '',
@@ -32,6 +34,8 @@ def upgrade() -> None:
             revenue_minor bigint not null default 0,
             -- 0 not counted for its signals yet, 1 counted as a contact, 2 as an answered one.
             learned smallint not null default 0,
+            -- When that is to be looked at again.
+            learn_at timestamptz,
             primary key (chain_id, touch_id)
         );
         create index touches_by_client on touches (chain_id, client_id, touched_at);
@@ -43,8 +47,7 @@ def upgrade() -> None:
             where touched_at is not null;
         create index touches_of_campaign on touches (chain_id, campaign_id, touched_at, touch_id)
             where touched_at is not null and campaign_id <> '';
-        create index touches_unlearned on touches (chain_id, touched_at)
-            where learned = 0 and touched_at is not null and signals <> '{}';
+        create index touches_to_learn on touches (chain_id, learn_at) where learn_at is not null;
 
         -- Every message, visit and appointment of a client, and those purchases that a contact may have led to.
         create table outcomes (
