@@ -16,7 +16,7 @@ from chassis.clock import Clock
 from chassis.consumer import Subscription
 from chassis.runtime import Background, every
 from chassis.service import Foundation, Service
-from outreach.clients import GrpcMessaging, GrpcProfiles
+from outreach.clients import GrpcMessaging, GrpcProfiles, GrpcSegments
 from outreach.config import Settings
 from outreach.consumers import handlers
 from outreach.grpc_api import (
@@ -26,6 +26,7 @@ from outreach.grpc_api import (
     OutreachServicer,
     ReportsServicer,
 )
+from outreach.use_cases import campaign_sending
 from outreach.use_cases.scoring import score_waiting_chains
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -34,7 +35,9 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Return the service, ready to run; nothing connects yet."""
     foundation = Foundation.lay("outreach", settings, clock=clock)
-    profiles = GrpcProfiles(foundation.channel(settings.profiles_address))
+    profiles_channel = foundation.channel(settings.profiles_address)
+    profiles = GrpcProfiles(profiles_channel)
+    segments = GrpcSegments(profiles_channel)
     messaging = GrpcMessaging(foundation.channel(settings.messaging_address))
     common: dict[str, Any] = {
         "database": foundation.database,
@@ -45,8 +48,17 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     }
     outreach = OutreachServicer(**common)
     catalogue = CatalogueServicer(**common)
-    campaigns = CampaignsServicer(**common)
+    campaigns = CampaignsServicer(**common, segments=segments)
     reports = ReportsServicer(**common)
+
+    campaign_sender = campaign_sending.Sender(
+        database=foundation.database,
+        clock=foundation.clock,
+        naming=profiles,
+        segments=segments,
+        messaging=messaging,
+        speak_for=lambda chain_id: foundation.signer.service_caller(chain_id, campaign_sending.SCOPES),
+    )
 
     async def score() -> None:
         await score_waiting_chains(
@@ -78,5 +90,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
             ),
         },
         subscriptions=[Subscription("facts", handlers(foundation.clock, settings))],
-        components=[Background("scoring", every(settings.scoring_poll_seconds, score))],
+        components=[
+            Background("scoring", every(settings.scoring_poll_seconds, score)),
+            Background(
+                "campaigns",
+                every(
+                    settings.sending_poll_seconds, lambda: campaign_sending.work_campaigns(campaign_sender)
+                ),
+            ),
+        ],
     )

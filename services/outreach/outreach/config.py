@@ -25,3 +25,9 @@ class Settings(ServiceSettings):
     scoring_poll_seconds: float = Field(
         1.0, gt=0, le=60, description="seconds between two looks for chains that wait to be ranked"
     )
+    sending_poll_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="seconds between two looks for campaigns and automated texts that are due",
+    )

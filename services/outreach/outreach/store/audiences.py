@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from chassis import identities
 from chassis.database import Transaction
 from outreach.domain.campaigns import Audience
-from outreach.store.histories import _IS_OPEN, _IS_SOMEBODY
 
 # Reasons of the platform's own; messaging's gate and what it refuses by itself come with their own words.
 NO_STORE = "NO_STORE"
@@ -24,14 +24,25 @@ CANCELLED = "CANCELLED"
 
 _SLICE = 20_000
 
+# Who was merged into somebody has no history of her own any more.
+_IS_SOMEBODY = """not c.is_deleted and not exists
+    (select 1 from identity_aliases a where a.chain_id = c.chain_id and a.alias_id = c.client_id)"""
+# What a client may know of on a day: not a surprise for that very client, or one that is over.
+_IS_OPEN = """(p.surprise_for_client_id = '' or p.surprise_ends_on < :today or coalesce(
+    (select a.current_id from identity_aliases a
+        where a.chain_id = p.chain_id and a.alias_id = p.surprise_for_client_id),
+    p.surprise_for_client_id) <> p.client_id)"""
+
 
 @dataclass(frozen=True)
 class Judge:
     """What decides besides the audience: the day, since when a contact counts as lately, whether a text names the
-    associate, and whom the campaign holds out."""
+    associate, and whom the campaign holds out. `numbers` are the clients for whom its signals and tiers hold, None
+    where it asks for none."""
 
     campaign_id: str
     audience: Audience
+    numbers: Sequence[int] | None
     names_associate: bool
     holdout_share: float
     today: date
@@ -178,7 +189,7 @@ _BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = c.chain
     and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and p.purchase_day <= :today
     and p.total_minor > coalesce((select sum(b.total_minor) from returns b where b.chain_id = p.chain_id
         and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code and b.returned_on <= :today), 0)
-    and {_IS_OPEN.format(row="p", day=":today")})"""  # noqa: S608 - fixed text only
+    and {_IS_OPEN})"""  # noqa: S608 - fixed text only
 
 
 def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
@@ -190,6 +201,8 @@ def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
         conditions.append(condition)
         parameters.update(values)
 
+    if judge.numbers is not None:
+        add("c.number = any(cast(:numbers as bigint[]))", numbers=list(judge.numbers))
     if audience.store_ids:
         add("c.store_id = any(:store_ids)", store_ids=list(audience.store_ids))
     if audience.associate_ids:
@@ -202,3 +215,17 @@ def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
             not_bought_within=audience.not_bought_within_days,
         )
     return conditions, parameters
+
+
+async def numbers_of(tx: Transaction, client_ids: Collection[str]) -> list[int]:
+    """Return the numbers of clients."""
+    found = await tx.execute(
+        "select number from clients where chain_id = :chain_id and client_id = any(:ids) order by number",
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return list(found.scalars())
+
+
+async def current_ids(tx: Transaction, client_ids: Collection[str]) -> list[str]:
+    """Return whom ids lead to now, each once, forgotten ones left out."""
+    return sorted(set((await identities.resolve(tx, client_ids)).values()))

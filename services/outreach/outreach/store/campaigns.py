@@ -100,6 +100,24 @@ async def set_due(tx: Transaction, campaign_id: str, due_at: datetime | None) ->
     )
 
 
+async def wake(tx: Transaction, campaign_id: str, at: datetime) -> None:
+    """Have a campaign looked at no later than at a time, unless it is through."""
+    await tx.execute(
+        "update campaign_runs set due_at = least(due_at, :at) where chain_id = :chain_id"
+        " and campaign_id = :campaign_id",
+        {"chain_id": tx.chain_id, "campaign_id": campaign_id, "at": at},
+    )
+
+
+async def drop_run(tx: Transaction, campaign_id: str) -> bool:
+    """Say that nothing is to be done for a campaign any more; False when that was said before."""
+    dropped = await tx.execute(
+        "delete from campaign_runs where chain_id = :chain_id and campaign_id = :campaign_id",
+        {"chain_id": tx.chain_id, "campaign_id": campaign_id},
+    )
+    return bool(dropped.rowcount)
+
+
 async def take_due(platform: AsyncConnection, *, now: datetime, again_at: datetime) -> tuple[str, str] | None:
     """Return (chain, campaign) that something has to be done for; it comes again at `again_at` unless set otherwise."""
     found = await platform.execute(

@@ -91,10 +91,7 @@ async def list_recipients(
             "limit": limit,
         },
     )
-    return [
-        Recipient(**{**row._asdict(), "state": RecipientState(row.state)})  # type: ignore[arg-type]
-        for row in found
-    ]
+    return [Recipient(**{**row._asdict(), "state": RecipientState(row.state)}) for row in found]
 
 
 async def forget_recipients(tx: Transaction, campaign_id: str) -> None:
@@ -265,6 +262,25 @@ async def stop_waiting(tx: Transaction, campaign_id: str, *, now: datetime) -> N
         "  or (state = 'sending' and asked_at is null))",
         {"chain_id": tx.chain_id, "campaign_id": campaign_id, "reason": CANCELLED, "now": now},
     )
+
+
+async def has_open(tx: Transaction, campaign_id: str) -> bool:
+    """Return whether anybody waits, or a text is on its way."""
+    return await _has(tx, campaign_id, (RecipientState.WAITING, RecipientState.SENDING))
+
+
+async def has_waiting(tx: Transaction, campaign_id: str) -> bool:
+    """Return whether anybody waits."""
+    return await _has(tx, campaign_id, (RecipientState.WAITING,))
+
+
+async def _has(tx: Transaction, campaign_id: str, states: Sequence[RecipientState]) -> bool:
+    found = await tx.execute(
+        "select exists (select 1 from campaign_recipients where chain_id = :chain_id"
+        " and campaign_id = :campaign_id and state = any(:states))",
+        {"chain_id": tx.chain_id, "campaign_id": campaign_id, "states": [str(state) for state in states]},
+    )
+    return bool(found.scalar())
 
 
 async def next_lease_end(tx: Transaction, campaign_id: str) -> datetime | None:
