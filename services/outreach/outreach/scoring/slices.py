@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from outreach.scoring.ranking import Weighed, best, best_of
+from outreach.scoring.choosing import best_of, likeliest_draws
+from outreach.scoring.ranking import Weighed, best
+from outreach.scoring.rules import Rules
 from outreach.signals.book import Book, Integers
 
 Floats = npt.NDArray[np.float64]
@@ -17,26 +20,28 @@ _LITTLE_INTEGER, _LITTLE_FLOAT = np.dtype("<i8"), np.dtype("<f8")
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best of a slice: client numbers, numbers of their associates, scores."""
+    """The best of a slice: client numbers, numbers of their queues, scores."""
 
     number: Integers
-    associate: Integers
+    queue: Integers
     score: Floats
 
     @classmethod
-    def of(cls, book: Book, weighed: Weighed, keep: int, *, always: Integers) -> Self:
-        """Return each associate's best `keep` of a book, all that tie with the last of them, and those of `always`."""
-        chosen = best(book, weighed, keep, always=always)
-        return cls(book.number[chosen], book.associate[chosen], weighed.score[chosen])
+    def of(
+        cls, book: Book, weighed: Weighed, keep: int, as_of: date, *, always: Integers, rules: Rules
+    ) -> Self:
+        """Return of a book who may be among the best `keep` of a chain's queues, and those of `always`."""
+        chosen = best(book, weighed, keep, as_of, always=always, rules=rules)
+        return cls(book.number[chosen], weighed.queue[chosen], weighed.score[chosen])
 
     @classmethod
     def of_bytes(cls, stored: bytes) -> Self:
         """Return what `to_bytes` wrote."""
         rows = len(stored) // (3 * 8)
-        number, associate, score = (stored[at * rows * 8 : (at + 1) * rows * 8] for at in range(3))
+        number, queue, score = (stored[at * rows * 8 : (at + 1) * rows * 8] for at in range(3))
         return cls(
             np.frombuffer(number, dtype=_LITTLE_INTEGER).astype(np.int64),
-            np.frombuffer(associate, dtype=_LITTLE_INTEGER).astype(np.int64),
+            np.frombuffer(queue, dtype=_LITTLE_INTEGER).astype(np.int64),
             np.frombuffer(score, dtype=_LITTLE_FLOAT).astype(np.float64),
         )
 
@@ -44,17 +49,21 @@ class Best:
         """Return the three columns one after the other, eight bytes each, little end first."""
         return (
             self.number.astype(_LITTLE_INTEGER).tobytes()
-            + self.associate.astype(_LITTLE_INTEGER).tobytes()
+            + self.queue.astype(_LITTLE_INTEGER).tobytes()
             + self.score.astype(_LITTLE_FLOAT).tobytes()
         )
 
 
-def best_of_all(parts: Sequence[Best], keep: int, *, always: Integers) -> Integers:
-    """Return the numbers of the best of all slices, as `Best.of` would of one book; in order of number."""
+def best_of_all(parts: Sequence[Best], keep: int, as_of: date, *, always: Integers, rules: Rules) -> Integers:
+    """Return the numbers of the best of all slices, as `ranking.best` would of one book; in order of number."""
     number = np.concatenate([part.number for part in parts])
-    associate = np.concatenate([part.associate for part in parts])
+    queue = np.concatenate([part.queue for part in parts])
     score = np.concatenate([part.score for part in parts])
-    chosen = best_of(np.arange(len(number)), score, associate, keep)
+    everyone = np.arange(len(number))
+    chosen = best_of(everyone, score, queue, keep)
+    if rules.settings.exploration_share > 0:
+        drawn = likeliest_draws(everyone, number, queue, keep, chain_id=rules.chain_id, as_of=as_of)
+        chosen = np.union1d(chosen, drawn)
     return np.union1d(number[chosen], number[np.isin(number, always)])
 
 

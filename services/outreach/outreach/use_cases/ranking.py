@@ -6,18 +6,20 @@ a short transaction, and worked out in a thread without any.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from outreach import events
-from outreach.domain import ScoringRunning
+from outreach.domain import ScoringRunning, TierAction
 from outreach.scoring import model as models_
+from outreach.scoring.choosing import Entry, choose
 from outreach.scoring.model import ChainModel
-from outreach.scoring.ranking import Candidate, rank, tell, weigh
+from outreach.scoring.ranking import Candidate, best, tell, weigh
+from outreach.scoring.rules import Rules
 from outreach.scoring.slices import Best, best_of_all, bounds
 from outreach.signals.book import Book, Integers
 from outreach.signals.finding import day_number
@@ -34,9 +36,10 @@ LEASE = timedelta(
 
 @dataclass(frozen=True)
 class Task:
-    """Which ranking: the chain, the day, when it began, how many suggestions an associate gets."""
+    """Which ranking: the chain, its rules, the day, when it began, how many suggestions an associate gets."""
 
     chain: Chain
+    rules: Rules
     as_of: date
     began_at: datetime
     queue_size: int
@@ -75,16 +78,17 @@ async def rank_whole(database: Database, task: Task, *, is_today: bool) -> Ranke
 
     def work_out() -> Ranked:
         whole = book if history is None else Book.of(history, day_number(task.as_of))
-        model = models_.fit(whole, task.as_of, minor_per_unit=chain.minor_per_unit)
-        found = rank(
+        model, estimates = models_.fit_and_estimate(whole, task.as_of, minor_per_unit=chain.minor_per_unit)
+        weighed = weigh(
             whole,
             model,
             task.as_of,
-            currency=chain.currency,
             minor_per_unit=chain.minor_per_unit,
-            keep=task.queue_size,
-            always=always,
+            rules=task.rules,
+            estimates=estimates,
         )
+        chosen = best(whole, weighed, task.queue_size, task.as_of, always=always, rules=task.rules)
+        found = tell(whole, weighed, chosen, model, currency=chain.currency, rules=task.rules)
         return Ranked(model, len(whole), found, always)
 
     return await asyncio.to_thread(work_out)
@@ -120,8 +124,10 @@ async def rank_slice(database: Database, task: Task, model: ChainModel, reach: t
             )
 
         def work_out() -> Best:
-            weighed = weigh(book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit)
-            return Best.of(book, weighed, task.queue_size, always=always)
+            weighed = weigh(
+                book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit, rules=task.rules
+            )
+            return Best.of(book, weighed, task.queue_size, task.as_of, always=always, rules=task.rules)
 
         return await asyncio.to_thread(work_out)
 
@@ -132,15 +138,15 @@ async def tell_best(
     """Return the best of all slices with their reasons in words; what changed since their slice is seen anew."""
     async with database.transaction(task.chain.chain_id) as tx:
         always = await histories.numbers_of_snoozed(tx, today=task.chain.today(task.began_at))
-        numbers = best_of_all(parts, task.queue_size, always=always)
+        numbers = best_of_all(parts, task.queue_size, always=always, rules=task.rules, as_of=task.as_of)
         book = await books.read_book(
             tx, task.chain, as_of=task.as_of, rests=rests_at(task.began_at), numbers=numbers.tolist()
         )
 
     def work_out() -> Ranked:
-        weighed = weigh(book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit)
+        weighed = weigh(book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit, rules=task.rules)
         chosen = weighed.is_due.nonzero()[0]
-        found = tell(book, weighed, chosen, model, currency=task.chain.currency)
+        found = tell(book, weighed, chosen, model, currency=task.chain.currency, rules=task.rules)
         return Ranked(model, clients, found, always)
 
     return await asyncio.to_thread(work_out)
@@ -160,10 +166,23 @@ async def write_ranking(
     now = clock.now()
     today = task.chain.today(task.began_at)
     known = await histories.known_clients(tx, [candidate.client for candidate in ranked.candidates])
-    chosen = _cut(ranked.candidates, known, task.queue_size, always=set(ranked.always.tolist()))
+    found = {candidate.client: candidate for candidate in ranked.candidates if candidate.client in known}
+    chosen = choose(
+        _entries(found.values(), known),
+        task.queue_size,
+        chain_id=task.chain.chain_id,
+        as_of=task.as_of,
+        exploration_share=task.rules.settings.exploration_share,
+        always=set(ranked.always.tolist()),
+    )
     raised = await ranking_results.replace_ranking(
         tx,
-        [suggestion_of(candidate, client, as_of=task.as_of, now=now) for candidate, client in chosen],
+        [
+            suggestion_of(
+                replace(found[number], is_explored=is_explored), known[number], as_of=task.as_of, now=now
+            )
+            for number, is_explored in chosen.items()
+        ],
         began_at=task.began_at,
         today=today,
         now=now,
@@ -187,19 +206,14 @@ async def write_ranking(
     return raised, now
 
 
-def _cut(
-    candidates: Sequence[Candidate], known: dict[int, KnownClient], queue_size: int, *, always: set[int]
-) -> list[tuple[Candidate, KnownClient]]:
-    """Return each associate's best `queue_size`; ties go by client id. Snoozed ones come on top."""
-    places: dict[str, int] = {}
-    chosen: list[tuple[Candidate, KnownClient]] = []
-    found = [(candidate, known[candidate.client]) for candidate in candidates if candidate.client in known]
-    for candidate, client in sorted(found, key=lambda pair: (-pair[0].score, pair[1].client_id)):
-        if not client.associate_id:
-            continue
-        is_snoozed = candidate.client in always
-        place = places.get(client.associate_id, 0)
-        if is_snoozed or place < queue_size:
-            chosen.append((candidate, client))
-            places[client.associate_id] = place + (not is_snoozed)
-    return chosen
+def _entries(candidates: Collection[Candidate], known: Mapping[int, KnownClient]) -> Sequence[Entry]:
+    """Return who may come on a queue: that of whoever has the client in the book at this moment, if anybody."""
+    queues: dict[str, int] = {}
+    entries: list[Entry] = []
+    for candidate in candidates:
+        client = known[candidate.client]
+        if client.associate_id:
+            number = 2 * queues.setdefault(client.associate_id, len(queues))
+            queue = number + (candidate.action is TierAction.AUTOMATED)
+            entries.append(Entry(candidate.client, queue, candidate.score, client.client_id))
+    return entries

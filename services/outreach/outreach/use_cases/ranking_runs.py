@@ -22,6 +22,7 @@ from outreach.store.ranking_runs import RankingRun, Slice
 from outreach.telemetry import RANKING_SECONDS, RANKING_SLICES, RANKING_SLICES_WAITING
 from outreach.use_cases import ranking
 from outreach.use_cases.ranking import LEASE, Plan, Task
+from outreach.use_cases.rules import read_rules
 
 # Puts slices of a run (chain, run, numbers of slices) on the queue that replicas share.
 PutSlices = Callable[[str, str, Sequence[int]], Awaitable[None]]
@@ -129,7 +130,7 @@ async def _claim(
         raise _Superseded
     if not await chains.renew_lease(tx, token=run_id, until=now + LEASE):
         raise _Superseded
-    return run, Task(chain, run.as_of, run.began_at, queue_size), stored[0]
+    return run, Task(chain, await read_rules(tx), run.as_of, run.began_at, queue_size), stored[0]
 
 
 async def _merge(

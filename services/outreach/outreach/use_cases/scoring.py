@@ -28,6 +28,7 @@ from outreach.telemetry import RANKING_SECONDS
 from outreach.use_cases import ranking, ranking_runs
 from outreach.use_cases.ranking import LEASE, Ranked, Task
 from outreach.use_cases.ranking_runs import PutSlices
+from outreach.use_cases.rules import read_rules
 
 SLICE_CLIENTS = 100_000
 
@@ -74,8 +75,9 @@ async def run_scoring(
             day = as_of or today
             if day > today:
                 raise AsOfAhead(day, today)
+            rules = await read_rules(tx)
             is_small = day < today or await books.count_clients(tx, most=slice_clients + 1) <= slice_clients
-        task = Task(chain, day, began_at, queue_size)
+        task = Task(chain, rules, day, began_at, queue_size)
         if is_small:
             ranked = await ranking.rank_whole(database, task, is_today=day == today)
         else:
@@ -177,7 +179,8 @@ async def start_run(
         began_at = clock.now()
         async with database.transaction(chain_id) as tx:
             chain = await chains.get_chain(tx)
-        task = Task(chain, chain.today(began_at), began_at, queue_size)
+            rules = await read_rules(tx)
+        task = Task(chain, rules, chain.today(began_at), began_at, queue_size)
         plan = await ranking.plan(database, task, slice_clients=slice_clients)
         await ranking_runs.add_run(database, clock, task, plan, run_id=run_id)
     except BaseException:

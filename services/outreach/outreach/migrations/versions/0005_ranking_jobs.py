@@ -23,7 +23,7 @@ def upgrade() -> None:
             primary key (chain_id, run_id)
         );
 
-        -- candidates: client number, associate number and score of the best in the slice, three columns one after
+        -- candidates: client number, queue number and score of the best in the slice, three columns one after
         -- the other, eight bytes each, little end first.
         create table ranking_slices (
             chain_id text not null,
