@@ -98,7 +98,7 @@ class AttributionRule:
             visit_days=self.visit_days or 30,
             appointment_days=self.appointment_days or 30,
             purchase_days=self.purchase_days or 60,
-            share=self.share or CreditShare.EVEN,
+            share=self.share or CreditShare.DECAY,
             version=self.version,
         )
 
@@ -130,6 +130,21 @@ class OutreachSettings:
     def etag(self) -> str:
         """Return what changes with every change."""
         return str(self.version)
+
+    def of_signal(self, signal: Signal, store_id: str = "") -> SignalSettings:
+        """Return what differs from a signal's built-in rules at a store, or in the chain without one.
+
+        A store's parameters win over the chain's one by one, and whether it has the signal at all is its own to say.
+        """
+        found = SignalSettings(signal, store_id)
+        for one in sorted(self.signals, key=lambda one: one.store_id):
+            if one.signal is signal and one.store_id in ("", store_id):
+                found = SignalSettings(signal, store_id, one.is_off, {**found.parameters, **one.parameters})
+        return found
+
+    def stores_of(self, signal: Signal) -> Sequence[str]:
+        """Return the stores that have rules of their own for a signal."""
+        return sorted({one.store_id for one in self.signals if one.signal is signal and one.store_id})
 
     def in_force(self) -> "OutreachSettings":
         """Return the settings with the built-in values filled in."""

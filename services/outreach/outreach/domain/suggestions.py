@@ -166,12 +166,21 @@ class AsOfAhead(ServiceError):
 
 @dataclass(frozen=True)
 class Reason:
-    """One part of why; the contributions of a suggestion's reasons add up to its score."""
+    """One part of why; the contributions of a suggestion's reasons add up to its score.
+
+    A contribution is value x effect x urgency x freshness; all are 0 in one that was made before they were kept.
+    `source` is where the facts are from.
+    """
 
     signal: Signal
     sentence: str
     contribution: float
     facts: Mapping[str, str] = field(default_factory=dict)
+    value: float = 0.0
+    effect: float = 0.0
+    urgency: float = 0.0
+    freshness: float = 0.0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +212,9 @@ class Suggestion:
     attempt: int = 0
     tried_bodies: tuple[str, ...] = ()
     answered_at: datetime | None = None
+    tier: Tier | None = None
+    action: TierAction = TierAction.PERSONAL
+    is_explored: bool = False
 
     @property
     def signals(self) -> tuple[Signal, ...]:

@@ -26,6 +26,7 @@ from outreach.purchase_model import (
     thin,
 )
 from outreach.scoring.segments import Segment, pool_segments, spend_of
+from outreach.scoring.tiers import TierScale, scale_of
 from outreach.signals.book import Book
 from outreach.signals.finding import day_number
 from outreach.signals.vip_going_quiet import VIP_SHARE
@@ -81,6 +82,8 @@ class ChainModel:
     vip_minor: int | None = None
     segments: tuple[Segment, ...] = ()
     repeats_year: float | None = None
+    # Where the clients who bought stand; None where they are too few to part.
+    tiers: TierScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +140,7 @@ def fit_and_estimate(book: Book, as_of: date, *, minor_per_unit: int) -> tuple[C
             history.first_minor, history.home_days - 1, history.repeat_minor, minor_per_unit=minor_per_unit
         ),
         repeats_year=repeats_year,
+        tiers=scale_of(book),
     )
     estimates = _estimate(model, history, len(book), YEAR_WEEKS, minor_per_unit)
     known = estimates.value_year[np.isfinite(estimates.value_year)]

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from outreach.scoring.choosing import best_of, likeliest_draws
+from outreach.scoring.choosing import best_or_drawn
 from outreach.scoring.ranking import Weighed, best
 from outreach.scoring.rules import Rules
 from outreach.signals.book import Book, Integers
@@ -27,11 +27,9 @@ class Best:
     score: Floats
 
     @classmethod
-    def of(
-        cls, book: Book, weighed: Weighed, keep: int, as_of: date, *, always: Integers, rules: Rules
-    ) -> Self:
+    def of(cls, book: Book, weighed: Weighed, keep: int, *, always: Integers) -> Self:
         """Return of a book who may be among the best `keep` of a chain's queues, and those of `always`."""
-        chosen = best(book, weighed, keep, as_of, always=always, rules=rules)
+        chosen = best(book, weighed, keep, always=always)
         return cls(book.number[chosen], weighed.queue[chosen], weighed.score[chosen])
 
     @classmethod
@@ -59,11 +57,7 @@ def best_of_all(parts: Sequence[Best], keep: int, as_of: date, *, always: Intege
     number = np.concatenate([part.number for part in parts])
     queue = np.concatenate([part.queue for part in parts])
     score = np.concatenate([part.score for part in parts])
-    everyone = np.arange(len(number))
-    chosen = best_of(everyone, score, queue, keep)
-    if rules.settings.exploration_share > 0:
-        drawn = likeliest_draws(everyone, number, queue, keep, chain_id=rules.chain_id, as_of=as_of)
-        chosen = np.union1d(chosen, drawn)
+    chosen = best_or_drawn(np.arange(len(number)), score, queue, rules.draws(number, as_of), keep)
     return np.union1d(number[chosen], number[np.isin(number, always)])
 
 

@@ -29,7 +29,8 @@ def days_until(
 
 def days_until_return(month: Integers, day: Integers, as_of: int) -> Integers:
     """Return the days from `as_of` to the next such day of the calendar, of whichever year."""
-    return _returns(as_of)[month * 32 + day]
+    returns: Integers = _returns(as_of)[month * 32 + day]
+    return returns
 
 
 def in_year(year: Integers, month: Integers, day: Integers) -> Integers:

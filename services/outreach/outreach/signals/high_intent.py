@@ -9,8 +9,8 @@ WITHIN_DAYS = 30
 FRESH_DAYS = 30
 LEAST_URGENCY = 0.3
 PARAMETERS = (
-    Parameter("within_days", WITHIN_DAYS, 1, 180, "How many days the visits lie apart at most."),
-    Parameter("fresh_days", FRESH_DAYS, 1, 120, "How many days ago the latest visit is at most."),
+    Parameter("within_days", WITHIN_DAYS, 1, 90, "How many days the visits lie apart at most."),
+    Parameter("fresh_days", FRESH_DAYS, 1, 90, "How many days ago the latest visit is at most."),
 )
 
 

@@ -29,11 +29,8 @@ async def find_written(tx: Transaction, *, lock: bool = False) -> OutreachSettin
             "insert into outreach_settings (chain_id) values (:chain_id) on conflict do nothing",
             {"chain_id": tx.chain_id},
         )
-    found = await tx.execute(
-        "select document, version from outreach_settings where chain_id = :chain_id"
-        f"{' for update' if lock else ''}",
-        {"chain_id": tx.chain_id},
-    )
+    query = "select document, version from outreach_settings where chain_id = :chain_id"
+    found = await tx.execute(query + (" for update" if lock else ""), {"chain_id": tx.chain_id})
     row = found.one_or_none()
     return OutreachSettings() if row is None else _settings(row.document, row.version)
 

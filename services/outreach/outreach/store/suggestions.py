@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chassis import identities
 from chassis.database import Transaction
-from outreach.domain import Reason, Signal, Suggestion, SuggestionState
+from outreach.domain import Reason, Signal, Suggestion, SuggestionState, Tier, TierAction
 
 _SEEN = (
     "case when state in ('open', 'snoozed') and expires_on < :queue_day then 'expired'"
@@ -23,8 +23,9 @@ _SEEN = (
 _COLUMNS = (
     "suggestion_id, client_id, associate_id, store_id, as_of, expires_on, score, reasons, model_note, version,"
     " created_at, updated_at, snoozed_until, dismiss_reason, answered_at, message_id, conversation_id,"
-    " sent_fingerprint, attempt, tried_bodies"
+    " sent_fingerprint, attempt, tried_bodies, tier, action, is_explored"
 )
+_FACTORS = ("value", "effect", "urgency", "freshness")
 
 
 async def find_suggestion(
@@ -75,7 +76,7 @@ async def list_queue(
     """Return an associate's suggestions in a state, the highest score first, then by id, after a (score, id)."""
     found = await tx.execute(
         f"select * from (select {_COLUMNS}, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
-        "  where chain_id = :chain_id and associate_id = :associate_id) as seen"
+        "  where chain_id = :chain_id and associate_id = :associate_id and action = 'personal') as seen"
         " where state = :state and (cast(:after_id as text) is null or score < :after_score"
         "  or (score = :after_score and suggestion_id > :after_id))"
         " order by score desc, suggestion_id limit :limit",
@@ -97,9 +98,10 @@ async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
     """Add a suggestion; False when its client has a live one already."""
     added = await tx.execute(
         "insert into suggestions (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of, expires_on,"
-        " score, reasons, signals, model_note, version, created_at, updated_at) values (:chain_id, :suggestion_id,"
+        " score, reasons, signals, model_note, tier, action, is_explored, version, created_at, updated_at)"
+        " values (:chain_id, :suggestion_id,"
         " :client_id, :associate_id, :store_id, :state, :as_of, :expires_on, :score, cast(:reasons as jsonb), :signals,"
-        " :model_note, :version, :created_at, :updated_at)"
+        " :model_note, :tier, :action, :is_explored, :version, :created_at, :updated_at)"
         " on conflict (chain_id, client_id) where state in ('open', 'snoozed') do nothing",
         {"chain_id": tx.chain_id, **_ranked(suggestion), "created_at": suggestion.created_at},
     )
@@ -152,7 +154,8 @@ async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
     await tx.execute(
         "update suggestions set associate_id = :associate_id, store_id = :store_id, state = :state, as_of = :as_of,"
         " expires_on = :expires_on, score = :score, reasons = cast(:reasons as jsonb), signals = :signals,"
-        " model_note = :model_note, version = :version, updated_at = :updated_at, snoozed_until = :snoozed_until,"
+        " model_note = :model_note, tier = :tier, action = :action, is_explored = :is_explored,"
+        " version = :version, updated_at = :updated_at, snoozed_until = :snoozed_until,"
         " dismiss_reason = :dismiss_reason, answered_at = :answered_at, message_id = :message_id,"
         " conversation_id = :conversation_id, sent_fingerprint = :sent_fingerprint, attempt = :attempt,"
         " tried_bodies = :tried_bodies,"
@@ -186,12 +189,16 @@ def _ranked(suggestion: Suggestion) -> dict[str, Any]:
         "reasons": reasons_document(suggestion),
         "signals": [str(signal) for signal in suggestion.signals],
         "model_note": suggestion.model_note,
+        "tier": suggestion.tier or "",
+        "action": suggestion.action,
+        "is_explored": suggestion.is_explored,
         "version": suggestion.version,
         "updated_at": suggestion.updated_at,
     }
 
 
 def reasons_document(suggestion: Suggestion) -> str:
+    """Return a suggestion's reasons as JSON holds them; factors are value, effect, urgency and freshness."""
     return json.dumps(
         [
             {
@@ -199,6 +206,8 @@ def reasons_document(suggestion: Suggestion) -> str:
                 "sentence": reason.sentence,
                 "contribution": reason.contribution,
                 "facts": dict(reason.facts),
+                "factors": [reason.value, reason.effect, reason.urgency, reason.freshness],
+                "source": reason.source,
             }
             for reason in suggestion.reasons
         ]
@@ -209,13 +218,22 @@ def _suggestion(row: Row[Any]) -> Suggestion:
     fields = row._asdict()
     reasons = fields.pop("reasons")
     state = SuggestionState(fields.pop("state"))
-    snoozed_until = fields.pop("snoozed_until")
+    snoozed_until, tier, action = fields.pop("snoozed_until"), fields.pop("tier"), fields.pop("action")
     return Suggestion(
         **{**fields, "tried_bodies": tuple(fields["tried_bodies"])},
         state=state,
         snoozed_until=snoozed_until if state is SuggestionState.SNOOZED else None,
+        tier=Tier(tier) if tier else None,
+        action=TierAction(action),
         reasons=tuple(
-            Reason(Signal(part["signal"]), part["sentence"], part["contribution"], part["facts"])
+            Reason(
+                Signal(part["signal"]),
+                part["sentence"],
+                part["contribution"],
+                part["facts"],
+                **dict(zip(_FACTORS, part.get("factors", ()), strict=False)),
+                source=part.get("source", ""),
+            )
             for part in reasons
         ),
     )

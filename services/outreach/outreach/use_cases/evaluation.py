@@ -16,6 +16,7 @@ from outreach.signals.book import Book
 from outreach.signals.finding import day_number
 from outreach.store import chains, histories, models, suggestions
 from outreach.store.histories import KnownClient, Rests
+from outreach.store.rules import read_rules
 
 # A reason that was answered is not brought up again at once. After a dismissal longer: somebody who knows the client
 # said no.
@@ -52,6 +53,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
             currency=chain.currency,
             minor_per_unit=chain.minor_per_unit,
             keep=1,
+            rules=await read_rules(tx),
         )
         candidate = found[0] if found else None
     if live is not None and live.expires_on < today:
@@ -82,6 +84,9 @@ def suggestion_of(candidate: Candidate, client: KnownClient, *, as_of: date, now
         score=candidate.score,
         reasons=candidate.reasons,
         model_note=candidate.model_note,
+        tier=candidate.tier,
+        action=candidate.action,
+        is_explored=candidate.is_explored,
         created_at=now,
         updated_at=now,
     )
@@ -97,6 +102,8 @@ async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> Non
         score=ranked.score,
         reasons=ranked.reasons,
         model_note=ranked.model_note,
+        tier=ranked.tier,
+        action=ranked.action,
     )
     if refreshed != live:
         await suggestions.save_suggestion(

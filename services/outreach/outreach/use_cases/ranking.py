@@ -87,7 +87,7 @@ async def rank_whole(database: Database, task: Task, *, is_today: bool) -> Ranke
             rules=task.rules,
             estimates=estimates,
         )
-        chosen = best(whole, weighed, task.queue_size, task.as_of, always=always, rules=task.rules)
+        chosen = best(whole, weighed, task.queue_size, always=always)
         found = tell(whole, weighed, chosen, model, currency=chain.currency, rules=task.rules)
         return Ranked(model, len(whole), found, always)
 
@@ -127,7 +127,7 @@ async def rank_slice(database: Database, task: Task, model: ChainModel, reach: t
             weighed = weigh(
                 book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit, rules=task.rules
             )
-            return Best.of(book, weighed, task.queue_size, task.as_of, always=always, rules=task.rules)
+            return Best.of(book, weighed, task.queue_size, always=always)
 
         return await asyncio.to_thread(work_out)
 
@@ -138,7 +138,7 @@ async def tell_best(
     """Return the best of all slices with their reasons in words; what changed since their slice is seen anew."""
     async with database.transaction(task.chain.chain_id) as tx:
         always = await histories.numbers_of_snoozed(tx, today=task.chain.today(task.began_at))
-        numbers = best_of_all(parts, task.queue_size, always=always, rules=task.rules, as_of=task.as_of)
+        numbers = best_of_all(parts, task.queue_size, task.as_of, always=always, rules=task.rules)
         book = await books.read_book(
             tx, task.chain, as_of=task.as_of, rests=rests_at(task.began_at), numbers=numbers.tolist()
         )

@@ -19,10 +19,10 @@ from outreach.scoring.model import ChainModel
 from outreach.scoring.slices import Best
 from outreach.store import chains, models, ranking_runs
 from outreach.store.ranking_runs import RankingRun, Slice
+from outreach.store.rules import read_rules
 from outreach.telemetry import RANKING_SECONDS, RANKING_SLICES, RANKING_SLICES_WAITING
 from outreach.use_cases import ranking
 from outreach.use_cases.ranking import LEASE, Plan, Task
-from outreach.use_cases.rules import read_rules
 
 # Puts slices of a run (chain, run, numbers of slices) on the queue that replicas share.
 PutSlices = Callable[[str, str, Sequence[int]], Awaitable[None]]

@@ -24,11 +24,11 @@ from outreach.domain import AsOfAhead, ScoringRunning
 from outreach.scoring.model import ChainModel
 from outreach.scoring.slices import Best
 from outreach.store import books, chains
+from outreach.store.rules import read_rules
 from outreach.telemetry import RANKING_SECONDS
 from outreach.use_cases import ranking, ranking_runs
 from outreach.use_cases.ranking import LEASE, Ranked, Task
 from outreach.use_cases.ranking_runs import PutSlices
-from outreach.use_cases.rules import read_rules
 
 SLICE_CLIENTS = 100_000
 
