@@ -23,6 +23,7 @@ SAME_PERSON = "SAME_PERSON"
 CANCELLED = "CANCELLED"
 
 _SLICE = 20_000
+_DISLIKE = 8  # carnet.profiles.v1.PreferenceKind
 
 # Who was merged into somebody has no history of her own any more.
 _IS_SOMEBODY = """not c.is_deleted and not exists
@@ -172,12 +173,10 @@ _IS_HELD_OUT = (
     "('x' || substr(encode(sha256(convert_to(:campaign_id || ':' || c.client_id, 'UTF8')), 'hex'), 1, 8))"
     "::bit(32)::bigint < :held_out_below"
 )
-# Anything either way, a call or a visit that an associate noted, and what another campaign has just handed on.
+# Anything either way, a call or a visit that an associate noted, and what has been handed on and is not heard of yet.
 _CONTACTED_LATELY = """(
-    greatest(c.last_sent_at, c.last_marketing_at, c.last_received_at) > :contact_since
-    or exists (select 1 from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
-        where a.chain_id = c.chain_id and a.current_id = c.client_id
-        and greatest(m.last_sent_at, m.last_marketing_at, m.last_received_at) > :contact_since)
+    exists (select 1 from contacts t where t.chain_id = c.chain_id and t.client_id = c.client_id
+        and t.contacted_at > :contact_since)
     or exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
         and s.state in ('sent', 'logged') and s.answered_at > :contact_since)
     or exists (select 1 from campaign_recipients r where r.chain_id = c.chain_id and r.client_id = c.client_id
@@ -185,11 +184,23 @@ _CONTACTED_LATELY = """(
 # Whoever an associate is asked to contact today is the associate's; one put away until later, or automated, is not.
 _ON_QUEUE = """exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
     and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until <= :today)) and s.expires_on >= :queue_day)"""
+# What came back whole is no purchase.
+_IS_KEPT = f"""p.purchase_day <= :today and p.total_minor > coalesce((select sum(b.total_minor) from returns b
+    where b.chain_id = p.chain_id and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code
+    and b.returned_on <= :today), 0) and {_IS_OPEN}"""  # noqa: S608 - fixed text only
 _BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = c.chain_id and p.client_id = c.client_id
-    and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and p.purchase_day <= :today
-    and p.total_minor > coalesce((select sum(b.total_minor) from returns b where b.chain_id = p.chain_id
-        and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code and b.returned_on <= :today), 0)
-    and {_IS_OPEN})"""  # noqa: S608 - fixed text only
+    and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and {_IS_KEPT})"""  # noqa: S608 - fixed
+# Prefers, by what was bought and said, or bought in any currency; never what the client says to dislike.
+_LIKES = f"""(exists (select 1 from client_affinities t where t.chain_id = c.chain_id and t.client_id = c.client_id
+        and t.kind = '{{kind}}' and {{affinity}} = any(:{{name}}))
+    or exists (select 1 from purchases p cross join lateral jsonb_array_elements(p.lines) as line
+        where p.chain_id = c.chain_id and p.client_id = c.client_id and {{line}} = any(:{{name}}) and {_IS_KEPT}
+        and not exists (select 1 from jsonb_array_elements(c.preferences) as said
+            where said->>0 = '{_DISLIKE}' and lower(btrim(said->>1)) = lower({{line}}))))"""  # noqa: S608 - fixed text
+_LIKES_BRAND = _LIKES.format(kind="brand", affinity="t.value", line="btrim(line->>0)", name="brand_ids")
+_LIKES_CATEGORY = _LIKES.format(
+    kind="category", affinity="t.value", line="lower(btrim(line->>1))", name="categories"
+)
 
 
 def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
@@ -207,6 +218,10 @@ def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
         add("c.store_id = any(:store_ids)", store_ids=list(audience.store_ids))
     if audience.associate_ids:
         add("c.associate_id = any(:associate_ids)", associate_ids=list(audience.associate_ids))
+    if audience.brand_ids:
+        add(_LIKES_BRAND, brand_ids=[brand_id.strip() for brand_id in audience.brand_ids])
+    if audience.categories:
+        add(_LIKES_CATEGORY, categories=[category.strip().lower() for category in audience.categories])
     if audience.bought_within_days:
         add(_BOUGHT_SINCE.format(days=":bought_within"), bought_within=audience.bought_within_days)
     if audience.not_bought_within_days:

@@ -10,16 +10,22 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from outreach.clients import Segments
 from outreach.domain.campaigns import Audience, Campaign, SegmentTooLarge
-from outreach.signals import READINGS
+from outreach.scoring.model import ChainModel
+from outreach.scoring.rules import Rules
+from outreach.scoring.tiers import TIERS, tiers_of
 from outreach.signals.book import Book
 from outreach.signals.finding import day_number
+from outreach.signals.stores import find
 from outreach.store import audiences, books, chains, models
 from outreach.store.audiences import Counted, Judge
 from outreach.store.chains import Chain
+from outreach.store.rules import read_rules
 from outreach.texts.campaigns import names_associate
+from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.evaluation import rests_at
 
 # A client who heard from the house, or wrote to it, within so long gets no campaign.
@@ -29,16 +35,23 @@ MOST_PREVIEWED = 20_000
 
 
 async def count(
-    *, database: Database, segments: Segments, chain_id: str, campaign: Campaign, now: datetime
+    *, database: Database, clock: Clock, segments: Segments, chain_id: str, campaign: Campaign
 ) -> Counted:
     """Count who would get a campaign now, exactly as it would be frozen. Raises SEGMENT_TOO_LARGE."""
     segment_id = campaign.plan.audience.segment_id
     client_ids = await _read_segment(segments, segment_id) if segment_id else None
+    await count_facts(database=database, clock=clock, chain_id=chain_id, audience=campaign.plan.audience)
     async with database.transaction(chain_id) as tx:
-        judge = await judge_of(tx, campaign, now=now)
+        judge = await judge_of(tx, campaign, now=clock.now())
         if client_ids is not None:
             client_ids = await audiences.current_ids(tx, client_ids)
         return await audiences.count_audience(tx, judge, client_ids)
+
+
+async def count_facts(*, database: Database, clock: Clock, chain_id: str, audience: Audience) -> None:
+    """Have the facts that an audience asks for counted as of today."""
+    if audience.signals or audience.tiers or audience.brand_ids or audience.categories:
+        await count_waiting(database=database, clock=clock, chain_id=chain_id)
 
 
 async def judge_of(
@@ -81,15 +94,20 @@ async def _speaking(
     today = chain.today(now)
     book = await books.read_book(tx, chain, as_of=today, rests=rests_at(now), numbers=among)
     stored = await models.find_model(tx)
-    if stored is not None:
-        book = replace(book, vip_minor=stored[0].vip_minor)
-    return await asyncio.to_thread(_numbers, book, audience, day_number(today))
+    model = stored[0] if stored else None
+    return await asyncio.to_thread(_numbers, book, model, await read_rules(tx), audience, day_number(today))
 
 
-def _numbers(book: Book, audience: Audience, today: int) -> list[int]:
-    speaks = np.ones(len(book), dtype=np.bool_)
+def _numbers(book: Book, model: ChainModel | None, rules: Rules, audience: Audience, today: int) -> list[int]:
+    fits = np.ones(len(book), dtype=np.bool_)
     if audience.signals:
-        speaks[:] = False
+        fits[:] = False
+        if model is not None:
+            book = replace(book, vip_minor=model.vip_minor)
         for signal in audience.signals:
-            speaks[READINGS[signal].find(book, today).client] = True
-    return [int(number) for number in book.number[speaks]]
+            fits[find(signal, book, today, rules.settings, rules.stores).client] = True
+    if audience.tiers:
+        scale = None if model is None else model.tiers
+        tiers = tiers_of(book, np.arange(len(book)), scale, rules.settings.tier_bands)
+        fits &= np.isin(tiers, [TIERS.index(tier) for tier in audience.tiers])
+    return [int(number) for number in book.number[fits]]

@@ -22,11 +22,12 @@ from chassis.database import Database, Transaction
 from chassis.errors import Kind, ServiceError
 from outreach.clients import Answer, Messaging, Naming, Outcome, Segments
 from outreach.domain.campaigns import Campaign, CampaignState, Pace
-from outreach.store import audiences, campaigns, facts, recipients, settings
+from outreach.store import audiences, campaigns, happenings, recipients, settings
 from outreach.store.audiences import Judge
 from outreach.store.recipients import Taken
 from outreach.texts.campaigns import fill_in, text_for
-from outreach.use_cases.audiences import judge_of
+from outreach.use_cases import outcomes
+from outreach.use_cases.audiences import count_facts, judge_of
 from outreach.use_cases.campaigns import say_finished, stop
 
 SCOPES = frozenset({"clients:read", "directory:read", "messages:read", "messages:send", "segments:read"})
@@ -107,7 +108,17 @@ async def _step(sender: Sender, chain_id: str, campaign_id: str) -> None:
             _log.warning("campaign has no audience", campaign_id=campaign_id, reason=error.reason)
             await _give_up(sender, chain_id, campaign_id)
             return
+    await _count_facts(sender, chain_id, campaign)
     await _send_batch(sender, chain_id, campaign_id)
+
+
+async def _count_facts(sender: Sender, chain_id: str, campaign: Campaign) -> None:
+    await count_facts(
+        database=sender.database,
+        clock=sender.clock,
+        chain_id=chain_id,
+        audience=campaign.plan.audience,
+    )
 
 
 async def _look(sender: Sender, chain_id: str, campaign_id: str) -> Campaign | None:
@@ -134,6 +145,7 @@ async def _look(sender: Sender, chain_id: str, campaign_id: str) -> Campaign | N
 async def _freeze(sender: Sender, chain_id: str, campaign: Campaign) -> bool:
     """Write down who is in a campaign, slice by slice from where it stopped; return whether it may be sent now."""
     campaign_id, segment_id = campaign.campaign_id, campaign.plan.audience.segment_id
+    await _count_facts(sender, chain_id, campaign)
     judge: Judge | None = None
     while True:
         page, token = (
@@ -347,7 +359,7 @@ async def _write_down(
         # Clients first and in one order, as everywhere: events of these clients wait for the same rows.
         for one in sorted(settled, key=lambda settled: settled.taken.client_id):
             if not one.reason:
-                await facts.note_contact(tx, one.taken.client_id, sent_at=now, marketing_at=now, now=now)
+                await _note_contact(tx, campaign_id, one, now=now)
             await recipients.settle(
                 tx,
                 campaign_id,
@@ -360,8 +372,25 @@ async def _write_down(
         await campaigns.wake(tx, campaign_id, now if not later else now + _RETRY)
 
 
+async def _note_contact(tx: Transaction, campaign_id: str, one: _Settled, *, now: datetime) -> None:
+    """Know of the contact at once; that the carrier took the text is heard of later, and again."""
+    taken = one.taken
+    await happenings.add_contact(
+        tx, one.message_id, taken.recipient_id, kind="marketing", contacted_at=now, now=now
+    )
+    await outcomes.expect_text(
+        tx,
+        one.message_id,
+        client_id=taken.recipient_id,
+        associate_id=taken.associate_id,
+        store_id=taken.store_id,
+        campaign_id=campaign_id,
+        now=now,
+    )
+
+
 async def _settle_cancelled(sender: Sender, chain_id: str, campaign: Campaign) -> None:
-    """Find out what became of texts whose sender is gone, without asking for them again; then the campaign is through."""
+    """Find out what became of texts whose sender is gone, asking for none again; then the campaign is through."""
     now = sender.clock.now()
     async with sender.database.transaction(chain_id) as tx:
         mine = await recipients.retake(

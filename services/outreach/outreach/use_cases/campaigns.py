@@ -123,10 +123,10 @@ async def preview_campaign(
         approval_above = (await settings.get_settings(tx)).approval_above
     counted = await audiences.count(
         database=database,
+        clock=clock,
         segments=segments,
         chain_id=caller.chain_id,
         campaign=campaign,
-        now=clock.now(),
     )
     return Preview(counted, counted.recipients > approval_above, segments_of(campaign.plan.texts))
 
@@ -147,7 +147,7 @@ async def start_campaign(
         approval_above = (await settings.get_settings(tx)).approval_above
     try:
         counted = await audiences.count(
-            database=database, segments=segments, chain_id=caller.chain_id, campaign=read, now=now
+            database=database, clock=clock, segments=segments, chain_id=caller.chain_id, campaign=read
         )
         most = counted.recipients
     except SegmentTooLarge as error:
