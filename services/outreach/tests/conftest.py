@@ -49,6 +49,7 @@ class Outreach:
     clock: FixedClock
     profiles: FakeProfiles
     messaging: FakeMessaging
+    neighbours: str
 
     @property
     def database(self) -> Database:
@@ -75,7 +76,7 @@ async def outreach(
         )
         service = build(settings, clock=clock)
         async with (
-            running(service, without=("consumer", "outbox", "scoring")) as own_address,
+            running(service, without=("consumer", "outbox", "scoring", "campaigns", "automated")) as own_address,
             channel_to(own_address) as channel,
         ):
             yield Outreach(
@@ -86,6 +87,7 @@ async def outreach(
                 clock,
                 profiles,
                 messaging,
+                address,
             )
 
 
