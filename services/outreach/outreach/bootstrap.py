@@ -19,6 +19,7 @@ from chassis.service import Foundation, Service
 from outreach.clients import GrpcMessaging, GrpcProfiles, GrpcSegments
 from outreach.config import Settings
 from outreach.consumers import handlers
+from outreach.draft_model import HttpDraftModel
 from outreach.grpc_api import (
     CampaignsServicer,
     CatalogueServicer,
@@ -26,6 +27,8 @@ from outreach.grpc_api import (
     OutreachServicer,
     ReportsServicer,
 )
+from outreach.jobs import JobQueue
+from outreach.ranking_jobs import RankingJobs
 from outreach.use_cases import campaign_sending
 from outreach.use_cases.scoring import score_waiting_chains
 
@@ -46,7 +49,18 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         "messaging": messaging,
         "settings": settings,
     }
-    outreach = OutreachServicer(**common)
+    model = (
+        HttpDraftModel(
+            endpoint=settings.draft_endpoint,
+            model=settings.draft_model,
+            api_key=settings.draft_api_key,
+            timeout_seconds=settings.draft_timeout_seconds,
+            clock=foundation.clock,
+        )
+        if settings.draft_endpoint
+        else None
+    )
+    outreach = OutreachServicer(**common, model=model)
     catalogue = CatalogueServicer(**common)
     campaigns = CampaignsServicer(**common, segments=segments)
     reports = ReportsServicer(**common)
@@ -60,6 +74,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         speak_for=lambda chain_id: foundation.signer.service_caller(chain_id, campaign_sending.SCOPES),
     )
 
+    jobs = RankingJobs(
+        JobQueue(foundation.broker, replicas=settings.stream_replicas),
+        foundation.database,
+        foundation.clock,
+        settings,
+    )
+
     async def score() -> None:
         await score_waiting_chains(
             database=foundation.database,
@@ -67,6 +88,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
             nightly_hour=settings.nightly_hour,
             queue_size=settings.queue_size,
             replay_hold=timedelta(hours=settings.replay_hold_hours),
+            slice_clients=settings.slice_clients,
+            put_slices=jobs.put_slices,
         )
 
     return foundation.service(
@@ -91,7 +114,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         },
         subscriptions=[Subscription("facts", handlers(foundation.clock, settings))],
         components=[
+            *([model] if model else []),
             Background("scoring", every(settings.scoring_poll_seconds, score)),
+            *jobs.components(),
             Background(
                 "campaigns",
                 every(
