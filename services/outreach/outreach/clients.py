@@ -11,7 +11,7 @@ from carnet.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc, segments_pb2, segments_pb2_grpc
 
 from chassis.errors import Kind, ServiceError
-from chassis.values import datetime_of
+from chassis.values import datetime_of, minor_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,20 @@ class Names:
     language: str
     associate_name: str
     store_name: str
+    # Never said; so that an associate's edit with it in is not taken for a habit.
+    family_name: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a client said that no event says; prices are (minor units or None, currency)."""
+
+    # Value, contract's SizeSystem.
+    ring_sizes: tuple[tuple[str, int], ...] = ()
+    wrist_sizes: tuple[tuple[str, int], ...] = ()
+    lowest: tuple[int | None, str] = (None, "")
+    highest: tuple[int | None, str] = (None, "")
+    dislikes: tuple[str, ...] = ()
 
 
 class Outcome(enum.Enum):
@@ -51,6 +65,10 @@ class Profiles(Protocol):
     """What outreach asks of profiles."""
 
     async def names(self, *, client_id: str, associate_id: str, store_id: str) -> Names: ...
+
+    async def brands(self) -> dict[str, str]: ...
+
+    async def said(self, client_id: str) -> Said: ...
 
 
 class Naming(Protocol):
@@ -88,7 +106,45 @@ class GrpcProfiles:
         client, associate_name, store_name = await asyncio.gather(
             self._client(client_id), self.associate_name(associate_id), self.store_name(store_id)
         )
-        return Names(client.given_name, client.language, associate_name, store_name)
+        return Names(client.given_name, client.language, associate_name, store_name, client.family_name)
+
+    async def brands(self) -> dict[str, str]:
+        """Return the names of the chain's brands by id."""
+        found: dict[str, str] = {}
+        token = ""
+        while True:
+            request = profiles_pb2.ListBrandsRequest(page_size=200, page_token=token)
+            page = await self._stub.ListBrands(request)
+            found |= {brand.brand_id: brand.display_name for brand in page.brands}
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def said(self, client_id: str) -> Said:
+        """Return sizes, prices and dislikes of a client. Raises CLIENT_NOT_FOUND."""
+        preferences = (await self._client(client_id)).preferences
+
+        def sizes(kind: profiles_pb2.PreferenceKind.ValueType) -> tuple[tuple[str, int], ...]:
+            return tuple((one.value, one.size_system) for one in preferences if one.kind == kind)
+
+        lowest: tuple[int | None, str] = (None, "")
+        highest = lowest
+        for one in preferences:
+            if one.kind == profiles_pb2.PREFERENCE_KIND_PRICE_BAND:
+                lowest = (
+                    minor_of(one.minimum_price, "minimum_price") if one.HasField("minimum_price") else lowest
+                )
+                highest = (
+                    minor_of(one.maximum_price, "maximum_price") if one.HasField("maximum_price") else highest
+                )
+        dislike = profiles_pb2.PREFERENCE_KIND_DISLIKE
+        return Said(
+            ring_sizes=sizes(profiles_pb2.PREFERENCE_KIND_RING_SIZE),
+            wrist_sizes=sizes(profiles_pb2.PREFERENCE_KIND_WRIST_SIZE),
+            lowest=lowest,
+            highest=highest,
+            dislikes=tuple(one.value for one in preferences if one.kind == dislike),
+        )
 
     async def given_name(self, client_id: str) -> tuple[str, str]:
         """Return a client's given name and language. Raises CLIENT_NOT_FOUND."""

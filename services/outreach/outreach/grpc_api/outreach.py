@@ -13,6 +13,7 @@ from chassis.values import date_of, money_of, proto_date_of, timestamp_of
 from outreach.clients import Messaging, Profiles
 from outreach.config import Settings
 from outreach.domain import Suggestion, SuggestionState
+from outreach.draft_model import DraftModel
 from outreach.events import MODEL_STATE_VALUES, SIGNAL_VALUES
 from outreach.grpc_api.queue_work import QueueWorkCalls
 from outreach.grpc_api.settings import SettingsCalls
@@ -47,12 +48,14 @@ class OutreachServicer(
         profiles: Profiles,
         messaging: Messaging,
         settings: Settings,
+        model: DraftModel | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._profiles = profiles
         self._messaging = messaging
         self._settings = settings
+        self._model = model
 
     async def GetClientFacts(self, request: pb.GetClientFactsRequest, context: _Context) -> pb.ClientFacts:
         """Read what is known of a client."""
@@ -102,22 +105,6 @@ class OutreachServicer(
         )
         return suggestion_message(found)
 
-    async def DraftMessage(self, request: pb.DraftMessageRequest, context: _Context) -> pb.Draft:
-        """Write a draft."""
-        draft = await sending.draft_message(
-            database=self._database,
-            clock=self._clock,
-            profiles=self._profiles,
-            caller=current_caller(),
-            suggestion_id=request.suggestion_id,
-        )
-        return pb.Draft(
-            suggestion_id=request.suggestion_id,
-            body=draft.body,
-            language=draft.language,
-            segments=draft.segments,
-        )
-
     async def SendSuggestion(
         self, request: pb.SendSuggestionRequest, context: _Context
     ) -> pb.SendSuggestionResponse:
@@ -130,6 +117,7 @@ class OutreachServicer(
             key=RequestKey.of(request),
             suggestion_id=request.suggestion_id,
             body=request.body,
+            draft_id=request.draft_id,
         )
         return pb.SendSuggestionResponse(
             suggestion=suggestion_message(sent),

@@ -24,10 +24,6 @@ class SentPhrasing:
 
 async def add_drafts(tx: Transaction, drafts: Sequence[KeptDraft]) -> bool:
     """Keep drafts of one suggestion; False when it is not there any more. Forgets those that nobody sent in time."""
-    await tx.execute(
-        "delete from drafts where chain_id = :chain_id and sent_at is null and created_at < :before",
-        {"chain_id": tx.chain_id, "before": drafts[0].created_at - _KEPT},
-    )
     # Whose the suggestion is now, should its client have been merged meanwhile; held, so that an erasure finds these.
     found = await tx.execute(
         "select client_id, original_client_id from suggestions"
@@ -37,6 +33,11 @@ async def add_drafts(tx: Transaction, drafts: Sequence[KeptDraft]) -> bool:
     owner = found.one_or_none()
     if owner is None:
         return False
+    await tx.execute(
+        "delete from drafts where chain_id = :chain_id and draft_id in (select draft_id from drafts"
+        "  where chain_id = :chain_id and sent_at is null and created_at < :before for update skip locked)",
+        {"chain_id": tx.chain_id, "before": drafts[0].created_at - _KEPT},
+    )
     await tx.execute(
         "insert into drafts (chain_id, draft_id, suggestion_id, client_id, original_client_id, associate_id, language,"
         " source, wording_key, opening, middle, closing, given_name, family_name, associate_name, store_name,"
@@ -111,7 +112,8 @@ async def drop_unsent(tx: Transaction, suggestion_id: str) -> None:
 async def hold_habits(tx: Transaction, associate_id: str) -> None:
     """Let nobody else count the edits of an associate before the commit."""
     await tx.execute(
-        "select pg_advisory_xact_lock(hashtextextended(:key, 0))", {"key": f"habits {tx.chain_id} {associate_id}"}
+        "select pg_advisory_xact_lock(hashtextextended(:key, 0))",
+        {"key": f"habits {tx.chain_id} {associate_id}"},
     )
 
 
@@ -153,5 +155,7 @@ async def phrasings_of(tx: Transaction, suggestion_ids: Collection[str]) -> Mapp
 
 def _draft(row: Row[Any]) -> KeptDraft:
     fields = row._asdict()
-    wording = Wording(fields.pop("opening"), fields.pop("middle"), fields.pop("closing"), fields.pop("wording_key"))
+    wording = Wording(
+        fields.pop("opening"), fields.pop("middle"), fields.pop("closing"), fields.pop("wording_key")
+    )
     return KeptDraft(**{**fields, "source": DraftSource(fields["source"])}, wording=wording)

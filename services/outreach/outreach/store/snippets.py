@@ -1,7 +1,6 @@
 """Texts that associates keep for drafts. Must not know who may use which."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -29,8 +28,8 @@ async def list_snippets(
     found = await tx.execute(
         f"select {_COLUMNS} from snippets where chain_id = :chain_id and associate_id in (:associate_id, '')"  # noqa: S608
         " and (cast(:before_id as text) is null"
-        "  or (associate_id collate \"C\", snippet_id) < (cast(:before_associate as text) collate \"C\", :before_id))"
-        " order by associate_id collate \"C\" desc, snippet_id desc limit :limit",
+        '  or (associate_id collate "C", snippet_id) < (cast(:before_associate as text) collate "C", :before_id))'
+        ' order by associate_id collate "C" desc, snippet_id desc limit :limit',
         {
             "chain_id": tx.chain_id,
             "associate_id": associate_id,
@@ -43,10 +42,10 @@ async def list_snippets(
 
 
 async def preferred(tx: Transaction, associate_id: str, language: str) -> Sequence[Snippet]:
-    """Return what drafts choose from: one's own written ones, then what was learned, then the chain's; newest first."""
+    """Return what drafts choose from: one's own, written or learned, then the chain's; the newest first."""
     found = await tx.execute(
         f"select {_COLUMNS} from snippets where chain_id = :chain_id and associate_id in (:associate_id, '')"  # noqa: S608
-        " and language = :language order by associate_id = '', is_learned, created_at desc, snippet_id desc limit 40",
+        " and language = :language order by associate_id = '', created_at desc, snippet_id desc limit 40",
         {"chain_id": tx.chain_id, "associate_id": associate_id, "language": language},
     )
     return [_snippet(row) for row in found]
@@ -73,7 +72,7 @@ async def add_snippet(tx: Transaction, snippet: Snippet) -> None:
 async def put_learned(tx: Transaction, snippet: Snippet) -> None:
     """Put a learned snippet in the place of what was learned there before."""
     await tx.execute(
-        "insert into snippets as old (chain_id, snippet_id, associate_id, place, language, body, is_learned, created_at)"
+        "insert into snippets (chain_id, snippet_id, associate_id, place, language, body, is_learned, created_at)"
         " values (:chain_id, :snippet_id, :associate_id, :place, :language, :body, true, :created_at)"
         " on conflict (chain_id, associate_id, place, language) where is_learned do update set"
         " snippet_id = excluded.snippet_id, body = excluded.body, created_at = excluded.created_at",
