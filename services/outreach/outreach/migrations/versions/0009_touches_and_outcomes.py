@@ -114,6 +114,11 @@ def upgrade() -> None:
         create index holdouts_by_original on holdouts (chain_id, original_client_id) where original_client_id <> '';
         create index holdouts_by_time on holdouts (chain_id, held_at);
 
+        -- What reports read by time.
+        create index suggestions_created on suggestions (chain_id, created_at);
+        create index purchases_by_day on purchases (chain_id, purchase_day);
+        create index visits_by_time on visits (chain_id, visited_at);
+
         -- When a chain's contacts are looked through for those whose time to answer is over.
         create table learning_sweeps (
             chain_id text primary key,
