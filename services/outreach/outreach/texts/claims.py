@@ -37,6 +37,7 @@ _TOPICS: Mapping[str, tuple[str, frozenset[Signal]]] = {
                 Signal.TWO_TWO_TWO,
                 Signal.FIRST_PURCHASE_MONTH,
                 Signal.BRIDAL_MILESTONE,
+                Signal.REPAIR_READY,
                 Signal.CARE_DUE,
                 Signal.THANK_YOU,
             }
@@ -50,11 +51,13 @@ _TOPICS: Mapping[str, tuple[str, frozenset[Signal]]] = {
         "a present",
         frozenset({Signal.OCCASION_AHEAD, Signal.LAST_YEARS_GIFT, Signal.RELATED_OCCASION}),
     ),
-    "repairs": (
-        "a repair",
-        frozenset({Signal.REPAIR_READY, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH, Signal.TWO_TWO_TWO}),
+    "repairs": ("a repair", frozenset({Signal.REPAIR_READY, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH})),
+    "care": (
+        "care for a piece",
+        frozenset({Signal.SILENT_ONE_TIMER, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH, Signal.TWO_TWO_TWO}),
     ),
     "wishes": ("a wish", frozenset({Signal.WISH_ARRIVED, Signal.TWO_TWO_TWO})),
+    "favourites": ("a favourite", frozenset({Signal.FIRST_PURCHASE_MONTH, Signal.FAVOURITE_ARRIVED})),
     "arrivals": (
         "an arrival",
         frozenset({Signal.WISH_ARRIVED, Signal.FAVOURITE_ARRIVED, Signal.WAITLIST_MOVED}),
@@ -81,6 +84,8 @@ _TYPOGRAPHY = str.maketrans(
 )  # fmt: skip
 _PLACEHOLDER = "\ue000"  # stands for a name while a text is looked at: private, so no text holds it
 
+_IN_ANY_LANGUAGE = frozenset({"offers", "promises", "materials"})
+_FOREIGN_LETTERS = 7
 _LEAST_LETTERS = 12
 _LEAST_SHARE = 0.2
 _WORD = re.compile(r"\w+")
@@ -108,7 +113,7 @@ def fault_in(text: str, *, language: str, signal: Signal, placeholders: Collecti
     if fault := _fault_of_letters(bare):
         return fault
     claims = [topic for topic, (_, signals) in _TOPICS.items() if signal not in signals]
-    if fault := _fault_of_words(bare, claims, LANGUAGES):
+    if fault := _fault_of_words(bare, claims, language):
         return fault
     if _names_somebody(bare, language):
         return "says a name that it was not given"
@@ -123,7 +128,7 @@ def says_too_much(phrase: str | None, language: str) -> bool:
         return False
     bare = re.sub(r"\{[^{}]*\}", _PLACEHOLDER, plain(phrase))
     claims = [topic for topic in _TOPICS if topic != "openings"]
-    return bool(_fault_of_words(bare, claims, (language,)))
+    return bool(_fault_of_words(bare, claims, language))
 
 
 def _fault_of_letters(bare: str) -> str:
@@ -144,11 +149,13 @@ def _fault_of_letters(bare: str) -> str:
     return "" if letters >= _LEAST_LETTERS else "says nothing"
 
 
-def _fault_of_words(bare: str, topics: Collection[str], languages: Collection[str]) -> str:
+def _fault_of_words(bare: str, topics: Collection[str], language: str) -> str:
     said = " ".join(_WORD.findall(folded(bare)))
     for topic in topics:
-        for language in languages:
-            if (claims := _claims(language).get(topic)) and claims.search(said):
+        # A word of another language is a claim too where both have it or one was mixed in; short ones mean other things.
+        for spoken in LANGUAGES if topic in _IN_ANY_LANGUAGE else (language,):
+            claims = _claims(spoken, 1 if spoken == language else _FOREIGN_LETTERS).get(topic)
+            if claims and claims.search(said):
                 return f"speaks of {_TOPICS[topic][0]}, which it was not given"
     return ""
 
@@ -191,12 +198,14 @@ def _words(language: str, name: str) -> frozenset[str]:
 
 
 @cache
-def _claims(language: str) -> Mapping[str, re.Pattern[str]]:
-    """Return a pattern for each topic: entries between commas, a star for any ending."""
+def _claims(language: str, least_letters: int) -> Mapping[str, re.Pattern[str]]:
+    """Return a pattern for each topic: entries between commas, a star for any ending, short ones left out."""
     lists = {topic: words for topic, words in _document(language).items() if topic in _TOPICS}
     patterns = {}
     for topic, words in {**lists, "brands": _BRANDS}.items():
         entries = [" ".join(re.findall(r"\w+\*?", folded(entry))) for entry in words.split(",")]
-        said = "|".join(re.escape(entry).replace(r"\*", r"\w*") for entry in entries if entry)
-        patterns[topic] = re.compile(rf"(?<!\w)(?:{said})(?!\w)")
+        kept = [entry for entry in entries if len(entry) >= least_letters]
+        if kept:
+            said = "|".join(re.escape(entry).replace(r"\*", r"\w*") for entry in kept)
+            patterns[topic] = re.compile(rf"(?<!\w)(?:{said})(?!\w)")
     return patterns

@@ -20,7 +20,8 @@ _EXAMPLES = 3
 _SPARE = 2  # wordings asked for beyond what is needed, for those that do not pass
 
 _RULES = """You word short text messages that a sales associate of a jewelry store sends to a client.
-She addresses the client formally. You are given examples. Say the same in other words, warmly and plainly, in one to three sentences.
+She addresses the client formally. You are given examples. Say the same in other words, warmly and plainly, in one to
+three sentences.
 Add nothing: no name, number, date, price, offer, brand, place, occasion, person, link or property of a piece,
 and no reason other than the examples give. No greeting and no farewell: those are put around your words.
 No emoji, no quotes, no lists.
