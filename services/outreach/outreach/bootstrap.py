@@ -30,7 +30,9 @@ from outreach.grpc_api import (
 from outreach.jobs import JobQueue
 from outreach.ranking_jobs import RankingJobs
 from outreach.use_cases import campaign_sending
+from outreach.use_cases.learning import learn_from_outcomes
 from outreach.use_cases.scoring import score_waiting_chains
+from outreach.use_cases.shelf_news import follow_news
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -116,7 +118,21 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
         components=[
             *([model] if model else []),
             Background("scoring", every(settings.scoring_poll_seconds, score)),
+            Background(
+                "learning",
+                every(
+                    settings.scoring_poll_seconds,
+                    lambda: learn_from_outcomes(database=foundation.database, clock=foundation.clock),
+                ),
+            ),
             *jobs.components(),
+            Background(
+                "arrivals",
+                every(
+                    settings.scoring_poll_seconds,
+                    lambda: follow_news(database=foundation.database, clock=foundation.clock),
+                ),
+            ),
             Background(
                 "campaigns",
                 every(

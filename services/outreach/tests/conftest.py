@@ -76,7 +76,10 @@ async def outreach(
         )
         service = build(settings, clock=clock)
         async with (
-            running(service, without=("consumer", "outbox", "scoring", "campaigns", "automated")) as own_address,
+            running(
+                service,
+                without=("consumer", "outbox", "scoring", "learning", "arrivals", "campaigns", "automated"),
+            ) as own_address,
             channel_to(own_address) as channel,
         ):
             yield Outreach(

@@ -14,7 +14,7 @@ from chassis import identities
 from chassis.database import Transaction
 
 # A sweep looks again after so long by itself, so that one that crossed a contact finds it the next time.
-_AT_LEAST = timedelta(hours=6)
+_AT_LEAST = timedelta(hours=1)
 
 _IS_ANSWERED = "(reply_parts > 0 or visit_parts > 0 or appointment_parts > 0 or purchase_parts > 0)"
 
@@ -89,6 +89,16 @@ async def count(tx: Transaction, *, window: timedelta, now: datetime, limit: int
         {"chain_id": tx.chain_id, "window": window, "now": now, "most": limit},
     )
     return int(found.scalar_one())
+
+
+async def next_due(tx: Transaction) -> datetime | None:
+    """Return when the next contact is to be counted."""
+    found = await tx.execute(
+        "select min(learn_at) from touches where chain_id = :chain_id and learn_at is not null",
+        {"chain_id": tx.chain_id},
+    )
+    due_at: datetime | None = found.scalar_one()
+    return due_at
 
 
 async def touches_that_came_as(tx: Transaction, client_ids: Collection[str]) -> list[str]:

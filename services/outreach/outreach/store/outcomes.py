@@ -303,3 +303,14 @@ async def read_rules(tx: Transaction) -> dict[int, AttributionRule]:
         )
         for row in found
     }
+
+
+async def clients_after(tx: Transaction, client_id: str, *, limit: int) -> list[str]:
+    """Return clients with contacts or outcomes, in order, after one."""
+    found = await tx.execute(
+        "select client_id from touches where chain_id = :chain_id and client_id > :after"
+        " union select client_id from outcomes where chain_id = :chain_id and client_id > :after"
+        " order by client_id limit :limit",
+        {"chain_id": tx.chain_id, "after": client_id, "limit": limit},
+    )
+    return list(found.scalars())
