@@ -119,6 +119,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
             *([model] if model else []),
             Background("scoring", every(settings.scoring_poll_seconds, score)),
             Background(
+                "counting",
+                every(
+                    settings.scoring_poll_seconds,
+                    lambda: count_left_behind(database=foundation.database, clock=foundation.clock),
+                ),
+            ),
+            Background(
                 "learning",
                 every(
                     settings.scoring_poll_seconds,

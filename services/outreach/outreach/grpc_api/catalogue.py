@@ -12,7 +12,7 @@ from chassis.values import date_of, minor_of, money_of, proto_date_of, timestamp
 from outreach.clients import Messaging, Profiles
 from outreach.config import Settings
 from outreach.domain.catalogue import TEXTS, GivenPiece, GivenStock, Piece
-from outreach.use_cases import catalogue
+from outreach.use_cases import catalogue, recommendations
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
 
@@ -82,6 +82,36 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
             piece_id=request.piece_id,
         )
         return pb.DeletePieceResponse()
+
+    async def ListRecommendations(
+        self, request: pb.ListRecommendationsRequest, context: _Context
+    ) -> pb.ListRecommendationsResponse:
+        """Recommend pieces for a client."""
+        found, note = await recommendations.list_recommendations(
+            database=self._database,
+            clock=self._clock,
+            profiles=self._profiles,
+            chain_id=current_caller().chain_id,
+            client_id=request.client_id,
+            store_id=request.store_id,
+            most=request.page_size,
+        )
+        return pb.ListRecommendationsResponse(
+            recommendations=[
+                pb.Recommendation(
+                    piece=piece_message(one.piece),
+                    score=one.scored.score,
+                    reasons=[
+                        pb.RecommendationReason(
+                            kind=part.kind, sentence=part.sentence, contribution=part.contribution
+                        )
+                        for part in one.scored.parts
+                    ],
+                )
+                for one in found
+            ],
+            note=note,
+        )
 
 
 def given_piece(piece: pb.CataloguePiece, field: str) -> GivenPiece:

@@ -267,7 +267,7 @@ async def _note_news(
         return
     connection = await tx.driver()
     await connection.execute(
-        f"insert into shelf_news (chain_id, noted_at, store_id, {', '.join(_KEYS)}) select $1, $2, u.*"  # noqa: S608 - fixed
+        f"insert into shelf_news (chain_id, due_at, store_id, {', '.join(_KEYS)}) select $1, $2, u.*"  # noqa: S608 - fixed
         f" from unnest({', '.join(f'${3 + n}::text[]' for n in range(1 + len(_KEYS)))}) as u",
         tx.chain_id,
         now,

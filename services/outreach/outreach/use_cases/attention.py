@@ -23,6 +23,7 @@ from outreach.scoring.ranking import Candidate, tell, weigh
 from outreach.store import books, chains, due_clients, models, ranking_results, suggestions
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
+from outreach.use_cases.arrivals import follow_shelf
 from outreach.use_cases.evaluation import evaluate_client, rests_at, suggestion_of
 
 # An event that waited for longer has others behind it.
@@ -80,6 +81,7 @@ async def evaluate_clients(
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
     current = set((await identities.resolve(tx, client_ids)).values())
+    await follow_shelf(tx, current, today=today, now=now)
     live = await ranking_results.lock_live(tx, current | set(client_ids))
     known = {one.client_id: one for one in await due_clients.known_clients(tx, current)}
     is_replaying = chain.is_replaying(now) and queue_day != today

@@ -12,11 +12,10 @@ from chassis.ids import new_id
 from outreach import events
 from outreach.domain import Suggestion, SuggestionState
 from outreach.scoring.ranking import Candidate, rank
-from outreach.signals.book import Book
-from outreach.signals.finding import day_number
-from outreach.store import chains, histories, models, suggestions
+from outreach.store import books, chains, models, suggestions
 from outreach.store.histories import KnownClient, Rests
 from outreach.store.rules import read_rules
+from outreach.use_cases.arrivals import follow_shelf
 
 # A reason that was answered is not brought up again at once. After a dismissal longer: somebody who knows the client
 # said no.
@@ -36,8 +35,9 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     """
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
+    await follow_shelf(tx, [client_id], today=today, now=now)
     live = await suggestions.find_live(tx, client_id)
-    known = await histories.read_client_history(tx, chain, client_id, as_of=today, rests=rests_at(now))
+    known = await books.read_client_book(tx, chain, client_id, as_of=today, rests=rests_at(now))
     is_replayed = live is not None and chain.is_replaying(now) and live.as_of == queue_day != today
     if live is not None and known is not None and (live.tried_bodies or is_replayed):
         if known[0].associate_id:
@@ -47,7 +47,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     if known is not None:
         stored = await models.find_model(tx)
         found = rank(
-            Book.of(known[1], day_number(today)),
+            known[1],
             stored[0] if stored else None,
             today,
             currency=chain.currency,

@@ -17,6 +17,14 @@ def upgrade() -> None:
             language sql immutable strict parallel safe
             return lower(unaccent('unaccent'::regdictionary, regexp_replace(btrim(words), '\s+', ' ', 'g')));
 
+        alter table wishes
+            add reference_key text generated always as (searchable(reference)) stored,
+            add category_key text generated always as (searchable(category)) stored,
+            add metal_key text generated always as (searchable(metal)) stored,
+            add stone_key text generated always as (searchable(stone)) stored;
+        create index wishes_for_reference on wishes (chain_id, reference_key) where not is_removed;
+        create index wishes_for_category on wishes (chain_id, category_key) where not is_removed;
+
         create table stores (
             chain_id text not null,
             store_id text collate "C" not null,
@@ -89,8 +97,8 @@ def upgrade() -> None:
         create index shelf_of_reference on shelf (chain_id, store_id, reference_key) where reference_key <> '';
         create index shelf_of_set on shelf (chain_id, store_id, set_key) where set_key <> '';
 
-        -- What came to or left a shelf and has not been looked at yet: whose facts it changes is found in the
-        -- background. The columns are those of the shelf at the time.
+        -- What came to or left a shelf: for whom that means something is found in the background, at once and once more
+        -- later. The columns are those of the shelf at the time.
         create table shelf_news (
             position bigint generated always as identity primary key,
             chain_id text not null,
@@ -100,9 +108,11 @@ def upgrade() -> None:
             category_key text not null,
             metal_key text not null,
             stone_key text not null,
-            noted_at timestamptz not null
+            is_second boolean not null default false,
+            due_at timestamptz not null
         );
-        create index shelf_news_of_chain on shelf_news (chain_id, position);
+        create index shelf_news_due on shelf_news (due_at);
+        create index shelf_news_of_store on shelf_news (chain_id, store_id, due_at);
 
         -- LIKE is not leakproof, so Postgres uses no index for it behind row-level security: as in profiles, the words
         -- stand in a table whose policy binds the runtime role but not the owner, and one function of the owner's
