@@ -16,7 +16,7 @@ from outreach.domain import Suggestion, SuggestionState
 from outreach.draft_model import DraftModel
 from outreach.events import MODEL_STATE_VALUES, SIGNAL_VALUES
 from outreach.grpc_api.queue_work import QueueWorkCalls
-from outreach.grpc_api.settings import SettingsCalls
+from outreach.grpc_api.settings import ACTION_VALUES, TIER_VALUES, SettingsCalls
 from outreach.grpc_api.snippets import SnippetCalls
 from outreach.scoring.model import ChainModel
 from outreach.use_cases import facts, queue, scoring, sending
@@ -212,6 +212,12 @@ def facts_message(found: facts.Facts) -> pb.ClientFacts:
             else money_of(found.expected_value_year_minor, currency)
         ),
         model_note=found.model_note,
+        affinities=[
+            pb.Affinity(kind=one.kind, value=one.value, share=one.share) for one in found.affinities
+        ],
+        price_band_low=money_of(found.price_band[0], currency) if found.price_band else None,
+        price_band_high=money_of(found.price_band[1], currency) if found.price_band else None,
+        marks={str(mark): day.isoformat() for mark, day in found.marks.items()},
     )
 
 
@@ -233,12 +239,20 @@ def suggestion_message(suggestion: Suggestion) -> pb.Suggestion:
                 sentence=reason.sentence,
                 contribution=reason.contribution,
                 facts=reason.facts,
+                value=reason.value,
+                effect=reason.effect,
+                urgency=reason.urgency,
+                freshness=reason.freshness,
+                source=reason.source,
             )
             for reason in suggestion.reasons
         ],
         dismiss_reason=suggestion.dismiss_reason,
         message_id=suggestion.message_id,
         model_note=suggestion.model_note,
+        tier=TIER_VALUES[suggestion.tier] if suggestion.tier else pb.TIER_UNSPECIFIED,
+        action=ACTION_VALUES[suggestion.action],
+        is_explored=suggestion.is_explored,
         create_time=timestamp_of(suggestion.created_at),
         update_time=timestamp_of(suggestion.updated_at),
     )

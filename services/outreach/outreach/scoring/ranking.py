@@ -265,10 +265,13 @@ def _is_in_peace(book: Book, today: int) -> Flags:
 
 
 def _rests(finding: Finding, book: Book, position: int) -> Flags:
-    """Return for which clients a signal was answered lately."""
-    is_resting = np.zeros(len(book), dtype=np.bool_)
-    is_resting[book.rest_client[book.rest_signal == position]] = True
-    return is_resting[finding.client]
+    """Return for which clients a signal was answered lately, and for the reason that holds now."""
+    is_of = book.rest_signal == position
+    answered = np.full(len(book), NEVER, dtype=np.int64)
+    np.maximum.at(answered, book.rest_client[is_of], book.rest_day[is_of])
+    day = answered[finding.client]
+    is_resting: Flags = day >= (NEVER + 1 if finding.since is None else finding.since)
+    return is_resting
 
 
 def _actions(book: Book, model: ChainModel | None, rules: Rules) -> tuple[Flags, Flags]:

@@ -2,7 +2,7 @@
 
 Jewelry is sparse: nearly all bought once, so frequency alone parts nobody, and fixed bands of each part would leave
 most of the chain in one of them. Each part is instead the share of the chain's buyers that the client is ahead of, and
-the three together, weighed, are parted at the shares that the chain asks for: the best fifth is top, whatever it spends.
+the three together, weighed, are parted at the shares that the chain asks for: the best fifth is top.
 Where buyers stand is kept as a scale of quantiles, so that one client alone is judged as among all.
 """
 

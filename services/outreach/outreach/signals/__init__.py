@@ -7,6 +7,7 @@ not rank: what a reason is worth is decided in `scoring.ranking`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 from outreach.domain import Signal
 from outreach.signals import (
@@ -49,143 +50,55 @@ class Reading:
     tell: Tell
     prior: float
     display_name: str
+    description: str
     source: str
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[Parameter, ...]
     is_service: bool = False
+
+
+def _read(
+    module: ModuleType, prior: float, display_name: str, source: str, *, is_service: bool = False
+) -> Reading:
+    return Reading(
+        find=module.find,
+        tell=module.tell,
+        prior=prior,
+        display_name=display_name,
+        description=" ".join((module.__doc__ or "").split()),
+        source=source,
+        parameters=module.PARAMETERS,
+        is_service=is_service,
+    )
 
 
 # Stated starting values, to be replaced by a chain's own outcomes. Their order matters more than their size: who
 # stood in the store twice this month answers far more often than who bought once half a year ago.
 READINGS: Mapping[Signal, Reading] = {
-    Signal.SILENT_ONE_TIMER: Reading(
-        silent_one_timer.find,
-        silent_one_timer.tell,
-        0.04,
-        "Bought once, then silent",
-        "profiles",
-        silent_one_timer.PARAMETERS,
+    Signal.SILENT_ONE_TIMER: _read(silent_one_timer, 0.04, "Bought once, then silent", "profiles"),
+    Signal.HIGH_INTENT: _read(high_intent, 0.20, "High intent", "profiles"),
+    Signal.OCCASION_AHEAD: _read(occasion_ahead, 0.12, "Occasion ahead", "profiles"),
+    Signal.VIP_GOING_QUIET: _read(vip_going_quiet, 0.10, "Best client going quiet", "profiles"),
+    Signal.LAST_YEARS_GIFT: _read(last_years_gift, 0.14, "Last year's gift", "profiles"),
+    Signal.RELATED_OCCASION: _read(related_occasion, 0.13, "Occasion of somebody close", "profiles"),
+    Signal.BRIDAL_MILESTONE: _read(bridal_milestone, 0.18, "Bridal milestone", "profiles"),
+    Signal.NEED_BY_NEAR: _read(need_by_near, 0.25, "Needed by a day", "profiles"),
+    Signal.VISIT_FOLLOW_UP: _read(visit_follow_up, 0.15, "Follow-up of a visit", "profiles"),
+    Signal.TWO_TWO_TWO: _read(two_two_two, 0.08, "Two days, two weeks, two months", "profiles"),
+    Signal.FIRST_PURCHASE_MONTH: _read(
+        first_purchase_month, 0.07, "A month after the first purchase", "profiles"
     ),
-    Signal.HIGH_INTENT: Reading(
-        high_intent.find, high_intent.tell, 0.20, "High intent", "profiles", high_intent.PARAMETERS
+    Signal.REPAIR_READY: _read(repair_ready, 0.50, "Repair ready", "profiles", is_service=True),
+    Signal.CARE_DUE: _read(care_due, 0.06, "Care due", "profiles"),
+    Signal.WISH_ARRIVED: _read(wish_arrived, 0.22, "Wish arrived", "catalogue"),
+    Signal.FAVOURITE_ARRIVED: _read(favourite_arrived, 0.10, "Favourite brand arrived", "catalogue"),
+    Signal.WAITLIST_MOVED: _read(waitlist_moved, 0.30, "Waitlist moved", "waitlist", is_service=True),
+    Signal.APPOINTMENT_MISSED: _read(
+        appointment_missed, 0.25, "Appointment missed", "appointments", is_service=True
     ),
-    Signal.OCCASION_AHEAD: Reading(
-        occasion_ahead.find,
-        occasion_ahead.tell,
-        0.12,
-        "Occasion ahead",
-        "profiles",
-        occasion_ahead.PARAMETERS,
+    Signal.UNANSWERED_MESSAGE: _read(
+        unanswered_message, 0.40, "Message without an answer", "messaging", is_service=True
     ),
-    Signal.VIP_GOING_QUIET: Reading(
-        vip_going_quiet.find,
-        vip_going_quiet.tell,
-        0.10,
-        "Best client going quiet",
-        "profiles",
-        vip_going_quiet.PARAMETERS,
-    ),
-    Signal.LAST_YEARS_GIFT: Reading(
-        last_years_gift.find,
-        last_years_gift.tell,
-        0.14,
-        "Last year's gift",
-        "profiles",
-        last_years_gift.PARAMETERS,
-    ),
-    Signal.RELATED_OCCASION: Reading(
-        related_occasion.find,
-        related_occasion.tell,
-        0.13,
-        "Occasion of somebody close",
-        "profiles",
-        related_occasion.PARAMETERS,
-    ),
-    Signal.BRIDAL_MILESTONE: Reading(
-        bridal_milestone.find,
-        bridal_milestone.tell,
-        0.18,
-        "Bridal milestone",
-        "profiles",
-        bridal_milestone.PARAMETERS,
-    ),
-    Signal.NEED_BY_NEAR: Reading(
-        need_by_near.find, need_by_near.tell, 0.25, "Needed by a day", "profiles", need_by_near.PARAMETERS
-    ),
-    Signal.VISIT_FOLLOW_UP: Reading(
-        visit_follow_up.find,
-        visit_follow_up.tell,
-        0.15,
-        "Follow-up of a visit",
-        "profiles",
-        visit_follow_up.PARAMETERS,
-    ),
-    Signal.TWO_TWO_TWO: Reading(
-        two_two_two.find,
-        two_two_two.tell,
-        0.08,
-        "Two days, two weeks, two months",
-        "profiles",
-        two_two_two.PARAMETERS,
-    ),
-    Signal.FIRST_PURCHASE_MONTH: Reading(
-        first_purchase_month.find,
-        first_purchase_month.tell,
-        0.07,
-        "A month after the first purchase",
-        "profiles",
-        first_purchase_month.PARAMETERS,
-    ),
-    Signal.REPAIR_READY: Reading(
-        repair_ready.find,
-        repair_ready.tell,
-        0.50,
-        "Repair ready",
-        "profiles",
-        repair_ready.PARAMETERS,
-        is_service=True,
-    ),
-    Signal.CARE_DUE: Reading(care_due.find, care_due.tell, 0.06, "Care due", "profiles", care_due.PARAMETERS),
-    Signal.WISH_ARRIVED: Reading(
-        wish_arrived.find, wish_arrived.tell, 0.22, "Wish arrived", "catalogue", wish_arrived.PARAMETERS
-    ),
-    Signal.FAVOURITE_ARRIVED: Reading(
-        favourite_arrived.find,
-        favourite_arrived.tell,
-        0.10,
-        "Favourite brand arrived",
-        "catalogue",
-        favourite_arrived.PARAMETERS,
-    ),
-    Signal.WAITLIST_MOVED: Reading(
-        waitlist_moved.find,
-        waitlist_moved.tell,
-        0.30,
-        "Waitlist moved",
-        "waitlist",
-        waitlist_moved.PARAMETERS,
-        is_service=True,
-    ),
-    Signal.APPOINTMENT_MISSED: Reading(
-        appointment_missed.find,
-        appointment_missed.tell,
-        0.25,
-        "Appointment missed",
-        "appointments",
-        appointment_missed.PARAMETERS,
-        is_service=True,
-    ),
-    Signal.UNANSWERED_MESSAGE: Reading(
-        unanswered_message.find,
-        unanswered_message.tell,
-        0.40,
-        "Message without an answer",
-        "messaging",
-        unanswered_message.PARAMETERS,
-        is_service=True,
-    ),
-    Signal.THANK_YOU: Reading(
-        thank_you.find, thank_you.tell, 0.10, "Thank-you", "profiles", thank_you.PARAMETERS, is_service=True
-    ),
+    Signal.THANK_YOU: _read(thank_you, 0.10, "Thank-you", "profiles", is_service=True),
 }
 
 __all__ = ["READINGS", "Figures", "Finding", "Parameter", "Reading"]

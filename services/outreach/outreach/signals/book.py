@@ -77,7 +77,7 @@ class Histories:
     visits: client, day, day by which a piece is needed (NEVER not said; may be left out)
     occasions: client, kind, year (0 unknown), month, day, recurrence, lead days (-1 not said), relationship of whose
         day it is (0 the client's own); the kinds, recurrences and relationships are the contract's numbers
-    rests: client, position of a signal that was answered lately
+    rests: client, position of a signal that was answered lately, day of the answer (may be left out)
     gifts: client, day, kind of the occasion, of purchases that were for one
     marks: client, position of the mark, day; of several of a client the last one counts. NEED_BY is not among them: it
         follows from the visits
@@ -124,6 +124,7 @@ class Book:
 
     rest_client: Integers
     rest_signal: Integers
+    rest_day: Integers
 
     # The client's store, by number; -1 where none is known. Empty for a book without stores.
     store: Integers
@@ -205,6 +206,7 @@ class Book:
             occasion_relationship=occasions[:, 7],
             rest_client=rest_client,
             rest_signal=rests[:, 1],
+            rest_day=rests[:, 2] if rests.shape[1] > 2 else np.full(len(rests), as_of, dtype=np.int64),
             store=clients[:, 4] if clients.shape[1] > 4 else np.full(count, -1, dtype=np.int64),
             earlier_visit=earlier_visit,
             home_days=home_days,

@@ -51,6 +51,7 @@ def find(
             falling(lead - away[stays], lead, LEAST_URGENCY),
         ),
         until=np.where(bands, ring[stays] + closes, year[stays]),
+        since=np.where(bands, ring[stays] + opens, year[stays] - lead),
         figures={
             "milestone": np.where(bands, BANDS, ANNIVERSARY),
             "ring_day": ring[stays],

@@ -27,6 +27,7 @@ def find(book: Book, as_of: int, *, after_days: float = AFTER_DAYS, open_days: f
         client=at,
         urgency=falling(age[at] - int(after_days), open_days, LEAST_URGENCY),
         until=last[at] + int(after_days) + int(open_days),
+        since=last[at] + int(after_days),
         figures={
             "days_since": age[at],
             "last_day": last[at],

@@ -17,12 +17,17 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """Columns of one length: positions in the book, urgency in (0, 1], last day on which it holds, figures."""
+    """Columns of one length: positions in the book, urgency in (0, 1], first and last day on which it holds, figures.
+
+    What was answered before the first day was another reason of the same kind. `since` is None where there is no such
+    day: a reason that is always the same one.
+    """
 
     client: Integers
     urgency: Floats
     until: Integers
     figures: Mapping[str, Integers]
+    since: Integers | None = None
 
     def only(self, stays: Flags) -> "Finding":
         """Return the rows that stay."""
@@ -33,6 +38,7 @@ class Finding:
             urgency=self.urgency[stays],
             until=self.until[stays],
             figures={name: column[stays] for name, column in self.figures.items()},
+            since=None if self.since is None else self.since[stays],
         )
 
 

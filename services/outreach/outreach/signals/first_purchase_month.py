@@ -30,6 +30,7 @@ def find(book: Book, as_of: int, *, after_days: float = AFTER_DAYS, open_days: f
         client=at,
         urgency=falling(age[at] - int(after_days), open_days, LEAST_URGENCY),
         until=book.last_purchase[at] + int(after_days) + int(open_days),
+        since=book.last_purchase[at] + int(after_days),
         figures={"days_since_purchase": age[at], "purchase_day": book.last_purchase[at]},
     )
 

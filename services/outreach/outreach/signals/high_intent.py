@@ -37,6 +37,7 @@ def find(
         client=at,
         urgency=falling(age[at], fresh_days, LEAST_URGENCY),
         until=book.last_visit[at] + int(fresh_days),
+        since=first[at],
         figures={
             "visits": visits[at].astype(np.int64),
             "first_visit": first[at],

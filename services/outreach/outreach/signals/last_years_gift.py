@@ -34,6 +34,7 @@ def find(book: Book, as_of: int, *, ahead_days: float = AHEAD_DAYS) -> Finding:
         client=client,
         urgency=np.where(away <= BEST_DAYS, late, early),
         until=as_of + away,
+        since=as_of + away - lead,
         figures={"kind": kind, "days_ahead": away, "day": as_of + away},
     )
 

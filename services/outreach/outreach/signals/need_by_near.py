@@ -29,6 +29,7 @@ def find(
         client=at,
         urgency=falling(np.maximum(away - int(pressing_days), 0), ahead_days - pressing_days, LEAST_URGENCY),
         until=needed[at],
+        since=needed[at] - int(ahead_days),
         figures={"days_ahead": away, "day": needed[at]},
     )
 

@@ -62,6 +62,7 @@ def find_nearest(book: Book, as_of: int, is_asked: Flags, *, ahead_days: float) 
         client=client,
         urgency=np.where(away <= BEST_DAYS, late, early),
         until=as_of + away,
+        since=as_of + away - window,
         figures={"kind": kind, "relationship": relationship, "days_ahead": away, "day": as_of + away},
     )
 

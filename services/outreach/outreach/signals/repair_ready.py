@@ -28,6 +28,7 @@ def find(book: Book, as_of: int, *, remind_days: float = REMIND_DAYS) -> Finding
         client=at,
         urgency=rising(age, PRESSING_DAYS, LEAST_URGENCY),
         until=np.full(len(at), as_of + REVIEW_DAYS, dtype=np.int64),
+        since=np.where(touched[at] < ready[at], ready[at], touched[at] + int(remind_days)),
         figures={"days_ready": age, "ready_day": ready[at]},
     )
 

@@ -78,9 +78,11 @@ def _find(signal: Signal, book: Book, as_of: int, rules: SignalSettings) -> Find
 
 
 def _joined(parts: Sequence[Finding]) -> Finding:
+    begins = [part.since for part in parts if part.since is not None]
     return Finding(
         client=np.concatenate([part.client for part in parts]),
         urgency=np.concatenate([part.urgency for part in parts]),
         until=np.concatenate([part.until for part in parts]),
         figures={name: np.concatenate([part.figures[name] for part in parts]) for name in parts[0].figures},
+        since=np.concatenate(begins) if begins else None,
     )

@@ -27,6 +27,7 @@ def find(book: Book, as_of: int, *, after_days: float = AFTER_DAYS, open_days: f
         client=at,
         urgency=np.ones(len(at)),
         until=bought[at] + int(after_days) + int(open_days) - 1,
+        since=bought[at],
         figures={"days_since_purchase": age[at], "purchase_day": bought[at]},
     )
 

@@ -50,6 +50,7 @@ def find(
         client=at,
         urgency=falling(into, open_days - 1, LEAST_URGENCY),
         until=bought[at] + opens[at] + int(open_days) - 1,
+        since=bought[at] + opens[at],
         figures={"days_since_purchase": age[at], "purchase_day": bought[at], "window": window[at]},
     )
 

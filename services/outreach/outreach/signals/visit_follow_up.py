@@ -35,6 +35,7 @@ def find(
         client=at,
         urgency=falling(age[at] - int(after_days), within_days - after_days, LEAST_URGENCY),
         until=visit[at] + int(within_days),
+        since=visit[at],
         figures={"days_since_visit": age[at], "visit_day": visit[at]},
     )
 

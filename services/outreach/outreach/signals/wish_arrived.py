@@ -22,6 +22,7 @@ def find(book: Book, as_of: int, *, open_days: float = OPEN_DAYS) -> Finding:
         client=at,
         urgency=falling(age[at], open_days, LEAST_URGENCY),
         until=since[at] + int(open_days),
+        since=since[at],
         figures={"days_ago": age[at], "day": since[at]},
     )
 

@@ -94,6 +94,19 @@ async def list_queue(
     return [_suggestion(row) for row in found]
 
 
+async def count_open_signals(
+    tx: Transaction, *, store_id: str, today: date, queue_day: date
+) -> Mapping[Signal, int]:
+    """Return how many suggestions are open for each signal, at a store or in the whole chain."""
+    found = await tx.execute(
+        "select signal, count(*) as suggestions from suggestions cross join lateral unnest(signals) as signal"
+        " where chain_id = :chain_id and (:store_id = '' or store_id = :store_id) and expires_on >= :queue_day"
+        " and (state = 'open' or (state = 'snoozed' and snoozed_until <= :today)) group by signal",
+        {"chain_id": tx.chain_id, "store_id": store_id, "today": today, "queue_day": queue_day},
+    )
+    return {Signal(row.signal): row.suggestions for row in found}
+
+
 async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
     """Add a suggestion; False when its client has a live one already."""
     added = await tx.execute(
