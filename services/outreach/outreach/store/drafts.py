@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from chassis import identities
 from chassis.database import Transaction
 from outreach.domain.drafts import DraftSource, Edits, KeptDraft, Phrasing, SnippetPlace, Wording
 
@@ -136,6 +137,29 @@ async def spend_edits(tx: Transaction, associate_id: str, place: SnippetPlace, l
         f" and language = :language and {place}_edit is not null",
         {"chain_id": tx.chain_id, "associate_id": associate_id, "language": language},
     )
+
+
+async def follow_clients(tx: Transaction, currents: Mapping[str, str]) -> None:
+    """Give drafts to whom their clients are now."""
+    await identities.move_rows(tx, "drafts", "client_id", currents)
+
+
+async def delete_client(tx: Transaction, client_id: str) -> None:
+    """Forget the drafts for a client."""
+    await tx.execute(
+        "delete from drafts where chain_id = :chain_id and client_id = :client_id",
+        {"chain_id": tx.chain_id, "client_id": client_id},
+    )
+
+
+async def erase_clients(tx: Transaction, client_ids: Collection[str]) -> dict[str, int]:
+    """Remove the drafts for every id of one person, after her suggestions; return how many."""
+    came_as = identities.came_as("client_id")
+    gone = await tx.execute(
+        f"delete from drafts where chain_id = :chain_id and {came_as}",  # noqa: S608 - fixed text only
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return {"drafts": gone.rowcount}
 
 
 async def phrasings_of(tx: Transaction, suggestion_ids: Collection[str]) -> Mapping[str, SentPhrasing]:

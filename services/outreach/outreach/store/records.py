@@ -44,4 +44,11 @@ SECTIONS = (
         " tried_bodies, created_at, updated_at"
         " from suggestions where chain_id = :chain_id and client_id = any(:ids)",
     ),
+    Section(
+        "drafts",
+        "select draft_id as record_key, draft_id, suggestion_id, client_id, associate_id, language, source,"
+        " concat_ws(' ', nullif(opening, ''), middle, nullif(closing, '')) as body, created_at, sent_at, phrasing,"
+        " opening_edit, closing_edit"
+        " from drafts where chain_id = :chain_id and client_id = any(:ids)",
+    ),
 )

@@ -8,7 +8,7 @@ from carnet.privacy.v1 import privacy_pb2
 from chassis import identities
 from chassis.database import Transaction
 from outreach import events
-from outreach.store import facts, suggestions
+from outreach.store import chains, drafts, facts, refresh, suggestions
 from outreach.store.facts import ClientRow
 from outreach.use_cases import outcomes
 from outreach.use_cases.evaluation import evaluate_client
@@ -40,6 +40,8 @@ async def _follow(tx: Transaction, currents: Mapping[str, str], *, now: datetime
         tx, [client_id for client_id, current in currents.items() if client_id != current], now=now
     )
     await suggestions.follow_clients(tx, currents)
+    await drafts.follow_clients(tx, currents)
+    await refresh.refresh_client_facts(tx, await chains.get_chain(tx), currents, now=now)
     for current in sorted(set(currents.values())):
         await evaluate_client(tx, current, now=now)
     await outcomes.follow_clients(tx, currents, now=now)
@@ -55,15 +57,19 @@ async def forget_client(
     stored = await identities.find_receipt(tx, erasure_id)
     if stored is None:
         client_ids = sorted({client_id, *former_client_ids})
+        rest = set(await identities.whole(tx, client_ids)) - set(client_ids)
         await identities.forget(tx, client_ids, cause_id=erasure_id)
         receipt = events.erasure_receipt(
             erasure_id=erasure_id,
             client_id=client_id,
             erased={
                 **await facts.erase_clients(tx, client_ids),
+                **await drafts.erase_clients(tx, client_ids),
                 **await outcomes.erase_clients(tx, client_ids, now=now),
             },
         )
+        if rest:
+            await refresh.refresh_client_facts(tx, await chains.get_chain(tx), rest, now=now)
         await identities.keep_receipt(tx, erasure_id, receipt.SerializeToString(deterministic=True))
     else:
         receipt = privacy_pb2.ErasureReceipt.FromString(stored)
