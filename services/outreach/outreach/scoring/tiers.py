@@ -83,6 +83,11 @@ def tiers_of(book: Book, at: Integers, scale: TierScale | None, bands: TierBands
     return np.where(book.purchase_days[at] > 0, tier, _PROSPECT)
 
 
+def tier_of_one(book: Book, scale: TierScale | None, bands: TierBands) -> Tier:
+    """Return the tier of the only client of a book."""
+    return TIERS[int(tiers_of(book, np.zeros(1, dtype=np.int64), scale, bands)[0])]
+
+
 def _points(column: Integers) -> tuple[int, ...]:
     return tuple(np.sort(column)[np.arange(GRID) * len(column) // GRID].tolist())
 
