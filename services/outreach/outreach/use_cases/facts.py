@@ -14,9 +14,10 @@ from outreach.scoring.model import ChainModel, estimate
 from outreach.scoring.tiers import tier_of_one
 from outreach.signals.book import NEVER, Mark
 from outreach.signals.finding import day_of
-from outreach.store import (, drafts
+from outreach.store import (
     books,
     chains,
+    drafts,
     facts,
     happenings,
     histories,
