@@ -27,6 +27,7 @@ from outreach.store import books, chains
 from outreach.store.rules import read_rules
 from outreach.telemetry import RANKING_SECONDS
 from outreach.use_cases import ranking, ranking_runs
+from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.ranking import LEASE, Ranked, Task
 from outreach.use_cases.ranking_runs import PutSlices
 
@@ -65,7 +66,11 @@ async def run_scoring(
     Raises AS_OF_AHEAD for a day to come, and SCORING_RUNNING when another ranking of the chain does not end in time.
     """
     started = perf_counter()
+    # Before the lease: whose figures an import left to be counted may take longer than that.
+    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     token = new_id("run")
+    # Before the lease: after an import it may take longer than a lease lasts.
+    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     await _take_lease(database, clock, chain_id, token, wait_seconds)
     try:
         began_at = clock.now()
@@ -173,7 +178,9 @@ async def start_run(
 
     Raises SCORING_RUNNING while the chain is being ranked.
     """
+    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     run_id = new_id("run")
+    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     await _take_lease(database, clock, chain_id, run_id, wait_seconds=0)
     try:
         began_at = clock.now()
