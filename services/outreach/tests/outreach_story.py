@@ -156,16 +156,17 @@ def book_of(
     occasions: Iterable[tuple[int, ...]] = (),
     texts: Iterable[tuple[int, date]] = (),
     answers: Iterable[tuple[int, date]] = (),
-    rests: Iterable[tuple[int, int]] = (),
+    rests: Iterable[tuple[int, int] | tuple[int, int, date]] = (),
     clients: int = 1,
     foreign: Iterable[tuple[int, date, int]] = (),
     gifts: Iterable[tuple[int, date, int]] = (),
     marks: Iterable[tuple[int, Mark, date]] = (),
     stores: Mapping[int, int] | None = None,
+    associates: Mapping[int, int] | None = None,
 ) -> Book:
-    """Return a book of clients 0, 1, ... who all are in one associate's book; money in minor units.
+    """Return a book of clients 0, 1, ... who are in one associate's book unless said; money in minor units.
 
-    A visit may say by which day a piece is needed; a gift says the contract's kind of occasion.
+    An answer that rests a signal is today's unless said. A visit may say by which day a piece is needed; a gift says the contract's kind of occasion.
     """
     text_days, answer_days = dict(texts), dict(answers)
 
@@ -176,7 +177,13 @@ def book_of(
         Histories(
             clients=table(
                 [
-                    (c, 0, number(text_days.get(c)), number(answer_days.get(c)), (stores or {}).get(c, -1))
+                    (
+                        c,
+                        (associates or {}).get(c, 0),
+                        number(text_days.get(c)),
+                        number(answer_days.get(c)),
+                        (stores or {}).get(c, -1),
+                    )
                     for c in range(clients)
                 ],
                 5,
@@ -194,7 +201,7 @@ def book_of(
                 3,
             ),
             occasions=table([(*one, *(0, -1, 0)[len(one) - 5 :]) for one in occasions], 8),
-            rests=table(list(rests), 2),
+            rests=table([(c, signal, day_number(day[0] if day else as_of)) for c, signal, *day in rests], 3),
             gifts=table([(c, day_number(day), kind) for c, day, kind in gifts], 3),
             marks=table([(c, MARKS.index(mark), day_number(day)) for c, mark, day in marks], 3),
         ),
