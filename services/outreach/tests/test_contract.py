@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from carnet.messaging.v1 import events_pb2 as messaging_events
-from carnet.outreach.v1 import events_pb2, outreach_pb2, outreach_pb2_grpc
+from carnet.outreach.v1 import campaigns_pb2, campaigns_pb2_grpc, events_pb2, outreach_pb2, outreach_pb2_grpc
 from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from google.protobuf.message import Message
@@ -27,7 +27,7 @@ from outreach import events
 from outreach.bootstrap import VERSIONS
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import ClientRecordsServicer, OutreachServicer
+from outreach.grpc_api import CampaignsServicer, ClientRecordsServicer, OutreachServicer
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,6 +56,9 @@ SAID: list[Message] = [
     events_pb2.SuggestionDismissed(
         suggestion_id="sug_1", client_id="cli_1", associate_id="asc_1", store_id="sto_1", version=2
     ),
+    events_pb2.CampaignFinished(
+        campaign_id="cmp_1", state=campaigns_pb2.CAMPAIGN_STATE_FINISHED, recipients=120, sent=110
+    ),
     events_pb2.ScoringCompleted(
         as_of_date=Date(year=2026, month=3, day=10),
         model_state=outreach_pb2.PURCHASE_MODEL_STATE_FITTED,
@@ -76,6 +79,11 @@ SAID: list[Message] = [
 def test_every_rpc_is_implemented() -> None:
     generated = outreach_pb2_grpc.OutreachServiceServicer
     assert_rpcs_implemented("carnet.outreach.v1.OutreachService", OutreachServicer, generated)
+
+
+def test_every_rpc_of_campaigns_is_implemented() -> None:
+    generated = campaigns_pb2_grpc.CampaignsServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.CampaignsService", CampaignsServicer, generated)
 
 
 def test_the_records_of_a_client_are_told() -> None:
@@ -108,7 +116,6 @@ def test_every_event_that_matters_here_has_a_handler() -> None:
         profiles_events.CashAlertRaised,  # the store's own task, no reason to write to anybody
         messaging_events.ClientForgotten,  # a receipt for profiles
         messaging_events.MessageDelivered,  # a text counts from its sending
-        messaging_events.MessageFailed,
         messaging_events.PermissionGranted,  # asked of messaging when a text is sent
         messaging_events.PermissionRevoked,
     }

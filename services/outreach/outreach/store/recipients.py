@@ -1,8 +1,8 @@
 """Recipients of campaigns: taking a batch, what became of each, and how far a campaign is. Must not judge who fits."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from chassis import identities
 from chassis.database import Transaction
@@ -52,8 +52,8 @@ NO_PROGRESS = Progress(0, 0, 0, 0, {}, 0)
 async def read_progress(tx: Transaction, campaign_ids: Collection[str]) -> Mapping[str, Progress]:
     """Return how far each campaign is."""
     found = await tx.execute(
-        "select campaign_id, state, reason, count(*) as clients, count(*) filter (where is_recipient) as recipients,"
-        " count(replied_at) as replies from campaign_recipients"
+        "select campaign_id, state, reason, count(*) as clients, count(*) filter (where is_recipient) as recipients"
+        " from campaign_recipients"
         " where chain_id = :chain_id and campaign_id = any(:campaign_ids) group by 1, 2, 3 order by 1, 2, 3",
         {"chain_id": tx.chain_id, "campaign_ids": list(campaign_ids)},
     )
@@ -69,9 +69,18 @@ async def read_progress(tx: Transaction, campaign_ids: Collection[str]) -> Mappi
             waiting=one.waiting + (row.clients if is_waiting else 0),
             sent=one.sent + (row.clients if state is RecipientState.SENT else 0),
             excluded={**one.excluded, row.reason: row.clients} if is_excluded else one.excluded,
-            replies=one.replies + row.replies,
+            replies=0,
         )
-    return progress
+    # As the reports count them: a reply within the chain's days, credited to the text.
+    replied = await tx.execute(
+        "select campaign_id, count(*) as replies from touches where chain_id = :chain_id"
+        " and campaign_id = any(:campaign_ids) and campaign_id <> '' and touched_at is not null"
+        " and reply_parts > 0 group by 1",
+        {"chain_id": tx.chain_id, "campaign_ids": list(campaign_ids)},
+    )
+    return progress | {
+        row.campaign_id: replace(progress[row.campaign_id], replies=row.replies) for row in replied
+    }
 
 
 async def list_recipients(
@@ -304,23 +313,6 @@ async def count_recipients(tx: Transaction, campaign_id: str) -> int:
     return int(found.scalar() or 0)
 
 
-async def note_reply(
-    tx: Transaction, client_ids: Iterable[str], *, received_at: datetime, window: timedelta
-) -> None:
-    """Note that a client wrote within a window after the text of a campaign."""
-    await tx.execute(
-        "update campaign_recipients set replied_at = :received_at where chain_id = :chain_id"
-        " and client_id = any(:client_ids) and state in ('sending', 'sent') and asked_at <= :received_at"
-        " and asked_at > :earliest and (replied_at is null or replied_at > :received_at)",
-        {
-            "chain_id": tx.chain_id,
-            "client_ids": sorted(client_ids),
-            "received_at": received_at,
-            "earliest": received_at - window,
-        },
-    )
-
-
 async def note_failure(tx: Transaction, message_id: str, client_id: str, *, now: datetime) -> None:
     """Note that the network gave up on a text, which may be heard of before its answer was written down."""
     parameters = {"chain_id": tx.chain_id, "message_id": message_id, "client_id": client_id, "now": now}
@@ -332,7 +324,8 @@ async def note_failure(tx: Transaction, message_id: str, client_id: str, *, now:
     if not failed.rowcount and client_id:
         await tx.execute(
             "update campaign_recipients set failed_message_ids = array_append(failed_message_ids, :message_id)"
-            " where chain_id = :chain_id and client_id = :client_id and state = 'sending'"
+            " where chain_id = :chain_id and (client_id = :client_id or original_client_id = :client_id)"
+            " and state = 'sending'"
             " and :message_id <> all(failed_message_ids)",
             parameters,
         )
@@ -341,3 +334,12 @@ async def note_failure(tx: Transaction, message_id: str, client_id: str, *, now:
 async def move_recipients(tx: Transaction, currents: Mapping[str, str]) -> None:
     """Give rows to whom their clients are now; two rows of one person stay two, and only one of them is written to."""
     await identities.move_rows(tx, "campaign_recipients", "client_id", currents)
+
+
+async def erase_clients(tx: Transaction, client_ids: Collection[str]) -> dict[str, int]:
+    """Remove everything that came under the ids of a person; return how many rows, nothing for none."""
+    gone = await tx.execute(
+        f"delete from campaign_recipients where chain_id = :chain_id and {identities.came_as('client_id')}",  # noqa: S608
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return {"campaign_recipients": gone.rowcount} if gone.rowcount else {}

@@ -51,4 +51,10 @@ SECTIONS = (
         " opening_edit, closing_edit"
         " from drafts where chain_id = :chain_id and client_id = any(:ids)",
     ),
+    Section(
+        "campaign_recipients",
+        "select campaign_id || ' ' || recipient_id as record_key, campaign_id, client_id, state, reason, store_id,"
+        " body, message_id, frozen_at, asked_at, updated_at"
+        " from campaign_recipients where chain_id = :chain_id and client_id = any(:ids)",
+    ),
 )

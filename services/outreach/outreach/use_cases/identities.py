@@ -8,7 +8,7 @@ from carnet.privacy.v1 import privacy_pb2
 from chassis import identities
 from chassis.database import Transaction
 from outreach import events
-from outreach.store import chains, drafts, facts, refresh, suggestions
+from outreach.store import chains, drafts, facts, recipients, refresh, suggestions
 from outreach.store.facts import ClientRow
 from outreach.use_cases import outcomes
 from outreach.use_cases.evaluation import evaluate_client
@@ -41,6 +41,7 @@ async def _follow(tx: Transaction, currents: Mapping[str, str], *, now: datetime
     )
     await suggestions.follow_clients(tx, currents)
     await drafts.follow_clients(tx, currents)
+    await recipients.move_recipients(tx, currents)
     await refresh.refresh_client_facts(tx, await chains.get_chain(tx), currents, now=now)
     for current in sorted(set(currents.values())):
         await evaluate_client(tx, current, now=now)
@@ -65,6 +66,7 @@ async def forget_client(
             erased={
                 **await facts.erase_clients(tx, client_ids),
                 **await drafts.erase_clients(tx, client_ids),
+                **await recipients.erase_clients(tx, client_ids),
                 **await outcomes.erase_clients(tx, client_ids, now=now),
             },
         )

@@ -68,7 +68,6 @@ def upgrade() -> None:
             message_id text not null default '',
             -- Messages that the network gave up on before their answer was written down here.
             failed_message_ids text[] not null default '{}',
-            replied_at timestamptz,
             primary key (chain_id, campaign_id, recipient_id)
         );
         create index campaign_recipients_states
