@@ -23,13 +23,20 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
     def __init__(self) -> None:
         self.names: dict[str, tuple[str, str]] = {}
         self.gone: set[str] = set()
+        self.preferences: dict[str, list[profiles_pb2.Preference]] = {}
+        self.brands: dict[str, str] = {}
         self.segments = FakeSegments()
 
     async def GetClient(self, request: profiles_pb2.GetClientRequest, context: Any) -> profiles_pb2.Client:
         if request.client_id in self.gone:
             raise not_found("client", request.client_id)
         given_name, language = self.names.get(request.client_id, ("Ana", "en-US"))
-        return profiles_pb2.Client(client_id=request.client_id, given_name=given_name, language=language)
+        return profiles_pb2.Client(
+            client_id=request.client_id,
+            given_name=given_name,
+            language=language,
+            preferences=self.preferences.get(request.client_id, ()),
+        )
 
     async def GetAssociate(
         self, request: profiles_pb2.GetAssociateRequest, context: Any
@@ -37,6 +44,15 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
         if request.associate_id in self.gone:
             raise not_found("associate", request.associate_id)
         return profiles_pb2.Associate(associate_id=request.associate_id, display_name="Mia")
+
+    async def ListBrands(
+        self, request: profiles_pb2.ListBrandsRequest, context: Any
+    ) -> profiles_pb2.ListBrandsResponse:
+        return profiles_pb2.ListBrandsResponse(
+            brands=[
+                profiles_pb2.Brand(brand_id=brand_id, display_name=name) for brand_id, name in self.brands.items()
+            ]
+        )
 
     async def GetStore(self, request: profiles_pb2.GetStoreRequest, context: Any) -> profiles_pb2.Store:
         return profiles_pb2.Store(store_id=request.store_id, display_name="Aurum Boston")

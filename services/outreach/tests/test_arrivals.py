@@ -2,8 +2,7 @@
 
 import pytest
 from carnet.outreach.v1 import catalogue_pb2 as pb
-from carnet.outreach.v1 import catalogue_pb2_grpc
-from carnet.outreach.v1 import outreach_pb2
+from carnet.outreach.v1 import catalogue_pb2_grpc, outreach_pb2
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from carnet.profiles.v1 import records_pb2
 from outreach_story import client_created, client_fact, days_ago, purchase_fact

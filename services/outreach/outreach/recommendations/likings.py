@@ -136,7 +136,9 @@ class Likings:
                     counts[value] += 1
             total, pieces = sum(weights.values()) + _DOUBT, sum(counts.values())
             shares = {
-                value: Share(weight / total, f"{counts[value]} of {pieces} pieces")
+                value: Share(
+                    weight / total, f"{counts[value]} of {pieces} {'piece' if pieces == 1 else 'pieces'}"
+                )
                 for value, weight in weights.items()
             }
             for kind, value in self.preferences:
