@@ -30,6 +30,7 @@ from outreach.grpc_api import (
 from outreach.jobs import JobQueue
 from outreach.ranking_jobs import RankingJobs
 from outreach.use_cases import campaign_sending
+from outreach.use_cases.counting import count_left_behind
 from outreach.use_cases.learning import learn_from_outcomes
 from outreach.use_cases.scoring import score_waiting_chains
 from outreach.use_cases.shelf_news import follow_news

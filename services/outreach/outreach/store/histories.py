@@ -419,11 +419,12 @@ async def known_clients(tx: Transaction, numbers: Sequence[int]) -> dict[int, Kn
 
 
 async def numbers_of_snoozed(tx: Transaction, *, today: date) -> Integers:
-    """Return the numbers of clients whose suggestion is put away until a later day."""
+    """Return the numbers of clients whose suggestion is put away until a later day, or was handed on by somebody."""
     connection = await tx.driver()
     rows = await connection.fetch(
         "select c.number from suggestions s join clients c using (chain_id, client_id)"
-        " where s.chain_id = $1 and s.state = 'snoozed' and s.snoozed_until > $2",
+        " where s.chain_id = $1 and ((s.state = 'snoozed' and s.snoozed_until > $2)"
+        "  or (s.state in ('open', 'snoozed') and s.reassigned_by <> ''))",
         tx.chain_id,
         today,
     )
@@ -454,10 +455,9 @@ async def read_client_figures(tx: Transaction, chain: Chain, client_id: str) -> 
         """
         select c.client_id, c.associate_id, c.store_id, c.language,
             p.purchase_days, p.purchases, p.total_minor, p.first_purchase, p.last_purchase, v.visits,
-            (v.last_visit at time zone :zone)::date as last_visit, (greatest(c.last_sent_at,
-                (select max(m.last_sent_at) from identity_aliases a join clients m on m.chain_id = a.chain_id
-                    and m.client_id = a.alias_id where a.chain_id = c.chain_id and a.current_id = c.client_id)
-            ) at time zone :zone)::date as last_contact
+            (v.last_visit at time zone :zone)::date as last_visit, (
+                (select max(k.contacted_at) from contacts k where k.chain_id = c.chain_id
+                    and k.client_id = c.client_id and k.kind <> 'received') at time zone :zone)::date as last_contact
         from clients c
         cross join lateral (
             select count(*) filter (where net >= 0) as purchases,

@@ -22,13 +22,14 @@ from chassis.database import Database, Transaction
 from chassis.errors import Kind, ServiceError
 from outreach.clients import Answer, Messaging, Naming, Outcome, Segments
 from outreach.domain.campaigns import Campaign, CampaignState, Pace
-from outreach.store import audiences, campaigns, happenings, recipients, settings
+from outreach.store import audiences, campaigns, recipients, settings
 from outreach.store.audiences import Judge
 from outreach.store.recipients import Taken
 from outreach.texts.campaigns import fill_in, text_for
 from outreach.use_cases import outcomes
 from outreach.use_cases.audiences import count_facts, judge_of
 from outreach.use_cases.campaigns import say_finished, stop
+from outreach.use_cases.facts import take_contact
 
 SCOPES = frozenset({"clients:read", "directory:read", "messages:read", "messages:send", "segments:read"})
 
@@ -375,8 +376,15 @@ async def _write_down(
 async def _note_contact(tx: Transaction, campaign_id: str, one: _Settled, *, now: datetime) -> None:
     """Know of the contact at once; that the carrier took the text is heard of later, and again."""
     taken = one.taken
-    await happenings.add_contact(
-        tx, one.message_id, taken.recipient_id, kind="marketing", contacted_at=now, now=now
+    await take_contact(
+        tx,
+        one.message_id,
+        taken.recipient_id,
+        kind="marketing",
+        contacted_at=now,
+        is_by_person=False,
+        is_expected=True,
+        now=now,
     )
     await outcomes.expect_text(
         tx,

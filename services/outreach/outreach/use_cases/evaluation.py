@@ -93,17 +93,18 @@ def suggestion_of(candidate: Candidate, client: KnownClient, *, as_of: date, now
 
 
 async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> None:
+    whose = live if live.reassigned_by else ranked
     refreshed = replace(
         live,
-        associate_id=ranked.associate_id,
-        store_id=ranked.store_id,
+        associate_id=whose.associate_id,
+        store_id=whose.store_id,
         as_of=ranked.as_of,
         expires_on=ranked.expires_on,
         score=ranked.score,
         reasons=ranked.reasons,
         model_note=ranked.model_note,
         tier=ranked.tier,
-        action=ranked.action,
+        action=whose.action,
     )
     if refreshed != live:
         await suggestions.save_suggestion(
@@ -113,7 +114,7 @@ async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> Non
 
 async def _hand_over(tx: Transaction, live: Suggestion, client: KnownClient, *, now: datetime) -> None:
     moved = replace(live, associate_id=client.associate_id, store_id=client.store_id)
-    if moved != live:
+    if moved != live and not live.reassigned_by:
         await suggestions.save_suggestion(tx, replace(moved, version=live.version + 1, updated_at=now))
 
 

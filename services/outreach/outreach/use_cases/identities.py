@@ -60,15 +60,16 @@ async def forget_client(
         client_ids = sorted({client_id, *former_client_ids})
         rest = set(await identities.whole(tx, client_ids)) - set(client_ids)
         await identities.forget(tx, client_ids, cause_id=erasure_id)
+        erased = {
+            **await facts.erase_clients(tx, client_ids),
+            **await drafts.erase_clients(tx, client_ids),
+            **await recipients.erase_clients(tx, client_ids),
+            **await outcomes.erase_clients(tx, client_ids, now=now),
+        }
         receipt = events.erasure_receipt(
             erasure_id=erasure_id,
             client_id=client_id,
-            erased={
-                **await facts.erase_clients(tx, client_ids),
-                **await drafts.erase_clients(tx, client_ids),
-                **await recipients.erase_clients(tx, client_ids),
-                **await outcomes.erase_clients(tx, client_ids, now=now),
-            },
+            erased={kind: rows for kind, rows in erased.items() if rows},
         )
         if rest:
             await refresh.refresh_client_facts(tx, await chains.get_chain(tx), rest, now=now)

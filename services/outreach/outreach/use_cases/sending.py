@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import Kind, ServiceError, not_found
+from chassis.errors import not_found
 from outreach import events
 from outreach.clients import Answer, Messaging, Outcome, TextTaken
-from outreach.domain import SendDenied, SendFailed, Suggestion, SuggestionClosed, SuggestionState
+from outreach.domain import (
+    SendDenied,
+    SendFailed,
+    SendUnderWay,
+    Suggestion,
+    SuggestionClosed,
+    SuggestionState,
+)
 from outreach.domain.drafts import KeptDraft
-from outreach.store import drafts, facts, suggestions
+from outreach.store import drafts, suggestions
 from outreach.use_cases import outcomes
+from outreach.use_cases.facts import take_contact
 from outreach.use_cases.queue import require_suggestion
 from outreach.use_cases.snippets import note_sent
 
@@ -107,13 +115,7 @@ async def _ask(messaging: Messaging, begun: _Attempt, body: str) -> tuple[Answer
         except TextTaken:
             continue
         return answer, text
-    raise ServiceError(
-        Kind.CONFLICT,
-        "SEND_UNDER_WAY",
-        "Another text for this suggestion is on its way at this moment. Look at it again.",
-        metadata={"suggestion_id": suggestion.suggestion_id},
-        retry_after=1.0,
-    )
+    raise SendUnderWay(suggestion.suggestion_id)
 
 
 async def _finish(
@@ -131,7 +133,15 @@ async def _finish(
     tried = begun.suggestion
     async with database.transaction(caller.chain_id) as tx:
         # The client first, as everywhere: events of this client wait for the same rows in the same order.
-        await facts.note_contact(tx, tried.client_id, sent_at=now, marketing_at=now, now=now)
+        await take_contact(
+            tx,
+            answer.message_id,
+            tried.client_id,
+            kind="marketing",
+            contacted_at=now,
+            is_expected=True,
+            now=now,
+        )
         found = await _lock(tx, tried.suggestion_id)
         sent = found.sent(
             message_id=answer.message_id,
@@ -154,6 +164,7 @@ async def _finish(
                 store_id=sent.store_id,
                 signals=sent.signals,
                 suggestion_id=sent.suggestion_id,
+                phrasing=(await drafts.phrasings_of(tx, [sent.suggestion_id]))[sent.suggestion_id].phrasing,
                 now=now,
             )
         return sent
