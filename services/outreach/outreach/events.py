@@ -7,7 +7,7 @@ from carnet.outreach.v1 import campaigns_pb2, events_pb2, outreach_pb2, reports_
 from carnet.privacy.v1 import privacy_pb2
 
 from chassis.values import proto_date_of
-from outreach.domain import SIGNALS, Signal, Suggestion
+from outreach.domain import SIGNALS, ContactKind, Signal, Suggestion
 from outreach.domain.attribution import PARTS, CreditedOutcome, OutcomeKind
 from outreach.domain.campaigns import Campaign, CampaignState
 from outreach.scoring.model import ModelState
@@ -15,6 +15,9 @@ from outreach.store.recipients import Progress
 
 SIGNAL_VALUES: dict[Signal, outreach_pb2.Signal.ValueType] = {
     signal: outreach_pb2.Signal.Value(f"SIGNAL_{signal.name}") for signal in SIGNALS
+}
+CONTACT_KIND_VALUES: dict[ContactKind, outreach_pb2.ContactKind.ValueType] = {
+    kind: outreach_pb2.ContactKind.Value(f"CONTACT_KIND_{kind.name}") for kind in ContactKind
 }
 MODEL_STATE_VALUES: dict[ModelState, outreach_pb2.PurchaseModelState.ValueType] = {
     ModelState.FITTED: outreach_pb2.PURCHASE_MODEL_STATE_FITTED,
@@ -66,6 +69,20 @@ def suggestion_dismissed(suggestion: Suggestion) -> events_pb2.SuggestionDismiss
         client_id=suggestion.client_id,
         associate_id=suggestion.associate_id,
         store_id=suggestion.store_id,
+        version=suggestion.version,
+    )
+
+
+def suggestion_logged(suggestion: Suggestion) -> events_pb2.SuggestionLogged:
+    """Return the event of a suggestion that was done outside messaging; what was noted of it stays here."""
+    kind = suggestion.contact_kind
+    return events_pb2.SuggestionLogged(
+        suggestion_id=suggestion.suggestion_id,
+        client_id=suggestion.client_id,
+        associate_id=suggestion.associate_id,
+        store_id=suggestion.store_id,
+        kind=CONTACT_KIND_VALUES[kind] if kind else outreach_pb2.CONTACT_KIND_UNSPECIFIED,
+        signals=[SIGNAL_VALUES[signal] for signal in suggestion.signals],
         version=suggestion.version,
     )
 

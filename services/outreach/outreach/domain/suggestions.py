@@ -3,9 +3,9 @@
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from chassis.errors import Kind, ServiceError
+from chassis.errors import Kind, ServiceError, invalid
 
 
 class Signal(enum.StrEnum):
@@ -72,6 +72,11 @@ class ContactKind(enum.StrEnum):
     OTHER = "other"
 
 
+# Longer than handing a text to messaging takes.
+_ON_ITS_WAY = timedelta(minutes=1)
+# By which an associate's phone may be ahead of us.
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
 _LIVE = (SuggestionState.OPEN, SuggestionState.SNOOZED)
 
 
@@ -137,6 +142,19 @@ class SendFailed(ServiceError):
             "SEND_FAILED",
             "The network did not take the text. Try again, or reach the client another way.",
             metadata={"suggestion_id": suggestion_id, "message_id": message_id, "error_code": error_code},
+        )
+
+
+class SendUnderWay(ServiceError):
+    """A text of the suggestion is going out at this moment."""
+
+    def __init__(self, suggestion_id: str) -> None:
+        super().__init__(
+            Kind.CONFLICT,
+            "SEND_UNDER_WAY",
+            "A text for this suggestion is on its way at this moment. Look at it again.",
+            metadata={"suggestion_id": suggestion_id},
+            retry_after=1.0,
         )
 
 
@@ -215,11 +233,27 @@ class Suggestion:
     tier: Tier | None = None
     action: TierAction = TierAction.PERSONAL
     is_explored: bool = False
+    contact_kind: ContactKind | None = None
+    contact_note: str = ""
+    contacted_at: datetime | None = None
+    reassigned_by: str = ""
+    # Has been open, or would be, for longer than the chain allows; known where a queue was read.
+    waits_long: bool = False
 
     @property
     def signals(self) -> tuple[Signal, ...]:
         """Return the signals of its reasons, strongest first."""
         return tuple(reason.signal for reason in self.reasons)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Return whether it is open for longer than the chain allows."""
+        return self.state is SuggestionState.OPEN and self.waits_long
+
+    def require_still(self, now: datetime) -> None:
+        """Refuse with SEND_UNDER_WAY while a text of it may be going out: what is done with it is not known yet."""
+        if self.tried_bodies and now - self.updated_at < _ON_ITS_WAY:
+            raise SendUnderWay(self.suggestion_id)
 
     def require_live(self) -> None:
         """Refuse with SUGGESTION_CLOSED what was answered or has expired."""
@@ -233,6 +267,7 @@ class Suggestion:
             raise SnoozeNotAhead(until, today)
         if self.state is SuggestionState.SNOOZED and self.snoozed_until == until:
             return self
+        self.require_still(now)
         return self._changed(now, state=SuggestionState.SNOOZED, snoozed_until=until)
 
     def dismissed(self, reason: str, *, now: datetime) -> "Suggestion":
@@ -240,9 +275,47 @@ class Suggestion:
         if self.state is SuggestionState.DISMISSED:
             return self
         self.require_live()
+        self.require_still(now)
         return self._changed(
             now, state=SuggestionState.DISMISSED, snoozed_until=None, dismiss_reason=reason, answered_at=now
         )
+
+    def logged(
+        self, kind: ContactKind, note: str, contacted_at: datetime | None, *, now: datetime
+    ) -> "Suggestion":
+        """Return it done by a contact outside messaging, now where no time is given; the same again changes nothing.
+
+        Raises SUGGESTION_CLOSED, SEND_UNDER_WAY, and FIELD_INVALID for a time ahead or before there was a suggestion.
+        """
+        is_same = (self.contact_kind, self.contact_note) == (kind, note)
+        if self.state is SuggestionState.LOGGED and is_same and contacted_at in (None, self.contacted_at):
+            return self
+        self.require_live()
+        self.require_still(now)
+        if contacted_at is not None and contacted_at > now + _CLOCKS_DIFFER:
+            raise invalid("contact_time", "is ahead: a contact is noted when it was made")
+        if contacted_at is not None and contacted_at < self.created_at:
+            raise invalid("contact_time", "is before the suggestion was made")
+        return self._changed(
+            now,
+            state=SuggestionState.LOGGED,
+            snoozed_until=None,
+            contact_kind=kind,
+            contact_note=note,
+            contacted_at=now if contacted_at is None else min(contacted_at, now),
+            answered_at=now,
+        )
+
+    def handed_on(self, associate_id: str, *, by: str, is_owner: bool, now: datetime) -> "Suggestion":
+        """Return it on another associate's queue, snoozed if it was; who has it already keeps it as it is.
+
+        `is_owner`: the client is in that associate's book, so rankings may say again whose it is.
+        """
+        self.require_live()
+        if associate_id == self.associate_id:
+            return self
+        self.require_still(now)
+        return self._changed(now, associate_id=associate_id, reassigned_by="" if is_owner else by)
 
     def reopened(self, *, today: date, now: datetime) -> "Suggestion":
         """Return it open again; one that is open stays as it is. Refuses one that was sent or whose time is up."""
@@ -253,7 +326,14 @@ class Suggestion:
         if self.expires_on < today:
             raise SuggestionClosed(self.suggestion_id, SuggestionState.EXPIRED)
         return self._changed(
-            now, state=SuggestionState.OPEN, snoozed_until=None, dismiss_reason="", answered_at=None
+            now,
+            state=SuggestionState.OPEN,
+            snoozed_until=None,
+            dismiss_reason="",
+            answered_at=None,
+            contact_kind=None,
+            contact_note="",
+            contacted_at=None,
         )
 
     def trying(self, body: str, *, now: datetime) -> "Suggestion":
@@ -278,6 +358,9 @@ class Suggestion:
             state=SuggestionState.SENT,
             snoozed_until=None,
             dismiss_reason="",
+            contact_kind=None,
+            contact_note="",
+            contacted_at=None,
             message_id=message_id,
             conversation_id=conversation_id,
             sent_fingerprint=fingerprint,

@@ -45,9 +45,9 @@ async def replace_ranking(
             select s.client_id from suggestions s join ranked r using (client_id)
             where s.chain_id = $1 and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until > $14))
                 and s.updated_at <= $13 and s.tried_at is null and s.as_of = $2
-                and (s.associate_id, s.store_id, s.expires_on, s.score, s.model_note, s.tier, s.action, s.is_explored)
-                    = (r.associate_id, r.store_id, r.expires_on, r.score, r.model_note, r.tier, r.action,
-                        r.is_explored)
+                and (s.reassigned_by <> '' or (s.associate_id, s.store_id) = (r.associate_id, r.store_id))
+                and (s.expires_on, s.score, s.model_note, s.tier, s.action, s.is_explored)
+                    = (r.expires_on, r.score, r.model_note, r.tier, r.action, r.is_explored)
                 and s.reasons = r.reasons::jsonb
         ), written as (
             insert into suggestions as old (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of,
@@ -61,13 +61,16 @@ async def replace_ranking(
                 and not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = r.client_id
                     and s.answered_at > $13)
             on conflict (chain_id, client_id) where state in ('open', 'snoozed') do update set
-                associate_id = excluded.associate_id, store_id = excluded.store_id, as_of = excluded.as_of,
-                expires_on = excluded.expires_on, score = excluded.score, reasons = excluded.reasons,
-                signals = excluded.signals, model_note = excluded.model_note, tier = excluded.tier,
-                action = excluded.action, is_explored = excluded.is_explored, version = old.version + 1,
+                associate_id = case when old.reassigned_by = '' then excluded.associate_id else old.associate_id end,
+                store_id = case when old.reassigned_by = '' then excluded.store_id else old.store_id end,
+                action = case when old.reassigned_by = '' then excluded.action else old.action end,
+                as_of = excluded.as_of, expires_on = excluded.expires_on, score = excluded.score,
+                reasons = excluded.reasons, signals = excluded.signals, model_note = excluded.model_note,
+                tier = excluded.tier, is_explored = excluded.is_explored, version = old.version + 1,
                 updated_at = excluded.updated_at,
                 state = case when old.snoozed_until > $14 then old.state else 'open' end,
-                snoozed_until = case when old.snoozed_until > $14 then old.snoozed_until end
+                snoozed_until = case when old.snoozed_until > $14 then old.snoozed_until end,
+                waiting_since = case when old.snoozed_until <= $14 then old.snoozed_until else old.waiting_since end
             where old.updated_at <= $13 and (old.tried_at is null or old.tried_at < $15)
             returning 1
         )
@@ -148,13 +151,17 @@ async def refresh(tx: Transaction, suggestions: Sequence[Suggestion], *, now: da
             as_of, expires_on, score, reasons, signals, model_note, tier, action)
         order by u.client_id
         on conflict (chain_id, client_id) where state in ('open', 'snoozed') do update set
-            associate_id = excluded.associate_id, store_id = excluded.store_id, as_of = excluded.as_of,
-            expires_on = excluded.expires_on, score = excluded.score, reasons = excluded.reasons,
-            signals = excluded.signals, model_note = excluded.model_note, tier = excluded.tier,
-            action = excluded.action, version = old.version + 1, updated_at = excluded.updated_at
-        where (old.associate_id, old.store_id, old.as_of, old.expires_on, old.score, old.reasons, old.model_note,
-            old.tier, old.action) is distinct from (excluded.associate_id, excluded.store_id, excluded.as_of,
-            excluded.expires_on, excluded.score, excluded.reasons, excluded.model_note, excluded.tier, excluded.action)
+            associate_id = case when old.reassigned_by = '' then excluded.associate_id else old.associate_id end,
+            store_id = case when old.reassigned_by = '' then excluded.store_id else old.store_id end,
+            action = case when old.reassigned_by = '' then excluded.action else old.action end,
+            as_of = excluded.as_of, expires_on = excluded.expires_on, score = excluded.score,
+            reasons = excluded.reasons, signals = excluded.signals, model_note = excluded.model_note,
+            tier = excluded.tier, version = old.version + 1, updated_at = excluded.updated_at
+        where (old.as_of, old.expires_on, old.score, old.reasons, old.model_note, old.tier, old.action)
+            is distinct from (excluded.as_of, excluded.expires_on, excluded.score, excluded.reasons,
+                excluded.model_note, excluded.tier, excluded.action)
+            or (old.reassigned_by = '' and (old.associate_id, old.store_id)
+                is distinct from (excluded.associate_id, excluded.store_id))
         returning suggestion_id, version
         """,
         tx.chain_id,

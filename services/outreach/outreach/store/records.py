@@ -41,7 +41,7 @@ SECTIONS = (
         "suggestions",
         "select suggestion_id as record_key, suggestion_id, client_id, associate_id, store_id, state, as_of,"
         " expires_on, score, reasons, model_note, snoozed_until, dismiss_reason, answered_at, message_id,"
-        " tried_bodies, created_at, updated_at"
+        " tried_bodies, contact_kind, contact_note, contacted_at, created_at, updated_at"
         " from suggestions where chain_id = :chain_id and client_id = any(:ids)",
     ),
     Section(

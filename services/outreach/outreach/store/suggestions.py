@@ -1,11 +1,12 @@
 """Suggestions, one at a time, for what people do. Must not know why one is there; see `ranking_results` for sets.
 
-A row keeps the state that was last written; `_SEEN` is the state it has on a day, when snoozes end and time runs out
-by themselves.
+A row keeps the state that was last written; `SEEN` is the state it has on a day, when snoozes end and time runs out
+by themselves. `queues` lists them.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,84 +15,83 @@ from sqlalchemy.exc import IntegrityError
 
 from chassis import identities
 from chassis.database import Transaction
-from outreach.domain import Reason, Signal, Suggestion, SuggestionState, Tier, TierAction
+from outreach.domain import ContactKind, Reason, Signal, Suggestion, SuggestionState, Tier, TierAction
 
-_SEEN = (
+SEEN = (
     "case when state in ('open', 'snoozed') and expires_on < :queue_day then 'expired'"
     " when state = 'snoozed' and snoozed_until <= :today then 'open' else state end"
 )
-_COLUMNS = (
+COLUMNS = (
     "suggestion_id, client_id, associate_id, store_id, as_of, expires_on, score, reasons, model_note, version,"
     " created_at, updated_at, snoozed_until, dismiss_reason, answered_at, message_id, conversation_id,"
-    " sent_fingerprint, attempt, tried_bodies, tier, action, is_explored"
+    " sent_fingerprint, attempt, tried_bodies, tier, action, is_explored, contact_kind, contact_note, contacted_at,"
+    " reassigned_by"
+)
+# The day since when it waits: since it was made, or came back from being put away.
+OPEN_SINCE = (
+    "greatest((created_at at time zone :zone)::date, waiting_since,"
+    " case when state = 'snoozed' and snoozed_until <= :today then snoozed_until end)"
 )
 _FACTORS = ("value", "effect", "urgency", "freshness")
 
 
+@dataclass(frozen=True)
+class QueueDay:
+    """The day on the chain's wall, its zone, the day its queue is for, and since when what is open is overdue.
+
+    The queue's day differs from the chain's while an earlier one is replayed. What waits since before `overdue_before`
+    is overdue.
+    """
+
+    today: date
+    zone: str
+    queue_day: date
+    overdue_before: date
+
+    def parameters(self) -> dict[str, Any]:
+        """Return them as the queries name them."""
+        return {
+            "today": self.today,
+            "zone": self.zone,
+            "queue_day": self.queue_day,
+            "overdue_before": self.overdue_before,
+        }
+
+
 async def find_suggestion(
-    tx: Transaction, suggestion_id: str, *, today: date, queue_day: date, lock: bool = False
+    tx: Transaction, suggestion_id: str, day: QueueDay, *, lock: bool = False
 ) -> Suggestion | None:
     """Return a suggestion as it is today; with `lock`, nobody else changes it before the commit."""
     found = await tx.execute(
-        f"select {_COLUMNS}, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
-        f" where chain_id = :chain_id and suggestion_id = :suggestion_id {'for update' if lock else ''}",
-        {"chain_id": tx.chain_id, "suggestion_id": suggestion_id, "today": today, "queue_day": queue_day},
+        f"select {COLUMNS}, {SEEN} as state, {OPEN_SINCE} < :overdue_before as waits_long"  # noqa: S608 - fixed text
+        " from suggestions where chain_id = :chain_id and suggestion_id = :suggestion_id"
+        f" {'for update' if lock else ''}",
+        {"chain_id": tx.chain_id, "suggestion_id": suggestion_id, **day.parameters()},
     )
     row = found.one_or_none()
-    return None if row is None else _suggestion(row)
+    return None if row is None else suggestion_of_row(row)
 
 
 async def find_written(tx: Transaction, suggestion_id: str) -> Suggestion | None:
     """Return a suggestion as it was last written, locked."""
     found = await tx.execute(
-        f"select {_COLUMNS}, state from suggestions"  # noqa: S608 - fixed text only
+        f"select {COLUMNS}, state from suggestions"  # noqa: S608 - fixed text only
         " where chain_id = :chain_id and suggestion_id = :suggestion_id for update",
         {"chain_id": tx.chain_id, "suggestion_id": suggestion_id},
     )
     row = found.one_or_none()
-    return None if row is None else _suggestion(row)
+    return None if row is None else suggestion_of_row(row)
 
 
 async def find_live(tx: Transaction, client_id: str) -> Suggestion | None:
     """Return a client's open or snoozed suggestion as it was last written, locked."""
     found = await tx.execute(
-        f"select {_COLUMNS}, state from suggestions where chain_id = :chain_id and client_id = :client_id"  # noqa: S608
+        f"select {COLUMNS}, state from suggestions where chain_id = :chain_id and client_id = :client_id"  # noqa: S608
         " and state in ('open', 'snoozed') for update",
         {"chain_id": tx.chain_id, "client_id": client_id},
     )
     row = found.one_or_none()
-    return None if row is None else _suggestion(row)
-
-
-async def list_queue(
-    tx: Transaction,
-    associate_id: str,
-    *,
-    state: SuggestionState,
-    today: date,
-    queue_day: date,
-    after: tuple[float, str] | None,
-    limit: int,
-) -> Sequence[Suggestion]:
-    """Return an associate's suggestions in a state, the highest score first, then by id, after a (score, id)."""
-    found = await tx.execute(
-        f"select * from (select {_COLUMNS}, {_SEEN} as state from suggestions"  # noqa: S608 - fixed text only
-        "  where chain_id = :chain_id and associate_id = :associate_id and action = 'personal') as seen"
-        " where state = :state and (cast(:after_id as text) is null or score < :after_score"
-        "  or (score = :after_score and suggestion_id > :after_id))"
-        " order by score desc, suggestion_id limit :limit",
-        {
-            "chain_id": tx.chain_id,
-            "associate_id": associate_id,
-            "state": state,
-            "today": today,
-            "queue_day": queue_day,
-            "after_score": after[0] if after else 0.0,
-            "after_id": after[1] if after else None,
-            "limit": limit,
-        },
-    )
-    return [_suggestion(row) for row in found]
+    return None if row is None else suggestion_of_row(row)
 
 
 async def count_open_signals(
@@ -122,7 +122,10 @@ async def add_suggestion(tx: Transaction, suggestion: Suggestion) -> bool:
 
 
 async def hand_over(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> None:
-    """Put the live suggestions of clients into the queues of those whose the clients are now."""
+    """Put the live suggestions of clients into the queues of those whose the clients are now.
+
+    One that somebody handed on stays with whom it was handed to.
+    """
     connection = await tx.driver()
     # In one order for all, as in every other place that holds several suggestions.
     await connection.execute(
@@ -130,7 +133,7 @@ async def hand_over(tx: Transaction, client_ids: Sequence[str], *, now: datetime
         "  and state in ('open', 'snoozed') order by client_id for update)"
         " update suggestions s set associate_id = c.associate_id, store_id = c.store_id, version = s.version + 1,"
         " updated_at = $3 from held, clients c where s.chain_id = $1 and s.suggestion_id = held.suggestion_id"
-        " and c.chain_id = $1 and c.client_id = held.client_id and c.associate_id <> ''"
+        " and c.chain_id = $1 and c.client_id = held.client_id and c.associate_id <> '' and s.reassigned_by = ''"
         " and (s.associate_id, s.store_id) is distinct from (c.associate_id, c.store_id)",
         tx.chain_id,
         sorted(set(client_ids)),
@@ -171,7 +174,10 @@ async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
         " version = :version, updated_at = :updated_at, snoozed_until = :snoozed_until,"
         " dismiss_reason = :dismiss_reason, answered_at = :answered_at, message_id = :message_id,"
         " conversation_id = :conversation_id, sent_fingerprint = :sent_fingerprint, attempt = :attempt,"
-        " tried_bodies = :tried_bodies,"
+        " tried_bodies = :tried_bodies, contact_kind = :contact_kind, contact_note = :contact_note,"
+        " contacted_at = :contacted_at, reassigned_by = :reassigned_by, waiting_since = case when state = 'snoozed'"
+        "  and :state = 'open' then least(snoozed_until, cast(:updated_at as timestamptz)::date)"
+        "  else waiting_since end,"
         " tried_at = case when cardinality(cast(:tried_bodies as text[])) > 0 then cast(:updated_at as timestamptz) end"
         " where chain_id = :chain_id and suggestion_id = :suggestion_id",
         {
@@ -185,6 +191,10 @@ async def save_suggestion(tx: Transaction, suggestion: Suggestion) -> None:
             "sent_fingerprint": suggestion.sent_fingerprint,
             "attempt": suggestion.attempt,
             "tried_bodies": list(suggestion.tried_bodies),
+            "contact_kind": suggestion.contact_kind or "",
+            "contact_note": suggestion.contact_note,
+            "contacted_at": suggestion.contacted_at,
+            "reassigned_by": suggestion.reassigned_by,
         },
     )
 
@@ -227,17 +237,22 @@ def reasons_document(suggestion: Suggestion) -> str:
     )
 
 
-def _suggestion(row: Row[Any]) -> Suggestion:
+def suggestion_of_row(row: Row[Any]) -> Suggestion:
+    """Return the suggestion in a row of COLUMNS with a state, and `waits_long` or a `place` where they were asked
+    for."""
     fields = row._asdict()
+    fields.pop("place", None)
     reasons = fields.pop("reasons")
     state = SuggestionState(fields.pop("state"))
     snoozed_until, tier, action = fields.pop("snoozed_until"), fields.pop("tier"), fields.pop("action")
+    contact_kind = fields.pop("contact_kind")
     return Suggestion(
         **{**fields, "tried_bodies": tuple(fields["tried_bodies"])},
         state=state,
         snoozed_until=snoozed_until if state is SuggestionState.SNOOZED else None,
         tier=Tier(tier) if tier else None,
         action=TierAction(action),
+        contact_kind=ContactKind(contact_kind) if contact_kind else None,
         reasons=tuple(
             Reason(
                 Signal(part["signal"]),

@@ -24,6 +24,11 @@ def upgrade() -> None:
             add contacted_at timestamptz,
             -- Who handed it on; while it is live, rankings leave it with whom it was handed to.
             add reassigned_by text not null default '',
-            add reassigned_at timestamptz;
+            -- Since when it is open again, after it was put away.
+            add waiting_since date;
+        create index suggestions_live on suggestions (chain_id, associate_id, score desc, suggestion_id)
+            where state in ('open', 'snoozed');
+        create index suggestions_done on suggestions (chain_id, associate_id, answered_at)
+            where state in ('sent', 'logged', 'dismissed');
         """
     )
