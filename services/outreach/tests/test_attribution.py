@@ -68,7 +68,8 @@ def test_whole_parts_are_within_one_of_their_proportion(total, weights) -> None:
     parts = split(total, weights)
     assert sum(parts) == total
     assert all(
-        abs(part * sum(weights) - total * weight) < sum(weights) for part, weight in zip(parts, weights, strict=True)
+        abs(part * sum(weights) - total * weight) < sum(weights)
+        for part, weight in zip(parts, weights, strict=True)
     )
 
 
@@ -141,4 +142,6 @@ def test_the_same_clients_are_held_out_by_everybody_and_about_as_many_as_asked_f
 
 def test_a_period_is_a_quarter() -> None:
     days = [datetime(2026, month, 1, tzinfo=UTC).date() for month in range(1, 13)]
-    assert [period_of(day) for day in days] == [f"2026Q{quarter}" for quarter in (1, 2, 3, 4) for _ in range(3)]
+    assert [period_of(day) for day in days] == [
+        f"2026Q{quarter}" for quarter in (1, 2, 3, 4) for _ in range(3)
+    ]

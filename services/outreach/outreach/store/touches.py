@@ -61,7 +61,9 @@ async def note_touch(tx: Transaction, touch: TouchRow) -> str | None:
         " signals = case when excluded.signals = '{}' then old.signals else excluded.signals end,"
         " suggestion_id = coalesce(nullif(excluded.suggestion_id, ''), old.suggestion_id),"
         " campaign_id = coalesce(nullif(excluded.campaign_id, ''), old.campaign_id),"
-        " phrasing = coalesce(nullif(excluded.phrasing, ''), old.phrasing)",
+        # The carrier's word comes without knowing what the text was for.
+        " phrasing = case when excluded.suggestion_id = '' and old.suggestion_id <> '' then old.phrasing"
+        "  else coalesce(nullif(excluded.phrasing, ''), old.phrasing) end",
         {
             "chain_id": tx.chain_id,
             "touch_id": touch.touch_id,
