@@ -15,7 +15,9 @@ from outreach.domain.settings import OutreachSettings
 from outreach.store import settings as settings_store
 
 WRITE = ("campaigns:read", "campaigns:write", "segments:read", "policies:write", "queue:read")
-ENGLISH = pb.CampaignText(language="en", body="Hello {given_name}, Verny is here. {associate_name}, {store_name}")
+ENGLISH = pb.CampaignText(
+    language="en", body="Hello {given_name}, Verny is here. {associate_name}, {store_name}"
+)
 
 
 @pytest.fixture
