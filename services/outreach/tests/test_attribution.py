@@ -1,4 +1,4 @@
-"""Which contacts an outcome is credited to: shares add up to one whatever the contacts, and windows end where they end."""
+"""Which contacts an outcome is credited to: shares add up to one whatever the contacts, and windows have an end."""
 
 from datetime import UTC, datetime, timedelta
 
