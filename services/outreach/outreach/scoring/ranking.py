@@ -36,6 +36,9 @@ _UNITS = 10**DECIMALS
 # Whom the house wrote to this week is left in peace, unless the client answered or came in since.
 REST_AFTER_TEXT_DAYS = 7
 
+# Who has no figure of her own is ranked with the chain's.
+_BASIS_WORDS = {int(basis): "chain average" if basis is Basis.NONE else basis_words(basis) for basis in Basis}
+
 NO_PURCHASES = "No purchases yet: ranked with the chain's average."
 NO_MODEL = "Ranked by its reasons only, without expected value."
 
@@ -190,46 +193,70 @@ def tell(
 ) -> Sequence[Candidate]:
     """Return clients at some positions with their reasons in words, the highest score first, then by number."""
     rules = rules or Rules()
-    parts: dict[int, list[Reason]] = {int(at): [] for at in chosen}
     is_chosen = np.zeros(len(book), dtype=np.bool_)
     is_chosen[chosen] = True
+    order = chosen.tolist()
+    worth = dict(
+        zip(
+            order,
+            zip(weighed.value[chosen].tolist(), weighed.basis[chosen].tolist(), strict=True),
+            strict=True,
+        )
+    )
+    freshness = dict(zip(order, weighed.freshness[chosen].tolist(), strict=True))
+    parts: dict[int, list[Reason]] = {at: [] for at in order}
     average = _average(model)
     for signal, finding, contribution in zip(SIGNALS, weighed.findings, weighed.contributions, strict=True):
-        reading = READINGS[signal]
-        for row in np.flatnonzero(is_chosen[finding.client]):
-            at = int(finding.client[row])
-            sentence, facts = reading.tell(
-                {name: int(column[row]) for name, column in finding.figures.items()}
-            )
-            value, basis = float(weighed.value[at]), int(weighed.basis[at])
+        reading, effect = READINGS[signal], round(rules.effects[signal], DECIMALS)
+        rows = np.flatnonzero(is_chosen[finding.client])
+        names = list(finding.figures)
+        figures = zip(*(finding.figures[name][rows].tolist() for name in names), strict=True)
+        for at, brought, urgency, figure in zip(
+            finding.client[rows].tolist(),
+            contribution[rows].tolist(),
+            finding.urgency[rows].tolist(),
+            figures,
+            strict=True,
+        ):
+            sentence, facts = reading.tell(dict(zip(names, figure, strict=True)))
+            value, basis = worth[at]
             if reading.is_service and value < average:
                 value, basis = average, Basis.CHAIN
+            facts.update(_basis(model, value, basis, currency))
             parts[at].append(
                 Reason(
                     signal,
                     sentence,
-                    int(contribution[row]) / _UNITS,
-                    facts | _basis(model, value, basis, currency),
+                    brought / _UNITS,
+                    facts,
                     value=value,
-                    effect=round(rules.effects[signal], DECIMALS),
-                    urgency=float(finding.urgency[row]),
-                    freshness=1.0 if reading.is_service else float(weighed.freshness[at]),
+                    effect=effect,
+                    urgency=urgency,
+                    freshness=1.0 if reading.is_service else freshness[at],
                     source=reading.source,
                 )
             )
-    tiers = _tiers(book, chosen, model, rules)
     candidates = [
         Candidate(
-            client=int(book.number[at]),
-            associate=int(book.associate[at]),
-            score=float(weighed.score[at]),
-            reasons=tuple(sorted(parts[int(at)], key=lambda reason: -reason.contribution)),
-            expires_on=day_of(weighed.until[at]),
-            model_note=_note(model, int(weighed.basis[at])),
+            client=number,
+            associate=associate,
+            score=score,
+            reasons=tuple(sorted(parts[at], key=lambda reason: -reason.contribution)),
+            expires_on=day_of(until),
+            model_note=_note(model, worth[at][1]),
             tier=TIERS[tier],
-            action=TierAction.AUTOMATED if weighed.queue[at] % 2 else TierAction.PERSONAL,
+            action=TierAction.AUTOMATED if queue % 2 else TierAction.PERSONAL,
         )
-        for at, tier in zip(chosen, tiers, strict=True)
+        for at, number, associate, score, until, queue, tier in zip(
+            order,
+            book.number[chosen].tolist(),
+            book.associate[chosen].tolist(),
+            weighed.score[chosen].tolist(),
+            weighed.until[chosen].tolist(),
+            weighed.queue[chosen].tolist(),
+            _tiers(book, chosen, model, rules).tolist(),
+            strict=True,
+        )
     ]
     return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.client))
 
@@ -296,7 +323,7 @@ def _basis(model: ChainModel | None, value: float, basis: int, currency: str) ->
     if model is None or model.mean_value_year is None:
         return {"value_basis": "none"}
     return {
-        "value_basis": "chain average" if basis == Basis.NONE else basis_words(basis),
+        "value_basis": _BASIS_WORDS[basis],
         "expected_value_year": f"{value:.2f} {currency}".strip(),
     }
 

@@ -1,5 +1,6 @@
 """What a signal says: to whom it applies, how pressing it is, until when, and the figures behind it."""
 
+import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ Flags = npt.NDArray[np.bool_]
 Figures = Mapping[str, int]
 
 _EPOCH = date(1970, 1, 1)
+_MONTHS = tuple(calendar.month_name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ def day_of(number: int) -> date:
 
 def in_words(day: date) -> str:
     """Return a day as an associate says it, such as `14 June`."""
-    return f"{day.day} {day:%B}"
+    return f"{day.day} {_MONTHS[day.month]}"
 
 
 def days(count: int) -> str:
