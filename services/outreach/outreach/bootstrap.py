@@ -29,7 +29,7 @@ from outreach.grpc_api import (
 )
 from outreach.jobs import JobQueue
 from outreach.ranking_jobs import RankingJobs
-from outreach.use_cases import campaign_sending
+from outreach.use_cases import automated_texts, campaign_sending
 from outreach.use_cases.counting import count_left_behind
 from outreach.use_cases.learning import learn_from_outcomes
 from outreach.use_cases.scoring import score_waiting_chains
@@ -68,6 +68,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
     campaigns = CampaignsServicer(**common, segments=segments)
     reports = ReportsServicer(**common)
 
+    automated_sender = automated_texts.AutomatedSender(
+        database=foundation.database,
+        clock=foundation.clock,
+        profiles=profiles,
+        messaging=messaging,
+        speak_for=lambda chain_id: foundation.signer.service_caller(chain_id, automated_texts.SCOPES),
+    )
     campaign_sender = campaign_sending.Sender(
         database=foundation.database,
         clock=foundation.clock,
@@ -139,6 +146,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
                 every(
                     settings.scoring_poll_seconds,
                     lambda: follow_news(database=foundation.database, clock=foundation.clock),
+                ),
+            ),
+            Background(
+                "automated texts",
+                every(
+                    settings.automated_poll_seconds,
+                    lambda: automated_texts.send_automated_texts(automated_sender),
                 ),
             ),
             Background(

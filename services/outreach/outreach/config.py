@@ -40,10 +40,13 @@ class Settings(ServiceSettings):
         0.25, gt=0, le=60, description="seconds between two looks for clients to be looked at in sets"
     )
     sending_poll_seconds: float = Field(
-        1.0,
+        1.0, gt=0, le=60, description="seconds between two looks for campaigns that something is due for"
+    )
+    automated_poll_seconds: float = Field(
+        15.0,
         gt=0,
-        le=60,
-        description="seconds between two looks for campaigns and automated texts that are due",
+        le=600,
+        description="seconds between two looks for suggestions that are answered by themselves",
     )
     draft_endpoint: str = Field(
         "",

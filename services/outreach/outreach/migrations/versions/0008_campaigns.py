@@ -78,7 +78,10 @@ def upgrade() -> None:
         create index campaign_recipients_by_message on campaign_recipients (chain_id, message_id)
             where message_id <> '';
 
+        -- Until when the text of an automated suggestion is left to whoever took it.
         alter table suggestions add automated_due_at timestamptz;
+        create index suggestions_automated on suggestions (chain_id, score desc, suggestion_id)
+            where action = 'automated' and state = 'open';
         """
     )
     secure("campaigns", "campaign_recipients")
