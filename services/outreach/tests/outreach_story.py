@@ -136,9 +136,13 @@ class Story:
 
     async def tell(self, *events: Message) -> None:
         """Have each event handled, in this order."""
+        await self.tell_at(self._clock.now(), *events)
+
+    async def tell_at(self, said_at: datetime, *events: Message) -> None:
+        """Have each event handled that was said at a moment."""
         for event in events:
             source = type(event).DESCRIPTOR.full_name.split(".")[1]
-            envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=self._clock.now())
+            envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=said_at)
             consumer = next(part for part in self._service.consumers if part.stream == source.upper())
             # In a task of its own, as in the consumer's loop: the handler's caller must not become the test's.
             await asyncio.create_task(consumer.handle(envelope))

@@ -14,7 +14,7 @@ from chassis.database import Transaction
 from outreach.signals.book import Histories, Integers, Places
 from outreach.signals.finding import day_number
 from outreach.store.chains import Chain
-from outreach.store.histories import IS_OPEN, Rests, read_histories_of
+from outreach.store.histories import IS_OPEN, IS_SOMEBODY, Rests, read_histories_of
 
 LEAST_PURCHASES = 2  # the middle half of one is nothing
 
@@ -40,7 +40,7 @@ _AFFINITIES = f"""
     ), said as (
         select c.client_id, (one->>0)::int as kind, btrim(one->>1) as value
         from clients c cross join lateral jsonb_array_elements(c.preferences) as one
-        where c.chain_id = $1 and c.client_id = any($2::text[]) and c.preferences <> '[]'
+        where c.chain_id = $1 and c.client_id = any($2::text[]) and c.preferences <> '[]' and {IS_SOMEBODY}
     ), weighed as (
         select client_id, kind, value, weight from lines cross join lateral (values ('brand', btrim(line->>0)),
             ('category', lower(btrim(line->>1))), ('metal', lower(btrim(line->>2))), ('stone', lower(btrim(line->>3))))
