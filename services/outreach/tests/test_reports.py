@@ -80,14 +80,9 @@ async def rows(reports, group, **asked) -> dict[str, pb.OutcomeRow]:
 async def test_a_chain_is_summed_up_with_what_is_missing_said(reports, contacts):
     report = await reports.GetOutcomeReport(pb.GetOutcomeReportRequest())
     (row,) = report.rows
-    assert (row.key, row.touches, row.replies, row.visits, row.appointments, row.purchases) == (
-        "",
-        3,
-        1,
-        0,
-        0,
-        3,
-    )
+    assert (row.key, row.touches, row.replies, row.visits, row.appointments) == ("", 3, 1, 0, 0)
+    # A little of one purchase is the merit of a contact before the period.
+    assert row.purchases == pytest.approx(2.993, abs=0.001)
     assert row.revenue.currency_code == "USD"
     assert row.note == "Not enough data yet: 3 of 30 contacts."
     assert not row.HasField("reply_rate")

@@ -170,6 +170,13 @@ def weigh(
     )
 
 
+def without(book: Book, weighed: Weighed, numbers: Integers) -> Weighed:
+    """Return it with clients left out, by number, whatever their reasons."""
+    if not len(numbers):
+        return weighed
+    return replace(weighed, is_due=weighed.is_due & ~np.isin(book.number, numbers))
+
+
 def best(book: Book, weighed: Weighed, keep: int, *, always: Integers | None = None) -> Integers:
     """Return the positions of each queue's best `keep`, of all that tie with the last of them, and of `always`.
 

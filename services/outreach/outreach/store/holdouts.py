@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from chassis import identities
 from chassis.database import Transaction
+from outreach.signals.book import Integers
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,25 @@ async def add_holdouts(
         [one.store_id for one in rows.values()],
         [",".join(map(str, one.signals)) for one in rows.values()],
     )
+
+
+async def clients_on_queues(tx: Transaction, client_ids: Sequence[str]) -> set[str]:
+    """Return which of the clients have a live suggestion."""
+    found = await tx.execute(
+        "select client_id from suggestions where chain_id = :chain_id and client_id = any(:ids)"
+        " and state in ('open', 'snoozed')",
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+    return set(found.scalars())
+
+
+async def numbers_held(tx: Transaction, period: str) -> Integers:
+    """Return the numbers of clients who are left alone in a period; nobody for none."""
+    if not period:
+        return np.empty(0, dtype=np.int64)
+    found = await tx.execute(
+        "select c.number from holdouts h join clients c using (chain_id, client_id)"
+        " where h.chain_id = :chain_id and h.period = :period",
+        {"chain_id": tx.chain_id, "period": period},
+    )
+    return np.array(found.scalars().all(), dtype=np.int64)

@@ -57,4 +57,27 @@ SECTIONS = (
         " body, message_id, frozen_at, asked_at, updated_at"
         " from campaign_recipients where chain_id = :chain_id and client_id = any(:ids)",
     ),
+    Section(
+        "touches",
+        "select touch_id as record_key, touch_id, client_id, associate_id, store_id, coalesce(touched_at, sent_at) as"
+        " touched_at, channel, signals, suggestion_id, campaign_id, phrasing"
+        " from touches where chain_id = :chain_id and client_id = any(:ids)",
+    ),
+    Section(
+        "outcomes",
+        "select o.outcome_id as record_key, o.outcome_id, o.kind, o.client_id, o.associate_id, o.store_id,"
+        " o.occurred_at, o.amount_minor, o.currency_code as currency, o.answered_at, o.rule_version,"
+        " (select jsonb_object_agg(c.touch_id, c.parts / 1000000.0) from credits c where c.chain_id = o.chain_id"
+        "  and c.outcome_id = o.outcome_id) as credited_to,"
+        " coalesce(p.surprise_for_client_id, v.surprise_for_client_id, '') as surprise_for_client_id,"
+        " coalesce(p.surprise_ends_on, v.surprise_ends_on) as surprise_ends_on from outcomes o"
+        " left join purchases p on p.chain_id = o.chain_id and p.purchase_id = substr(o.outcome_id, 5)"
+        " left join visits v on v.chain_id = o.chain_id and v.visit_id = substr(o.outcome_id, 5)"
+        " where o.chain_id = :chain_id and o.client_id = any(:ids)",
+    ),
+    Section(
+        "holdouts",
+        "select holdout_id as record_key, client_id, associate_id, store_id, period, held_at, signals"
+        " from holdouts where chain_id = :chain_id and client_id = any(:ids)",
+    ),
 )

@@ -16,6 +16,7 @@ from outreach.store import books, chains, models, suggestions
 from outreach.store.histories import KnownClient, Rests
 from outreach.store.rules import read_rules
 from outreach.use_cases.arrivals import follow_shelf
+from outreach.use_cases.leaving_alone import leave_alone
 
 # A reason that was answered is not brought up again at once. After a dismissal longer: somebody who knows the client
 # said no.
@@ -46,6 +47,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     candidate: Candidate | None = None
     if known is not None:
         stored = await models.find_model(tx)
+        rules = await read_rules(tx)
         found = rank(
             known[1],
             stored[0] if stored else None,
@@ -53,9 +55,14 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
             currency=chain.currency,
             minor_per_unit=chain.minor_per_unit,
             keep=1,
-            rules=await read_rules(tx),
+            rules=rules,
         )
         candidate = found[0] if found else None
+        if candidate is not None and live is None and known[0].associate_id:
+            signals = [reason.signal for reason in candidate.reasons]
+            share = rules.settings.holdout_share
+            if await leave_alone(tx, {0: (known[0], signals)}, share=share, as_of=today, now=now):
+                return
     if live is not None and live.expires_on < today:
         await suggestions.save_suggestion(tx, _expired(live, now=now))
         live = None

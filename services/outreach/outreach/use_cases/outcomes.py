@@ -15,6 +15,7 @@ from outreach.domain.attribution import Contact, CreditedOutcome, Happening, Out
 from outreach.domain.settings import AttributionRule
 from outreach.store import chains, learning, outcomes, touches
 from outreach.store.chains import Chain
+from outreach.store.happenings import PEOPLE
 from outreach.store.outcomes import OutcomeRow, outcome_of
 from outreach.store.settings import get_settings
 from outreach.store.touches import TouchRow
@@ -22,8 +23,6 @@ from outreach.store.touches import TouchRow
 # Purchases of a file that are older are history: nobody was contacted before them, unless a contact says so.
 _RECENT = timedelta(days=7)
 _DAY = timedelta(days=1)
-# What people write themselves; a service's own texts, such as reminders, are no contact.
-_PEOPLE = ("asc_", "usr_")
 _ASSOCIATES = "asc_"
 
 
@@ -73,7 +72,7 @@ def learning_window(rule: AttributionRule) -> timedelta:
 
 async def take_text(tx: Transaction, text: Text, *, now: datetime) -> None:
     """Write down that a text went out; it is a contact if a person wrote it, or somebody says what it was for."""
-    is_personal = text.author.startswith(_PEOPLE)
+    is_personal = text.author.startswith(PEOPLE)
     await take_touch(
         tx,
         TouchRow(

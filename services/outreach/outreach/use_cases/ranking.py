@@ -7,7 +7,7 @@ a short transaction, and worked out in a thread without any.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from chassis import identities
@@ -18,7 +18,7 @@ from outreach.domain import ScoringRunning, TierAction
 from outreach.scoring import model as models_
 from outreach.scoring.choosing import Entry, choose
 from outreach.scoring.model import ChainModel
-from outreach.scoring.ranking import Candidate, best, tell, weigh
+from outreach.scoring.ranking import Candidate, best, tell, weigh, without
 from outreach.scoring.rules import Rules
 from outreach.scoring.slices import Best, best_of_all, bounds
 from outreach.signals.book import Book, Integers
@@ -26,12 +26,17 @@ from outreach.signals.finding import day_number
 from outreach.store import books, chains, histories, models, ranking_results
 from outreach.store.chains import Chain
 from outreach.store.histories import KnownClient
+from outreach.store.ranking_results import Moment, RankedRow
+from outreach.store.suggestions import reasons_document
 from outreach.telemetry import RANKED_CLIENTS, RANKING_SECONDS
-from outreach.use_cases.evaluation import rests_at, suggestion_of
+from outreach.use_cases.evaluation import rests_at
+from outreach.use_cases.leaving_alone import leave_alone, numbers_left_alone
 
 LEASE = timedelta(
     seconds=60
 )  # longer than a step of any ranking takes; a crashed one blocks its chain for so long
+
+_ROWS = 5_000  # that are written at a time
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ async def rank_whole(database: Database, task: Task, *, is_today: bool) -> Ranke
     async with database.transaction(chain_id) as tx:
         rests = rests_at(task.began_at)
         always = await histories.numbers_of_snoozed(tx, today=chain.today(task.began_at))
+        alone = await _left_alone(tx, task)
         if is_today:
             book = await books.read_book(tx, chain, as_of=task.as_of, rests=rests)
             history = None
@@ -87,6 +93,7 @@ async def rank_whole(database: Database, task: Task, *, is_today: bool) -> Ranke
             rules=task.rules,
             estimates=estimates,
         )
+        weighed = without(whole, weighed, alone)
         chosen = best(whole, weighed, task.queue_size, always=always)
         found = tell(whole, weighed, chosen, model, currency=chain.currency, rules=task.rules)
         return Ranked(model, len(whole), found, always)
@@ -114,6 +121,7 @@ async def rank_slice(database: Database, task: Task, model: ChainModel, reach: t
     with RANKING_SECONDS.labels("slice").time():
         async with database.transaction(task.chain.chain_id) as tx:
             always = await histories.numbers_of_snoozed(tx, today=task.chain.today(task.began_at))
+            alone = await _left_alone(tx, task)
             book = await books.read_book(
                 tx,
                 task.chain,
@@ -127,7 +135,7 @@ async def rank_slice(database: Database, task: Task, model: ChainModel, reach: t
             weighed = weigh(
                 book, model, task.as_of, minor_per_unit=task.chain.minor_per_unit, rules=task.rules
             )
-            return Best.of(book, weighed, task.queue_size, always=always)
+            return Best.of(book, without(book, weighed, alone), task.queue_size, always=always)
 
         return await asyncio.to_thread(work_out)
 
@@ -165,28 +173,24 @@ async def write_ranking(
         raise ScoringRunning
     now = clock.now()
     today = task.chain.today(task.began_at)
+    moment = Moment(began_at=task.began_at, as_of=task.as_of, today=today, now=now)
     known = await histories.known_clients(tx, [candidate.client for candidate in ranked.candidates])
-    found = {candidate.client: candidate for candidate in ranked.candidates if candidate.client in known}
-    chosen = choose(
-        _entries(found.values(), known),
-        task.queue_size,
-        chain_id=task.chain.chain_id,
-        as_of=task.as_of,
-        exploration_share=task.rules.settings.exploration_share,
-        always=set(ranked.always.tolist()),
-    )
-    raised = await ranking_results.replace_ranking(
-        tx,
-        [
-            suggestion_of(
-                replace(found[number], is_explored=is_explored), known[number], as_of=task.as_of, now=now
-            )
-            for number, is_explored in chosen.items()
-        ],
-        began_at=task.began_at,
-        today=today,
-        now=now,
-    )
+    chosen = await asyncio.to_thread(_choose, task, ranked, known)
+    standing = await ranking_results.expire_others(tx, [client.client_id for _, client, _ in chosen], moment)
+    raised = 0
+    # While rows are written, the next ones are put into words.
+    parts = [chosen[start : start + _ROWS] for start in range(0, len(chosen), _ROWS)]
+    making = [asyncio.ensure_future(asyncio.to_thread(_rows, part)) for part in parts[:1]]
+    try:
+        for number in range(len(parts)):
+            rows = await making.pop()
+            making += [
+                asyncio.ensure_future(asyncio.to_thread(_rows, part))
+                for part in parts[number + 1 : number + 2]
+            ]
+            raised += await ranking_results.write_ranked(tx, rows, moment, standing=standing)
+    finally:
+        await asyncio.gather(*making, return_exceptions=True)
     await models.put_model(tx, ranked.model, fitted_at=now)
     is_replay = task.as_of < today
     await chains.set_replay(
@@ -204,6 +208,48 @@ async def write_ranking(
     )
     RANKED_CLIENTS.inc(ranked.clients)
     return raised, now
+
+
+async def _left_alone(tx: Transaction, task: Task) -> Integers:
+    return await numbers_left_alone(tx, share=task.rules.settings.holdout_share, as_of=task.as_of)
+
+
+def _choose(
+    task: Task, ranked: Ranked, known: Mapping[int, KnownClient]
+) -> Sequence[tuple[Candidate, KnownClient, bool]]:
+    """Return who comes on a queue, and whether by exploration, in the order of client ids."""
+    found = {candidate.client: candidate for candidate in ranked.candidates if candidate.client in known}
+    chosen = choose(
+        _entries(found.values(), known),
+        task.queue_size,
+        chain_id=task.chain.chain_id,
+        as_of=task.as_of,
+        exploration_share=task.rules.settings.exploration_share,
+        always=set(ranked.always.tolist()),
+    )
+    return sorted(
+        ((found[number], known[number], is_explored) for number, is_explored in chosen.items()),
+        key=lambda one: one[1].client_id,
+    )
+
+
+def _rows(chosen: Sequence[tuple[Candidate, KnownClient, bool]]) -> Sequence[RankedRow]:
+    return [
+        RankedRow(
+            client_id=client.client_id,
+            associate_id=client.associate_id,
+            store_id=client.store_id,
+            expires_on=candidate.expires_on,
+            score=candidate.score,
+            reasons=reasons_document(candidate.reasons),
+            signals=",".join([reason.signal for reason in candidate.reasons]),
+            model_note=candidate.model_note,
+            tier=candidate.tier,
+            action=candidate.action,
+            is_explored=is_explored,
+        )
+        for candidate, client, is_explored in chosen
+    ]
 
 
 def _entries(candidates: Collection[Candidate], known: Mapping[int, KnownClient]) -> Sequence[Entry]:

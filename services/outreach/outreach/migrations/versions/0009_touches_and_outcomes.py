@@ -112,6 +112,7 @@ def upgrade() -> None:
         );
         create index holdouts_by_client on holdouts (chain_id, client_id);
         create index holdouts_by_original on holdouts (chain_id, original_client_id) where original_client_id <> '';
+        create index holdouts_by_period on holdouts (chain_id, period);
         create index holdouts_by_time on holdouts (chain_id, held_at);
 
         -- What reports read by time.
