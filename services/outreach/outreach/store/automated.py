@@ -37,10 +37,12 @@ async def chains_after(platform: AsyncConnection, after: str, *, limit: int) -> 
 async def leave_to_people(tx: Transaction, *, wrote_since: datetime, now: datetime) -> None:
     """Give suggestions to associates whose client has written lately: no template breaks into a conversation."""
     await tx.execute(
-        "update suggestions s set action = 'personal', version = version + 1, updated_at = :now"
-        " where chain_id = :chain_id and action = 'automated' and state = 'open' and cardinality(tried_bodies) = 0"
-        " and exists (select 1 from contacts t where t.chain_id = s.chain_id and t.client_id = s.client_id"
-        "  and t.kind = 'received' and t.contacted_at > :wrote_since)",
+        "with held as (select suggestion_id from suggestions s where chain_id = :chain_id and action = 'automated'"
+        "  and state = 'open' and cardinality(tried_bodies) = 0"
+        "  and exists (select 1 from contacts t where t.chain_id = s.chain_id and t.client_id = s.client_id"
+        "   and t.kind = 'received' and t.contacted_at > :wrote_since) for update skip locked)"
+        " update suggestions s set action = 'personal', version = s.version + 1, updated_at = :now from held"
+        " where s.chain_id = :chain_id and s.suggestion_id = held.suggestion_id",
         {"chain_id": tx.chain_id, "wrote_since": wrote_since, "now": now},
     )
 

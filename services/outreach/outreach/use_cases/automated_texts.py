@@ -1,9 +1,9 @@
 """Answer suggestions whose tier is written to by itself: a text from the signal's template, once, or none.
 
 Off unless a chain says so of a tier, and looked at again when the text is due. The text goes the way of every text
-for a suggestion (see `sending`), under the same send id, so that a person and this, two replicas, or a crash cannot make
-two of it. What the gate defers messaging holds until the client's daytime; what it denies closes the suggestion with
-its reason, because asking again every night would be no better.
+for a suggestion (see `sending`), under the same send id, so that a person and this, two replicas, or a crash cannot
+make two of it. What the gate defers messaging holds until the client's daytime; what it denies closes the suggestion with
+its reason: asking again every night would be no better.
 """
 
 from collections.abc import Callable, Sequence
