@@ -1,25 +1,107 @@
 """What a ranking says, written as a set over what stood there. Must not know how it was ranked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
 from chassis.database import Transaction
+from chassis.ids import new_id
 from outreach.domain import Suggestion
+from outreach.store.histories import IS_SOMEBODY
 from outreach.store.suggestions import reasons_document
 
 # A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.
 IN_DOUBT = timedelta(days=1)
 
 
-async def replace_ranking(
-    tx: Transaction, suggestions: Sequence[Suggestion], *, began_at: datetime, today: date, now: datetime
-) -> int:
-    """Make the chain's live suggestions those of a ranking that began at `began_at`; return how many it stands behind.
+@dataclass(frozen=True)
+class RankedRow:
+    """What a ranking says of one client, as its columns hold it."""
 
-    What people or events did since then is newer and stays: a client who was answered or touched gets no suggestion
-    from this ranking, a suggestion that changed is left alone, and so is one whose text may be on its way. What stands
-    there as the ranking says it is not written again.
+    client_id: str
+    associate_id: str
+    store_id: str
+    expires_on: date
+    score: float
+    reasons: str
+    signals: str
+    model_note: str
+    tier: str
+    action: str
+    is_explored: bool
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a ranking began, which day it is of, today at the chain, and the time of its writing."""
+
+    began_at: datetime
+    as_of: date
+    today: date
+    now: datetime
+
+
+# A client who was merged, changed hands or was forgotten since the ranking began was touched since.
+_RANKED = f"""
+    ranked as (
+        select u.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::float8[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[]) as u (suggestion_id, client_id,
+            associate_id, store_id, expires_on, score, reasons, signals, model_note, tier, action, is_explored)
+        join clients c on c.chain_id = $1 and c.client_id = u.client_id and c.touched_at <= $2 and {IS_SOMEBODY}
+    )
+"""  # noqa: S608 - fixed text only
+_OVERWRITE = f"""
+    with {_RANKED}, standing as (
+        select s.suggestion_id as standing_id, r.*, s.as_of = $16 and s.tried_at is null
+            and (s.state = 'open' or s.snoozed_until > $18)
+            and (s.reassigned_by <> '' or (s.associate_id, s.store_id, s.action)
+                = (r.associate_id, r.store_id, r.action))
+            and (s.expires_on, s.score, s.model_note, s.tier, s.is_explored)
+                = (r.expires_on, r.score, r.model_note, r.tier, r.is_explored)
+            and s.reasons = r.reasons::jsonb as is_same
+        from ranked r join suggestions s on s.chain_id = $1 and s.client_id = r.client_id
+            and s.state in ('open', 'snoozed') and s.updated_at <= $2 and (s.tried_at is null or s.tried_at < $17)
+    ), written as (
+        update suggestions old set
+            associate_id = case when old.reassigned_by = '' then r.associate_id else old.associate_id end,
+            store_id = case when old.reassigned_by = '' then r.store_id else old.store_id end,
+            action = case when old.reassigned_by = '' then r.action else old.action end,
+            as_of = $16, expires_on = r.expires_on, score = r.score, reasons = r.reasons::jsonb,
+            signals = string_to_array(r.signals, ','), model_note = r.model_note, tier = r.tier,
+            is_explored = r.is_explored, version = old.version + 1, updated_at = $15,
+            state = case when old.snoozed_until > $18 then old.state else 'open' end,
+            snoozed_until = case when old.snoozed_until > $18 then old.snoozed_until end,
+            waiting_since = case when old.snoozed_until <= $18 then old.snoozed_until else old.waiting_since end
+        from standing r where old.suggestion_id = r.standing_id and not r.is_same and old.chain_id = $1
+            and old.state in ('open', 'snoozed') and old.updated_at <= $2
+            and (old.tried_at is null or old.tried_at < $17)
+        returning 1
+    )
+    select (select count(*) from standing where is_same) + (select count(*) from written)
+"""  # noqa: S608 - fixed text only
+_ADD = f"""
+    with {_RANKED}, written as (
+        insert into suggestions (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of, expires_on,
+            score, reasons, signals, model_note, tier, action, is_explored, version, created_at, updated_at)
+        select $1, r.suggestion_id, r.client_id, r.associate_id, r.store_id, 'open', $16, r.expires_on, r.score,
+            r.reasons::jsonb, string_to_array(r.signals, ','), r.model_note, r.tier, r.action, r.is_explored, 1, $15,
+            $15
+        from ranked r
+        where not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = r.client_id
+            and s.answered_at > $2)
+        order by r.client_id
+        on conflict (chain_id, client_id) where state in ('open', 'snoozed') do nothing
+        returning 1
+    )
+    select count(*) from written
+"""  # noqa: S608 - fixed text only
+
+
+async def expire_others(tx: Transaction, client_ids: Collection[str], moment: Moment) -> Collection[str]:
+    """Take everybody off the queues who is not among these clients; return who of them stands there.
+
+    What people or events did since the ranking began is newer and stays, and so does a suggestion whose text may be on
+    its way.
     """
     connection = await tx.driver()
     await connection.execute(
@@ -27,75 +109,47 @@ async def replace_ranking(
         " where chain_id = $1 and state in ('open', 'snoozed') and client_id <> all($2::text[]) and updated_at <= $4"
         " and (tried_at is null or tried_at < $5)",
         tx.chain_id,
-        [suggestion.client_id for suggestion in suggestions],
-        now,
-        began_at,
-        now - IN_DOUBT,
+        list(client_ids),
+        moment.now,
+        moment.began_at,
+        moment.now - IN_DOUBT,
     )
-    standing: int = await connection.fetchval(
-        """
-        with ranked as (
-            select u.* from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::date[], $9::float8[],
-                $10::text[], $11::text[], $12::text[], $16::text[], $17::text[], $18::boolean[]) as u (suggestion_id,
-                client_id, associate_id, store_id, expires_on, score, reasons, signals, model_note, tier, action,
-                is_explored)
-            join clients c on c.chain_id = $1 and c.client_id = u.client_id and not c.is_deleted
-                and c.touched_at <= $13
-        ), same as (
-            select s.client_id from suggestions s join ranked r using (client_id)
-            where s.chain_id = $1 and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until > $14))
-                and s.updated_at <= $13 and s.tried_at is null and s.as_of = $2
-                and (s.reassigned_by <> '' or (s.associate_id, s.store_id) = (r.associate_id, r.store_id))
-                and (s.expires_on, s.score, s.model_note, s.tier, s.action, s.is_explored)
-                    = (r.expires_on, r.score, r.model_note, r.tier, r.action, r.is_explored)
-                and s.reasons = r.reasons::jsonb
-        ), written as (
-            insert into suggestions as old (chain_id, suggestion_id, client_id, associate_id, store_id, state, as_of,
-                expires_on, score, reasons, signals, model_note, tier, action, is_explored, version, created_at,
-                updated_at)
-            select $1, r.suggestion_id, r.client_id, r.associate_id, r.store_id, 'open', $2, r.expires_on, r.score,
-                r.reasons::jsonb, string_to_array(r.signals, ','), r.model_note, r.tier, r.action, r.is_explored, 1, $3,
-                $3
-            from ranked r
-            where not exists (select 1 from same where same.client_id = r.client_id)
-                and not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = r.client_id
-                    and s.answered_at > $13)
-            on conflict (chain_id, client_id) where state in ('open', 'snoozed') do update set
-                associate_id = case when old.reassigned_by = '' then excluded.associate_id else old.associate_id end,
-                store_id = case when old.reassigned_by = '' then excluded.store_id else old.store_id end,
-                action = case when old.reassigned_by = '' then excluded.action else old.action end,
-                as_of = excluded.as_of, expires_on = excluded.expires_on, score = excluded.score,
-                reasons = excluded.reasons, signals = excluded.signals, model_note = excluded.model_note,
-                tier = excluded.tier, is_explored = excluded.is_explored, version = old.version + 1,
-                updated_at = excluded.updated_at,
-                state = case when old.snoozed_until > $14 then old.state else 'open' end,
-                snoozed_until = case when old.snoozed_until > $14 then old.snoozed_until end,
-                waiting_since = case when old.snoozed_until <= $14 then old.snoozed_until else old.waiting_since end
-            where old.updated_at <= $13 and (old.tried_at is null or old.tried_at < $15)
-            returning 1
-        )
-        select (select count(*) from same) + (select count(*) from written)
-        """,
-        tx.chain_id,
-        suggestions[0].as_of if suggestions else today,
-        now,
-        [s.suggestion_id for s in suggestions],
-        [s.client_id for s in suggestions],
-        [s.associate_id for s in suggestions],
-        [s.store_id for s in suggestions],
-        [s.expires_on for s in suggestions],
-        [s.score for s in suggestions],
-        [reasons_document(s) for s in suggestions],
-        [",".join(s.signals) for s in suggestions],
-        [s.model_note for s in suggestions],
-        began_at,
-        today,
-        now - IN_DOUBT,
-        [s.tier or "" for s in suggestions],
-        [s.action for s in suggestions],
-        [s.is_explored for s in suggestions],
+    rows = await connection.fetch(
+        "select client_id from suggestions where chain_id = $1 and state in ('open', 'snoozed')", tx.chain_id
     )
-    return standing
+    return {row[0] for row in rows}
+
+
+async def write_ranked(
+    tx: Transaction, rows: Sequence[RankedRow], moment: Moment, *, standing: Collection[str]
+) -> int:
+    """Write what a ranking says, over the suggestions of clients who stand there; return how many it stands behind.
+
+    What people or events did since the ranking began is newer and stays: a client who was answered or touched gets no
+    suggestion from it, a suggestion that changed is left alone, and so is one whose text may be on its way. What stands
+    there as the ranking says it is not written again.
+    """
+    connection = await tx.driver()
+    behind = 0
+    in_doubt = moment.now - IN_DOUBT
+    over = [row for row in rows if row.client_id in standing]
+    new = [row for row in rows if row.client_id not in standing]
+    for statement, part, ids, more in (
+        (_OVERWRITE, over, [""] * len(over), (in_doubt, moment.today)),
+        (_ADD, new, [new_id("sug") for _ in new], ()),
+    ):
+        if part:
+            behind += await connection.fetchval(
+                statement,
+                tx.chain_id,
+                moment.began_at,
+                ids,
+                *([getattr(row, column.name) for row in part] for column in fields(RankedRow)),
+                moment.now,
+                moment.as_of,
+                *more,
+            )
+    return behind
 
 
 @dataclass(frozen=True)
@@ -173,7 +227,7 @@ async def refresh(tx: Transaction, suggestions: Sequence[Suggestion], *, now: da
         [s.as_of for s in suggestions],
         [s.expires_on for s in suggestions],
         [s.score for s in suggestions],
-        [reasons_document(s) for s in suggestions],
+        [reasons_document(s.reasons) for s in suggestions],
         [",".join(s.signals) for s in suggestions],
         [s.model_note for s in suggestions],
         [s.tier or "" for s in suggestions],

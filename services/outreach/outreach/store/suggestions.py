@@ -209,7 +209,7 @@ def _ranked(suggestion: Suggestion) -> dict[str, Any]:
         "as_of": suggestion.as_of,
         "expires_on": suggestion.expires_on,
         "score": suggestion.score,
-        "reasons": reasons_document(suggestion),
+        "reasons": reasons_document(suggestion.reasons),
         "signals": [str(signal) for signal in suggestion.signals],
         "model_note": suggestion.model_note,
         "tier": suggestion.tier or "",
@@ -220,8 +220,8 @@ def _ranked(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def reasons_document(suggestion: Suggestion) -> str:
-    """Return a suggestion's reasons as JSON holds them; factors are value, effect, urgency and freshness."""
+def reasons_document(reasons: Sequence[Reason]) -> str:
+    """Return reasons as JSON holds them; factors are value, effect, urgency and freshness."""
     return json.dumps(
         [
             {
@@ -232,7 +232,7 @@ def reasons_document(suggestion: Suggestion) -> str:
                 "factors": [reason.value, reason.effect, reason.urgency, reason.freshness],
                 "source": reason.source,
             }
-            for reason in suggestion.reasons
+            for reason in reasons
         ]
     )
 

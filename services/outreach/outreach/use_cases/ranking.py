@@ -176,6 +176,18 @@ async def write_ranking(
     moment = Moment(began_at=task.began_at, as_of=task.as_of, today=today, now=now)
     known = await histories.known_clients(tx, [candidate.client for candidate in ranked.candidates])
     chosen = await asyncio.to_thread(_choose, task, ranked, known)
+    if task.rules.settings.holdout_share > 0:
+        alone = await leave_alone(
+            tx,
+            {
+                candidate.client: (client, [reason.signal for reason in candidate.reasons])
+                for candidate, client, _ in chosen
+            },
+            share=task.rules.settings.holdout_share,
+            as_of=task.as_of,
+            now=now,
+        )
+        chosen = [one for one in chosen if one[0].client not in alone]
     standing = await ranking_results.expire_others(tx, [client.client_id for _, client, _ in chosen], moment)
     raised = 0
     # While rows are written, the next ones are put into words.
