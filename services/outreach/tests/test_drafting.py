@@ -6,7 +6,7 @@ from carnet.outreach.v1 import catalogue_pb2, catalogue_pb2_grpc
 from carnet.outreach.v1 import outreach_pb2 as pb
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from google.type.money_pb2 import Money
-from outreach_story import client_created, client_fact, days_ago, visit
+from outreach_story import client_created, client_fact, days_ago, purchase, visit
 from sqlalchemy import text
 
 from chassis.errors import Kind, ServiceError
@@ -27,6 +27,7 @@ async def suggest(outreach, story, *client_ids: str) -> dict[str, pb.Suggestion]
 @pytest_asyncio.fixture(loop_scope="session")
 async def suggestion(outreach, story, as_associate) -> pb.Suggestion:
     """Return the one suggestion of this test's chain."""
+    outreach.profiles.names.clear()
     await story.open()
     as_associate()
     return (await suggest(outreach, story, "cli_1"))["cli_1"]
@@ -146,6 +147,28 @@ async def test_a_piece_that_is_asked_for_is_named(outreach, suggestion, as_assoc
     for body in (written.body, *(one.body for one in written.variants)):
         assert "Solitaire No. 5" in body
         assert "4" not in body.replace("No. 5", "")
+
+
+async def test_the_best_piece_of_the_store_is_shown_when_something_speaks_for_it(
+    outreach, suggestion, story, as_associate
+):
+    await story.tell(profiles_events.StoreCreated(store_id="sto_1", time_zone="America/New_York"))
+    stock = [catalogue_pb2.Stock(store_id="sto_1", quantity=1)]
+    outreach.profiles.brands["brd_1"] = "Aurelia"
+    (halo, _) = await upsert_piece(
+        outreach,
+        as_associate,
+        catalogue_pb2.CataloguePiece(code="R-1", display_name="Halo", brand_id="brd_1", stock=stock),
+        catalogue_pb2.CataloguePiece(code="R-2", display_name="Plain", stock=stock),
+    )
+    assert not (await draft(outreach, suggestion)).piece_ids  # nothing is known that speaks for either
+    bought = purchase("cli_1", days_ago(400))
+    bought.purchase.lines.add().piece.brand_id = "brd_1"
+    await story.tell(bought)
+    written = await draft(outreach, suggestion)
+    assert list(written.piece_ids) == [halo]
+    assert "Halo by Aurelia" in written.body
+    assert written.facts["brand_1"] == "Aurelia"
 
 
 async def test_a_piece_of_nobody_or_of_another_chain_is_not_found(outreach, suggestion, as_associate):

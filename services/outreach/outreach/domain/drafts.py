@@ -186,7 +186,7 @@ def _habit(phrase: str | None, drafted: str, draft: KeptDraft) -> str | None:
         len(phrase) > _LONGEST_PHRASE
         or variables_in(phrase) - set(VARIABLES)
         or any(character.isnumeric() or character in "{}@/\\" for character in said)
-        or re.search(r"\w\.\w", said)
+        or re.search(r"[\w}]\.[\w{]", phrase)
         or _tokens(said) & _tokens(f"{draft.given_name} {draft.family_name}")
         or _tokens(draft.given_name) & _tokens(f"{draft.associate_name} {draft.store_name}")
     ):

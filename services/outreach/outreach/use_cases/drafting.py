@@ -4,13 +4,15 @@ Templates always can; a model is asked where one is configured, without any name
 answer leads back to the templates. No transaction is open while profiles or a model is asked.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
-from chassis.errors import ServiceError, invalid, not_found
+from chassis.errors import Kind, ServiceError, invalid, not_found
 from chassis.ids import new_id
 from outreach.clients import Names, Profiles
 from outreach.domain import Suggestion
@@ -26,9 +28,10 @@ from outreach.domain.drafts import (
 from outreach.domain.settings import SegmentPrice
 from outreach.draft_model import DraftModel, ModelFailed
 from outreach.store import catalogue, chains, drafts, histories, settings, snippets
-from outreach.texts.drafts import Draft, Facts, PieceFact, Voice, frame, write_wordings
+from outreach.texts.drafts import SHOWING, Draft, Facts, PieceFact, Voice, frame, write_wordings
 from outreach.texts.model_wordings import Unfit, ask_for, middles_of
 from outreach.use_cases.queue import require_suggestion
+from outreach.use_cases.recommendations import Known, ask_profiles, best_pieces
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ class _Ground:
     pieces: Sequence[Piece]
     segment_price: SegmentPrice | None
 
+    @property
+    def needs_more(self) -> bool:
+        """Return whether profiles has to say more than names: to find a piece, or what its brand is called."""
+        if self.pieces:
+            return any(piece.brand_id for piece in self.pieces)
+        return self.suggestion.reasons[0].signal in SHOWING
+
 
 async def draft_message(
     *,
@@ -76,14 +86,16 @@ async def draft_message(
     suggestion = ground.suggestion
     # Whoever writes signs: a colleague who covers for the owner does not write in the owner's name.
     writer = caller.associate_id or suggestion.associate_id
-    names = await profiles.names(
-        client_id=suggestion.client_id, associate_id=writer, store_id=suggestion.store_id
+    names, known = await asyncio.gather(
+        profiles.names(client_id=suggestion.client_id, associate_id=writer, store_id=suggestion.store_id),
+        ask_profiles(profiles, suggestion.client_id) if ground.needs_more else _nothing_more(),
     )
-    facts = await _facts(profiles, ground, names)
     chosen = spoken(language or names.language) or FALLBACK_LANGUAGE
     count = max(variants, 1)
     async with database.transaction(caller.chain_id) as tx:
+        pieces = ground.pieces or await _best_piece(tx, ground, known, now=clock.now())
         voice = await _voice(tx, writer, chosen)
+    facts = _facts(ground, pieces, names, known)
     source, why, written = DraftSource.TEMPLATE, "", list[Draft]()
     if model is not None:
         try:
@@ -116,7 +128,7 @@ async def draft_message(
         for draft_id, draft in given
     ]
     async with database.transaction(caller.chain_id) as tx:
-        if not await drafts.add_drafts(tx, kept):
+        if not await drafts.add_drafts(tx, kept):  # the client was erased meanwhile
             raise not_found("suggestion", suggestion_id)
     return Drafted(
         suggestion_id=suggestion.suggestion_id,
@@ -136,26 +148,39 @@ async def _gather(
         suggestion = await require_suggestion(tx, caller, suggestion_id, now=clock.now(), lock=False)
         suggestion.require_live()
         figures = await histories.read_client_figures(tx, await chains.get_chain(tx), suggestion.client_id)
+        known = await catalogue.read_pieces(tx, piece_ids) if piece_ids else {}
+        for piece_id in piece_ids:
+            if piece_id not in known:
+                raise not_found("piece", piece_id)
         return _Ground(
             suggestion=suggestion,
             is_first=figures is None or figures.last_contact is None,
-            pieces=await _pieces(tx, suggestion, piece_ids),
+            pieces=[known[piece_id] for piece_id in piece_ids],
             segment_price=(await settings.get_settings(tx)).segment_price,
         )
 
 
-async def _pieces(tx: Transaction, suggestion: Suggestion, piece_ids: Sequence[str]) -> Sequence[Piece]:
-    """Return the pieces asked for; where none is, none."""
-    known = await catalogue.read_pieces(tx, piece_ids)
-    for piece_id in piece_ids:
-        if piece_id not in known:
-            raise not_found("piece", piece_id)
-    return [known[piece_id] for piece_id in piece_ids]
+async def _nothing_more() -> Known:
+    return Known()
 
 
-async def _facts(profiles: Profiles, ground: _Ground, names: Names) -> Facts:
-    brand_ids = {piece.brand_id for piece in ground.pieces if piece.brand_id}
-    brands = await _brands(profiles) if brand_ids else {}
+async def _best_piece(tx: Transaction, ground: _Ground, known: Known, *, now: datetime) -> Sequence[Piece]:
+    """Return the best piece of the store for the client; none where nothing is known that speaks for one."""
+    suggestion = ground.suggestion
+    if not ground.needs_more:
+        return []
+    try:
+        found, _ = await best_pieces(tx, suggestion.client_id, suggestion.store_id, 1, now=now, known=known)
+    except ServiceError as error:
+        if error.kind is not Kind.NOT_FOUND:
+            raise
+        return []
+    telling = [one.piece.piece_id for one in found if one.is_telling]
+    return list((await catalogue.read_pieces(tx, telling)).values())
+
+
+def _facts(ground: _Ground, pieces: Sequence[Piece], names: Names, known: Known) -> Facts:
+    brands = known.brands or {}
     return Facts(
         signal=ground.suggestion.reasons[0].signal,
         given_name=names.given_name,
@@ -163,18 +188,9 @@ async def _facts(profiles: Profiles, ground: _Ground, names: Names) -> Facts:
         store_name=names.store_name,
         is_first=ground.is_first,
         pieces=tuple(
-            PieceFact(piece.piece_id, piece.display_name, brands.get(piece.brand_id, ""))
-            for piece in ground.pieces
+            PieceFact(piece.piece_id, piece.display_name, brands.get(piece.brand_id, "")) for piece in pieces
         ),
     )
-
-
-async def _brands(profiles: Profiles) -> Mapping[str, str]:
-    """Return the brands' names; a text can do without them."""
-    try:
-        return await profiles.brands()
-    except ServiceError:
-        return {}
 
 
 async def _voice(tx: Transaction, associate_id: str, language: str) -> Voice:
