@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from carnet.appointments.v1 import events_pb2 as appointments_events
 from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.outreach.v1 import campaigns_pb2, campaigns_pb2_grpc, events_pb2, outreach_pb2, outreach_pb2_grpc
 from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profiles_events
+from carnet.waitlist.v1 import events_pb2 as waitlist_events
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
@@ -55,6 +57,15 @@ SAID: list[Message] = [
     ),
     events_pb2.SuggestionDismissed(
         suggestion_id="sug_1", client_id="cli_1", associate_id="asc_1", store_id="sto_1", version=2
+    ),
+    events_pb2.SuggestionLogged(
+        suggestion_id="sug_1",
+        client_id="cli_1",
+        associate_id="asc_1",
+        store_id="sto_1",
+        kind=outreach_pb2.CONTACT_KIND_VISIT,
+        signals=[outreach_pb2.SIGNAL_CARE_DUE, outreach_pb2.SIGNAL_OCCASION_AHEAD],
+        version=4,
     ),
     events_pb2.CampaignFinished(
         campaign_id="cmp_1", state=campaigns_pb2.CAMPAIGN_STATE_FINISHED, recipients=120, sent=110
@@ -109,17 +120,17 @@ def test_every_event_that_matters_here_has_a_handler() -> None:
     unheard = {
         profiles_events.ConsentCaptured,  # messaging's matter
         profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
-        profiles_events.RepairMoved,  # no signal reads repairs and wishes yet
-        profiles_events.WishAdded,
-        profiles_events.WishChanged,
-        profiles_events.WishRemoved,
         profiles_events.CashAlertRaised,  # the store's own task, no reason to write to anybody
         messaging_events.ClientForgotten,  # a receipt for profiles
         messaging_events.MessageDelivered,  # a text counts from its sending
         messaging_events.PermissionGranted,  # asked of messaging when a text is sent
         messaging_events.PermissionRevoked,
+        appointments_events.ClientForgotten,  # receipts for profiles
+        waitlist_events.ClientForgotten,
+        waitlist_events.PieceReturned,  # it was promised to nobody
     }
-    assert_heard(HEARD, ["carnet.profiles.v1", "carnet.messaging.v1"], unheard=unheard)
+    heard_of = ["carnet.profiles.v1", "carnet.messaging.v1", "carnet.appointments.v1", "carnet.waitlist.v1"]
+    assert_heard(HEARD, heard_of, unheard=unheard)
 
 
 def test_every_event_that_is_said_or_heard_stands_in_the_readme() -> None:
