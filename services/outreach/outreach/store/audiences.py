@@ -183,7 +183,7 @@ _CONTACTED_LATELY = """(
         and r.state in ('sending', 'sent') and r.asked_at > :contact_since))"""
 # Whoever an associate is asked to contact today is the associate's; one put away until later, or automated, is not.
 _ON_QUEUE = """exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
-    and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until <= :today)) and s.expires_on >= :queue_day)"""
+    and s.action = 'personal' and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until <= :today)) and s.expires_on >= :queue_day)"""
 # What came back whole is no purchase.
 _IS_KEPT = f"""p.purchase_day <= :today and p.total_minor > coalesce((select sum(b.total_minor) from returns b
     where b.chain_id = p.chain_id and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code

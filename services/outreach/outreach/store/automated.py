@@ -48,13 +48,25 @@ async def leave_to_people(tx: Transaction, *, wrote_since: datetime, now: dateti
 
 
 async def take_due(
-    tx: Transaction, *, tiers: Sequence[Tier], today: date, now: datetime, again_at: datetime, limit: int
+    tx: Transaction,
+    *,
+    tiers: Sequence[Tier],
+    today: date,
+    marketed_since: datetime,
+    now: datetime,
+    again_at: datetime,
+    limit: int,
 ) -> Sequence[Automated]:
     """Reserve the next suggestions of some tiers until `again_at`, the best first."""
     found = await tx.execute(
-        "with due as (select suggestion_id from suggestions where chain_id = :chain_id and action = 'automated'"
+        "with due as (select suggestion_id from suggestions s where chain_id = :chain_id and action = 'automated'"
         "  and state = 'open' and expires_on >= :today and tier = any(:tiers)"
         "  and (automated_due_at is null or automated_due_at <= :now)"
+        # Who has just had another text of the house is left in peace, unless this one may be on its way already.
+        "  and (cardinality(tried_bodies) > 0 or not (exists (select 1 from contacts t where t.chain_id = s.chain_id"
+        "    and t.client_id = s.client_id and t.kind = 'marketing' and t.contacted_at > :marketed_since)"
+        "   or exists (select 1 from campaign_recipients r where r.chain_id = s.chain_id"
+        "    and r.client_id = s.client_id and r.state in ('sending', 'sent') and r.asked_at > :marketed_since)))"
         "  order by score desc, suggestion_id limit :limit for update skip locked)"
         " update suggestions s set automated_due_at = :again_at from due where s.chain_id = :chain_id"
         " and s.suggestion_id = due.suggestion_id"
@@ -68,6 +80,7 @@ async def take_due(
             "today": today,
             "now": now,
             "again_at": again_at,
+            "marketed_since": marketed_since,
             "limit": limit,
         },
     )

@@ -2,8 +2,8 @@
 
 Off unless a chain says so of a tier, and looked at again when the text is due. The text goes the way of every text
 for a suggestion (see `sending`), under the same send id, so that a person and this, two replicas, or a crash cannot
-make two of it. What the gate defers messaging holds until the client's daytime; what it denies closes the suggestion with
-its reason: asking again every night would be no better.
+make two of it. What the gate defers messaging holds until the client's daytime; what it denies closes the suggestion
+with its reason: asking again every night would be no better.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from outreach.use_cases.sending import send_suggestion
 
 SCOPES = frozenset({"clients:read", "directory:read", "messages:send"})
 
-# Whoever wrote within so long is in a conversation, which is an associate's.
+# Whoever wrote within so long is in a conversation, which is an associate's; whom the house wrote to rests.
 CONVERSATION = timedelta(days=7)
 _BATCH = 20
 _CHAINS = 500
@@ -87,7 +87,13 @@ async def _take(sender: AutomatedSender, chain_id: str) -> Sequence[Automated]:
         tiers = [tier for tier in Tier if bands.action(tier) is TierAction.AUTOMATED]
         await automated.leave_to_people(tx, wrote_since=now - CONVERSATION, now=now)
         return await automated.take_due(
-            tx, tiers=tiers, today=chain.today(now), now=now, again_at=now + _LEASE, limit=_BATCH
+            tx,
+            tiers=tiers,
+            today=chain.today(now),
+            marketed_since=now - CONVERSATION,
+            now=now,
+            again_at=now + _LEASE,
+            limit=_BATCH,
         )
 
 
