@@ -1,11 +1,13 @@
 """What outreach listens to: one handler an event. Must only translate; effects are in `use_cases.facts`."""
 
+from typing import Any
+
 from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.messaging.v1 import messaging_pb2
 from carnet.profiles.v1 import events_pb2 as profiles_events
 
 from chassis.clock import Clock
-from chassis.consumer import Delivery, Handlers
+from chassis.consumer import Delivery, Handler, Handlers
 from chassis.values import datetime_of
 from outreach import credit_rows
 from outreach.config import Settings
@@ -13,8 +15,8 @@ from outreach.fact_rows import client_row, purchase_row, return_row, visit_row
 from outreach.moves import move_handlers
 from outreach.store import catalogue, chains, facts, recipients
 from outreach.store.happenings import PEOPLE
+from outreach.use_cases import attention, identities, outcomes
 from outreach.use_cases import facts as use_cases
-from outreach.use_cases import identities, outcomes
 
 
 def handlers(clock: Clock, settings: Settings) -> Handlers:
@@ -181,7 +183,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         async with delivery.transaction() as tx:
             await recipients.note_failure(tx, event.message_id, event.client_id, now=clock.now())
 
-    return {
+    table: Handlers = {
         profiles_events.ChainCreated: on_chain_created,
         profiles_events.StoreCreated: on_store_created,
         profiles_events.AssociateCreated: on_associate_created,
@@ -203,3 +205,17 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         messaging_events.MessageFailed: on_message_failed,
         **move_handlers(clock),
     }
+    return {event: _knowing_when(handler) for event, handler in table.items()}
+
+
+def _knowing_when(handler: Handler) -> Handler:
+    """Return a handler that knows when its event was said: what comes late is looked at in sets."""
+
+    async def handle(delivery: Delivery[Any]) -> None:
+        said = attention.said_at.set(delivery.envelope.time)
+        try:
+            await handler(delivery)
+        finally:
+            attention.said_at.reset(said)
+
+    return handle

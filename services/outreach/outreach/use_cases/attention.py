@@ -20,11 +20,12 @@ from chassis.database import Database, Transaction
 from outreach import events
 from outreach.scoring.choosing import best_of
 from outreach.scoring.ranking import Candidate, tell, weigh
-from outreach.store import books, chains, due_clients, models, ranking_results, suggestions
+from outreach.store import books, chains, due_clients, models, ranking_results, refresh, suggestions
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
 from outreach.use_cases.arrivals import follow_shelf
 from outreach.use_cases.evaluation import evaluate_client, rests_at, suggestion_of
+from outreach.use_cases.leaving_alone import leave_alone
 
 # An event that waited for longer has others behind it.
 LATE = timedelta(seconds=0.5)
@@ -81,6 +82,8 @@ async def evaluate_clients(
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
     current = set((await identities.resolve(tx, client_ids)).values())
+    changed = await follow_shelf(tx, sorted(current), today=today, now=now)
+    await refresh.refresh_client_facts(tx, chain, changed, now=now)
     await follow_shelf(tx, current, today=today, now=now)
     live = await ranking_results.lock_live(tx, current | set(client_ids))
     known = {one.client_id: one for one in await due_clients.known_clients(tx, current)}
@@ -120,6 +123,15 @@ async def evaluate_clients(
     ]
     if gone:
         await ranking_results.expire(tx, gone, now=now)
+    share = rules.settings.holdout_share
+    if share > 0:
+        new = {
+            one.client: (known[client_id], [reason.signal for reason in one.reasons])
+            for client_id, one in found.items()
+            if client_id not in live
+        }
+        alone = await leave_alone(tx, new, share=share, as_of=today, now=now)
+        found = {client_id: one for client_id, one in found.items() if one.client not in alone}
     if found:
         ranked = [
             suggestion_of(one, known[client_id], as_of=today, now=now) for client_id, one in found.items()

@@ -32,7 +32,8 @@ from outreach.store.happenings import AppointmentMove, Interest, OfferMove, Repa
 from outreach.store.histories import ClientFigures
 from outreach.store.tastes import Affinity
 from outreach.use_cases import outcomes
-from outreach.use_cases.evaluation import evaluate_client, rests_at
+from outreach.use_cases.attention import look_again
+from outreach.use_cases.evaluation import rests_at
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,7 @@ async def count_and_look(tx: Transaction, client_ids: Collection[str], *, now: d
     """Count clients anew about whom something was said, and look at them again."""
     if client_ids:
         await refresh.refresh_client_facts(tx, await chains.get_chain(tx), client_ids, now=now)
-        for client_id in sorted(set(client_ids)):
-            await evaluate_client(tx, client_id, now=now)
+        await look_again(tx, set(client_ids), now=now)
 
 
 async def _count_one(tx: Transaction, client_id: str | None, *, now: datetime) -> None:
