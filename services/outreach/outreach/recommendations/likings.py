@@ -105,6 +105,7 @@ class Likings:
     # What must not be shown again, beside what is owned: brand and reference.
     withheld: frozenset[tuple[str, str]] = frozenset()
     wishes: Sequence[Wish] = ()
+    # The nearest first.
     occasions: Sequence[Occasion] = ()
     # (attribute, value): those of ATTRIBUTES, cut and style. A brand is an id, or a folded name.
     preferences: frozenset[tuple[str, str]] = frozenset()
@@ -155,14 +156,15 @@ class Likings:
 
     def has_already(self, brand: str, reference: str) -> bool:
         """Return whether the same piece is there already, or is not to be shown; one brand may be unknown."""
-        return bool(reference) and any(
-            there == reference and (not other or not brand or other == brand)
-            for other, there in self._references
-        )
+        brands = self._brands_of_references.get(reference) if reference else None
+        return brands is not None and (not brand or brand in brands or "" in brands)
 
     @cached_property
-    def _references(self) -> frozenset[tuple[str, str]]:
-        return self.withheld | {(piece.brand, piece.reference) for piece in self.owned if piece.reference}
+    def _brands_of_references(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for brand, reference in self.withheld | {(piece.brand, piece.reference) for piece in self.owned}:
+            found.setdefault(reference, set()).add(brand)
+        return found
 
 
 def band_of(pieces: Sequence[Owned]) -> PriceBand | None:

@@ -8,7 +8,7 @@ order of what an associate would say first. What is owned, withheld or disliked 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import lru_cache
 
 from outreach.recommendations import sizes, stones
 from outreach.recommendations.likings import Likings, PriceBand, Whose, Wish, fold
@@ -236,24 +236,23 @@ def nearness_to(band: PriceBand, price: int) -> float:
 
 
 def _occasion(piece: ShelfPiece, likings: Likings) -> Part | None:
-    for occasion in sorted(likings.occasions, key=lambda one: (one.days_ahead, one.kind, one.relationship)):
+    for occasion in likings.occasions:
         whose = _RELATIONSHIPS.get(occasion.relationship, "somebody close") if occasion.relationship else ""
         of_whom = f" of {'' if whose == 'somebody close' else 'the '}{whose}" if whose else ""
         when = f"on {occasion.day.day} {occasion.day:%B}"
-        part = partial(Part, "occasion", contribution=OCCASION_POINTS)
         if occasion.kind == BIRTHDAY:
             for name in stones.of_month(occasion.day.month):
                 if stones.is_called(name, piece.stone_key):
                     sentence = f"Birthday{of_whom} {when}: {name} is the stone of {occasion.day:%B}."
-                    return part(sentence=sentence)
+                    return Part("occasion", sentence, OCCASION_POINTS)
         if occasion.kind == ANNIVERSARY and (name := stones.of_year(occasion.years)):
             key = piece.metal_key if name in stones.METALS else piece.stone_key
             if stones.is_called(name, key):
                 sentence = f"Anniversary{of_whom} {when}, the {_ordinal(occasion.years)}: known for {name}."
-                return part(sentence=sentence)
+                return Part("occasion", sentence, OCCASION_POINTS)
         is_ring = _is_one_of(piece.category_key, _RINGS)
         if occasion.kind == ENGAGEMENT and is_ring and stones.is_called("diamond", piece.stone_key):
-            return part(sentence=f"Engagement{of_whom} {when}: a ring with a diamond.")
+            return Part("occasion", f"Engagement{of_whom} {when}: a ring with a diamond.", OCCASION_POINTS)
     return None
 
 
@@ -286,7 +285,8 @@ def _newness(piece: ShelfPiece, as_of: date) -> Part | None:
     return Part("new", f"New in the store: came in {when}.", points)
 
 
-def _is_one_of(category_key: str, words: Sequence[str]) -> bool:
+@lru_cache(maxsize=8192)
+def _is_one_of(category_key: str, words: tuple[str, ...]) -> bool:
     """Return whether a category says one of the words: `engagement rings` is a ring, `earrings` are none."""
     return any(
         part in (word, f"{word}s") for part in category_key.replace("-", " ").split() for word in words

@@ -5,6 +5,7 @@ Japanese size n is 39.9 + 1.05 n, and UK letters follow each other by 1.25 from 
 """
 
 import re
+from functools import lru_cache
 
 from outreach.recommendations.likings import fold
 
@@ -31,6 +32,7 @@ _PARTS = {None: 0.0, "1/4": 0.25, "1/2": 0.5, "3/4": 0.75}
 _LARGEST_US, _SMALLEST_ISO = 16, 38
 
 
+@lru_cache(maxsize=8192)
 def millimetres(value: str, *, system: int = 0, is_ring: bool) -> float | None:
     """Return a size in millimetres; None for one that is not understood.
 

@@ -4,6 +4,8 @@ Months: the list of the Jewelers of America (1912, with tanzanite and spinel sin
 Gem Trade Association, where it names what a shelf can have.
 """
 
+from functools import lru_cache
+
 _ENGLISH_AND_OTHERS = {
     "garnet": ("garnet", "granate", "grenat", "granat"),
     "amethyst": ("amethyst", "amatista", "amethyste"),
@@ -90,6 +92,7 @@ def words_for(name: str) -> tuple[str, ...]:
     return _ENGLISH_AND_OTHERS[name]
 
 
+@lru_cache(maxsize=8192)
 def is_called(name: str, key: str) -> bool:
     """Return whether a stone or metal in a catalogue is it: `blue sapphires` is sapphire, `orange` is not `or`."""
     parts = key.split()

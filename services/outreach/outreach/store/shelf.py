@@ -8,9 +8,9 @@ from outreach.recommendations.likings import Likings, PriceBand
 from outreach.recommendations.scoring import ShelfPiece
 
 # Of each value that is looked for, the newest so many are looked at. A shelf has more of hardly any.
-_EACH = 60
+_EACH = 40
 _VALUES = 3
-_WISHES = 20
+_WISHES = 8
 
 _NEWEST = "order by h.arrived_on desc, h.piece_id limit $6"
 _OF_STORE = "h.chain_id = $1 and h.store_id = $2"
@@ -20,33 +20,35 @@ _IN_BAND = """($3::text = '' or h.currency_code <> $3 or h.price_minor is null
 
 
 def _newest_of(values: str, column: str) -> str:
-    return f"""select n.piece_id from unnest({values}::text[]) as v (value) cross join lateral (
-        select h.piece_id from shelf h where {_OF_STORE} and h.{column} = v.value and {_IN_BAND} {_NEWEST}) as n"""  # noqa: S608
+    return f"""select n.* from unnest({values}::text[]) as v (value) cross join lateral (
+        select h.piece_id, h.arrived_on from shelf h
+        where {_OF_STORE} and h.{column} = v.value and {_IN_BAND} {_NEWEST}) as n"""  # noqa: S608 - fixed text only
 
 
+# The arrival comes along, because a second look at the shelf of a large store is planned as a scan of it.
 _CANDIDATES = f"""
     with found as (
         {_newest_of("$7", "brand_id")}
         union {_newest_of("$8", "category_key")}
         union {_newest_of("$9", "metal_key")}
         union {_newest_of("$10", "stone_key")}
-        union (select h.piece_id from shelf h where {_OF_STORE} and {_IN_BAND} {_NEWEST})
-        union (select h.piece_id from shelf h where {_OF_STORE} and h.set_key <> '' and h.set_key = any($11::text[])
-            {_NEWEST})
-        union (select h.piece_id from shelf h where {_OF_STORE} and h.reference_key <> ''
-            and h.reference_key = any($12::text[]) {_NEWEST})
-        union select n.piece_id from unnest($13::text[], $14::text[], $15::text[], $16::text[])
+        union (select h.piece_id, h.arrived_on from shelf h where {_OF_STORE} and {_IN_BAND} {_NEWEST})
+        union (select h.piece_id, h.arrived_on from shelf h
+            where {_OF_STORE} and h.set_key <> '' and h.set_key = any($11::text[]) {_NEWEST})
+        union (select h.piece_id, h.arrived_on from shelf h
+            where {_OF_STORE} and h.reference_key <> '' and h.reference_key = any($12::text[]) {_NEWEST})
+        union select n.* from unnest($13::text[], $14::text[], $15::text[], $16::text[])
             as w (brand, category, metal, stone) cross join lateral (
-            select h.piece_id from shelf h where {_OF_STORE} and h.category_key = w.category
+            select h.piece_id, h.arrived_on from shelf h where {_OF_STORE} and h.category_key = w.category
                 and (w.brand = '' or h.brand_id = w.brand) and (w.metal = '' or h.metal_key = w.metal)
                 and (w.stone = '' or h.stone_key = w.stone) {_NEWEST}) as n
-        union select unnest($17::text[])
+        union (select h.piece_id, h.arrived_on from shelf h
+            where {_OF_STORE} and h.piece_id = any($17::text[]) {_NEWEST})
     )
     select p.piece_id, p.display_name, p.collection, p.brand_id, p.category, p.metal, p.stone, p.cut, p.style, p.size,
         p.reference_key, p.category_key, p.metal_key, p.stone_key, p.set_key, p.price_minor, p.currency_code,
-        s.arrived_on
+        found.arrived_on
     from found join pieces p on p.chain_id = $1 and p.piece_id = found.piece_id
-    join shelf s on s.chain_id = $1 and s.store_id = $2 and s.piece_id = found.piece_id
 """  # noqa: S608 - fixed text only
 
 

@@ -62,7 +62,7 @@ def upgrade() -> None:
             stone_key text generated always as (searchable(stone)) stored,
             set_key text generated always as (searchable(set_code)) stored,
             primary key (chain_id, piece_id)
-        );
+        ) with (fillfactor = 85); -- a new price or stock then changes no index
         create unique index pieces_by_code on pieces (chain_id, code);
         create index pieces_of_brand on pieces (chain_id, brand_id, piece_id) where not is_deleted;
         create index pieces_of_category on pieces (chain_id, category_key, piece_id) where not is_deleted;
@@ -85,15 +85,13 @@ def upgrade() -> None:
             price_minor bigint,
             currency_code text not null,
             primary key (chain_id, store_id, piece_id)
-        );
+        ) with (fillfactor = 85);
         create index shelf_of_piece on shelf (chain_id, piece_id);
         create index shelf_newest on shelf (chain_id, store_id, arrived_on desc, piece_id);
         create index shelf_of_brand on shelf (chain_id, store_id, brand_id, arrived_on desc, piece_id);
         create index shelf_of_category on shelf (chain_id, store_id, category_key, arrived_on desc, piece_id);
         create index shelf_of_stone on shelf (chain_id, store_id, stone_key, arrived_on desc, piece_id)
             where stone_key <> '';
-        create index shelf_of_metal on shelf (chain_id, store_id, metal_key, arrived_on desc, piece_id)
-            where metal_key <> '';
         create index shelf_of_reference on shelf (chain_id, store_id, reference_key) where reference_key <> '';
         create index shelf_of_set on shelf (chain_id, store_id, set_key) where set_key <> '';
 
