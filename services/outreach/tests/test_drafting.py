@@ -163,7 +163,7 @@ async def test_the_best_piece_of_the_store_is_shown_when_something_speaks_for_it
     )
     assert not (await draft(outreach, suggestion)).piece_ids  # nothing is known that speaks for either
     bought = purchase("cli_1", days_ago(400))
-    bought.purchase.lines.add().piece.brand_id = "brd_1"
+    bought.purchase.lines.add(brand_id="brd_1", category="ring", quantity=1, amount_minor=50_000)
     await story.tell(bought)
     written = await draft(outreach, suggestion)
     assert list(written.piece_ids) == [halo]

@@ -1,6 +1,7 @@
 """Snippets: who may keep which, what drafts make of them, and what edits teach."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -8,12 +9,14 @@ from carnet.outreach.v1 import outreach_pb2 as pb
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from hypothesis import given
 from hypothesis import strategies as st
-from outreach_story import client_created, days_ago, visit
+from outreach_story import TODAY, client_created
 
 from chassis.errors import Kind, ServiceError
+from chassis.ids import new_id
 from chassis.testing import NOON
-from outreach.domain import Signal
+from outreach.domain import Reason, Signal, Suggestion, SuggestionState
 from outreach.domain.drafts import DraftSource, Edits, KeptDraft, edits_of
+from outreach.store import suggestions as store
 from outreach.texts.drafts import Facts, write_wordings
 
 OPENING, CLOSING = pb.SNIPPET_PLACE_OPENING, pb.SNIPPET_PLACE_CLOSING
@@ -55,23 +58,38 @@ async def refusal(call) -> ServiceError:
     return refused.value
 
 
-async def suggestions(outreach, story, *client_ids: str) -> list[pb.Suggestion]:
-    for client_id in client_ids:
-        await story.tell(
-            client_created(client_id), visit(client_id, days_ago(9)), visit(client_id, days_ago(2))
+async def suggestions(outreach, story, *client_ids: str) -> list[Suggestion]:
+    """Put a suggestion for each client on the queue, as a ranking would."""
+    made = [
+        Suggestion(
+            suggestion_id=new_id("sug"),
+            client_id=client_id,
+            associate_id="asc_1",
+            store_id="sto_1",
+            state=SuggestionState.OPEN,
+            as_of=TODAY,
+            expires_on=TODAY + timedelta(days=7),
+            score=1.0,
+            reasons=(Reason(Signal.THANK_YOU, "Was here.", 1.0),),
+            model_note="",
+            created_at=NOON,
+            updated_at=NOON,
         )
-    queue = await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))
-    by_client = {one.client_id: one for one in queue.suggestions}
-    return [by_client[client_id] for client_id in client_ids]
+        for client_id in client_ids
+    ]
+    async with outreach.database.transaction(story.chain_id) as tx:
+        for one in made:
+            assert await store.add_suggestion(tx, one)
+    return made
 
 
-async def draft(outreach, suggestion: pb.Suggestion, **fields: object) -> pb.Draft:
+async def draft(outreach, suggestion: Suggestion, **fields: object) -> pb.Draft:
     return await outreach.stub.DraftMessage(
         pb.DraftMessageRequest(suggestion_id=suggestion.suggestion_id, **fields)
     )
 
 
-async def send_edited(outreach, suggestion: pb.Suggestion, opening: str, closing: str = "") -> None:
+async def send_edited(outreach, suggestion: Suggestion, opening: str, closing: str = "") -> None:
     """Draft, put other words before and behind, and send."""
     written = await draft(outreach, suggestion)
     body = written.body.replace("Hello Ana, this is Mia from Aurum Boston.", opening)
@@ -209,7 +227,6 @@ async def test_two_edits_teach_nothing_and_different_ones_neither(outreach, stor
 
 async def test_the_same_client_s_own_words_teach_nothing(outreach, story, associate):
     """A line that fits one client, three times, is not how the associate writes."""
-    await suggestions(outreach, story, "cli_1")
     found = await suggestions(outreach, story, "cli_2", "cli_3")
     await send_edited(outreach, found[0], "Dear Ana, hugs to Rex!")
     await send_edited(outreach, found[1], "Dear Ana, hugs to Rex!")
