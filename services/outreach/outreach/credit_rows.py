@@ -7,8 +7,8 @@ from carnet.profiles.v1 import events_pb2 as profiles_events
 
 from chassis.values import date_of, datetime_of
 from outreach.domain.attribution import OutcomeKind
-from outreach.store.outcomes import OutcomeRow, outcome_of
-from outreach.use_cases.outcomes import Bought, Text
+from outreach.store.outcomes import Bought, OutcomeRow, outcome_of
+from outreach.use_cases.outcomes import Text
 
 
 def text_of(event: messaging_events.MessageSent) -> Text:

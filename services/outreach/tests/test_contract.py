@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 from carnet.appointments.v1 import events_pb2 as appointments_events
 from carnet.messaging.v1 import events_pb2 as messaging_events
-from carnet.outreach.v1 import campaigns_pb2, campaigns_pb2_grpc, events_pb2, outreach_pb2, outreach_pb2_grpc
+from carnet.outreach.v1 import (
+    campaigns_pb2,
+    campaigns_pb2_grpc,
+    events_pb2,
+    outreach_pb2,
+    outreach_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
+)
 from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from carnet.waitlist.v1 import events_pb2 as waitlist_events
@@ -29,7 +37,7 @@ from outreach import events
 from outreach.bootstrap import VERSIONS
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import CampaignsServicer, ClientRecordsServicer, OutreachServicer
+from outreach.grpc_api import CampaignsServicer, ClientRecordsServicer, OutreachServicer, ReportsServicer
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,6 +75,18 @@ SAID: list[Message] = [
         signals=[outreach_pb2.SIGNAL_CARE_DUE, outreach_pb2.SIGNAL_OCCASION_AHEAD],
         version=4,
     ),
+    events_pb2.OutcomeCredited(
+        outcome_id="out_1",
+        kind=reports_pb2.OUTCOME_KIND_PURCHASE,
+        client_id="cli_1",
+        store_id="sto_1",
+        credits=[
+            reports_pb2.Credit(touch_id="tch_1", share=0.25),
+            reports_pb2.Credit(touch_id="tch_2", share=0.75),
+        ],
+        rule_version=2,
+        version=3,
+    ),
     events_pb2.CampaignFinished(
         campaign_id="cmp_1", state=campaigns_pb2.CAMPAIGN_STATE_FINISHED, recipients=120, sent=110
     ),
@@ -95,6 +115,11 @@ def test_every_rpc_is_implemented() -> None:
 def test_every_rpc_of_campaigns_is_implemented() -> None:
     generated = campaigns_pb2_grpc.CampaignsServiceServicer
     assert_rpcs_implemented("carnet.outreach.v1.CampaignsService", CampaignsServicer, generated)
+
+
+def test_every_rpc_of_reports_is_implemented() -> None:
+    generated = reports_pb2_grpc.ReportsServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.ReportsService", ReportsServicer, generated)
 
 
 def test_the_records_of_a_client_are_told() -> None:

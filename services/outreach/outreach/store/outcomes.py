@@ -25,6 +25,19 @@ class OutcomeRow:
     currency: str = ""
 
 
+@dataclass(frozen=True)
+class Bought:
+    """A purchase as far as contacts are credited with it."""
+
+    purchase_id: str
+    client_id: str
+    store_id: str
+    associate_id: str
+    day: date
+    total_minor: int
+    currency: str
+
+
 def outcome_of(source_id: str) -> str:
     """Return the id of the outcome that a message, visit, appointment or purchase is."""
     return f"out_{source_id}"
@@ -88,21 +101,17 @@ async def touched_since(tx: Transaction, clients: Mapping[str, date]) -> set[str
     return {row[0] for row in rows}
 
 
-async def bought_since(
-    tx: Transaction, client_id: str, day: date
-) -> Sequence[tuple[str, date, int, str, str]]:
-    """Return a client's purchases of a day or later that are no outcome yet: id, day, total, currency, came as."""
+async def bought_since(tx: Transaction, client_id: str, day: date) -> Sequence[Bought]:
+    """Return a client's purchases of a day or later that are no outcome yet, under the ids that they came under."""
     found = await tx.execute(
-        "select p.purchase_id, p.purchase_day, p.total_minor, p.currency_code,"
-        " coalesce(nullif(p.original_client_id, ''), p.client_id) as came_as from purchases p"
+        "select p.purchase_id, coalesce(nullif(p.original_client_id, ''), p.client_id) as client_id, p.store_id,"
+        " p.associate_id, p.purchase_day as day, p.total_minor, p.currency_code as currency from purchases p"
         " where p.chain_id = :chain_id and p.client_id = :client_id and p.purchase_day >= :day and p.total_minor > 0"
         " and not exists (select 1 from outcomes o where o.chain_id = :chain_id"
         "  and o.outcome_id = 'out_' || p.purchase_id)",
         {"chain_id": tx.chain_id, "client_id": client_id, "day": day},
     )
-    return [
-        (row.purchase_id, row.purchase_day, row.total_minor, row.currency_code, row.came_as) for row in found
-    ]
+    return [Bought(**row._mapping) for row in found]
 
 
 async def lower_amount(tx: Transaction, purchase_id: str) -> dict[str, datetime]:

@@ -16,7 +16,7 @@ from outreach.domain.settings import AttributionRule
 from outreach.store import chains, learning, outcomes, touches
 from outreach.store.chains import Chain
 from outreach.store.happenings import PEOPLE
-from outreach.store.outcomes import OutcomeRow, outcome_of
+from outreach.store.outcomes import Bought, OutcomeRow, outcome_of
 from outreach.store.settings import get_settings
 from outreach.store.touches import TouchRow
 
@@ -35,19 +35,6 @@ class Text:
     store_id: str
     author: str
     sent_at: datetime
-
-
-@dataclass(frozen=True)
-class Bought:
-    """A purchase as far as contacts are credited with it."""
-
-    purchase_id: str
-    client_id: str
-    store_id: str
-    associate_id: str
-    day: date
-    total_minor: int
-    currency: str
 
 
 async def take_touch(tx: Transaction, touch: TouchRow, *, now: datetime) -> None:
@@ -154,16 +141,7 @@ async def take_purchases(
     window = timedelta(days=rule.purchase_days)
     contacted = await outcomes.touched_since(tx, {client: day - window for client, day in days.items()})
     rows = [
-        OutcomeRow(
-            outcome_id=outcome_of(purchase.purchase_id),
-            kind=OutcomeKind.PURCHASE,
-            client_id=purchase.client_id,
-            store_id=purchase.store_id,
-            associate_id=purchase.associate_id,
-            occurred_at=min(told_at, _end_of(purchase.day, chain)),
-            total_minor=purchase.total_minor,
-            currency=purchase.currency,
-        )
+        _outcome(purchase, min(told_at, _end_of(purchase.day, chain)))
         for purchase in purchases
         if purchase.total_minor > 0 and (purchase.client_id in contacted or told_on - purchase.day <= _RECENT)
     ]
@@ -275,19 +253,22 @@ async def _take_earlier_purchases(
     await outcomes.add_outcomes(
         tx,
         [
-            OutcomeRow(
-                outcome_id=outcome_of(purchase_id),
-                kind=OutcomeKind.PURCHASE,
-                client_id=came_as,
-                store_id="",
-                occurred_at=_end_of(day, chain),
-                total_minor=total_minor,
-                currency=currency,
-            )
-            for purchase_id, day, total_minor, currency, came_as in await outcomes.bought_since(
-                tx, client_id, touched_on
-            )
+            _outcome(purchase, _end_of(purchase.day, chain))
+            for purchase in await outcomes.bought_since(tx, client_id, touched_on)
         ],
+    )
+
+
+def _outcome(purchase: Bought, occurred_at: datetime) -> OutcomeRow:
+    return OutcomeRow(
+        outcome_id=outcome_of(purchase.purchase_id),
+        kind=OutcomeKind.PURCHASE,
+        client_id=purchase.client_id,
+        store_id=purchase.store_id,
+        associate_id=purchase.associate_id,
+        occurred_at=occurred_at,
+        total_minor=purchase.total_minor,
+        currency=purchase.currency,
     )
 
 

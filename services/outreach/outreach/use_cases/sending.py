@@ -164,10 +164,15 @@ async def _finish(
                 store_id=sent.store_id,
                 signals=sent.signals,
                 suggestion_id=sent.suggestion_id,
-                phrasing=(await drafts.phrasings_of(tx, [sent.suggestion_id]))[sent.suggestion_id].phrasing,
+                # What goes out by itself is as it was drafted.
+                phrasing="drafted" if caller.role == "service" else await _phrasing(tx, sent.suggestion_id),
                 now=now,
             )
         return sent
+
+
+async def _phrasing(tx: Transaction, suggestion_id: str) -> str:
+    return (await drafts.phrasings_of(tx, [suggestion_id]))[suggestion_id].phrasing
 
 
 async def _give_back(database: Database, clock: Clock, caller: Caller, tried: Suggestion) -> None:
