@@ -65,8 +65,12 @@ def fill_in(body: str, *, given_name: str, associate_name: str, store_name: str)
     plain = {name: " ".join(value.split())[:MOST_NAME] for name, value in names.items()}
     filled = _VARIABLE.sub(lambda found: plain[found[1]] or "\0", body)
     if "\0" in filled:
+        filled = re.sub(r"(^|[.!?\n])[ \t]*\0[ \t]*[,;:][ \t]*", r"\1 ", filled)
         filled = re.sub(r"[ \t]*\0(?=[,.;:])", "", filled)
         filled = re.sub(r"\0[ \t]?", "", filled)
+        if not filled.startswith(body[:1]):
+            # It began with a name that is not there.
+            filled = filled.lstrip()[:1].upper() + filled.lstrip()[1:]
     return filled.strip()
 
 
