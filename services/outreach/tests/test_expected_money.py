@@ -20,6 +20,7 @@ from outreach.scoring.model import (
     estimate,
     fit,
     fit_and_estimate,
+    missing_words,
 )
 from outreach.scoring.segments import POOLED_DAYS, Segment, pool_segments
 from outreach.signals.book import Book
@@ -298,3 +299,36 @@ def test_a_thinned_fit_says_nearly_the_same(monkeypatch):
     thinned = fit_and_estimate(book, TODAY, minor_per_unit=100)[1].value_year
     assert thinned.sum() == pytest.approx(whole.sum(), rel=0.05)
     assert np.corrcoef(thinned, whole)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("model", "basis", "words"),
+    [
+        (MODEL, Basis.SEGMENT, ""),
+        (
+            replace(MODEL, gamma_gamma=None, note="Why."),
+            Basis.OWN,
+            "Spend per purchase is the client's own mean",
+        ),
+        (
+            replace(MODEL, gamma_gamma=None, note="Why."),
+            Basis.SEGMENT,
+            "Spend per purchase is that of clients whose",
+        ),
+        (
+            replace(MODEL, gamma_gamma=None, note="Why."),
+            Basis.CHAIN,
+            "Spend per purchase is the chain's average.",
+        ),
+        (replace(MODEL, gamma_gamma=None, note="Why."), Basis.NONE, ""),
+        (
+            replace(MODEL, bg_nbd=None, repeats_year=1.0, note="Why."),
+            Basis.CHAIN,
+            "Purchases a year are the chain's",
+        ),
+    ],
+)
+def test_what_a_figure_does_without_is_said(model, basis, words):
+    said = missing_words(model, basis)
+    assert said.startswith(words)
+    assert bool(said) == bool(words) == said.endswith("Why.")

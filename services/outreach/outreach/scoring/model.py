@@ -167,6 +167,20 @@ def basis_words(basis: int) -> str:
     }[Basis(basis)]
 
 
+def missing_words(model: ChainModel, basis: int) -> str:
+    """Return in words which part of the model a client's figures do without, and why; empty where it has both."""
+    if model.bg_nbd is None:
+        return f"Purchases a year are the chain's average. {model.note}"
+    if model.gamma_gamma is not None or basis == Basis.NONE:
+        return ""
+    stand_in = {
+        Basis.OWN: "the client's own mean, drawn towards clients whose first purchase was about as dear",
+        Basis.SEGMENT: "that of clients whose first purchase was about as dear",
+        Basis.CHAIN: "the chain's average",
+    }[Basis(basis)]
+    return f"Spend per purchase is {stand_in}. {model.note}"
+
+
 @dataclass(frozen=True, eq=False)
 class _History:
     """What the model reads of a book: whoever bought, and of these whoever bought in the chain's currency.

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from outreach.domain import SIGNALS, Reason, Tier, TierAction
 from outreach.scoring.choosing import best_or_drawn
-from outreach.scoring.model import Basis, ChainModel, Estimates, basis_words, estimate
+from outreach.scoring.model import Basis, ChainModel, Estimates, basis_words, estimate, missing_words
 from outreach.scoring.rules import Rules
 from outreach.scoring.tiers import TIERS, Tiers, tiers_of
 from outreach.signals import READINGS, Finding
@@ -341,6 +341,5 @@ def _note(model: ChainModel | None, basis: int) -> str:
     if model.mean_value_year is None:
         return f"{model.note} {NO_MODEL}".strip()
     said = [NO_PURCHASES] if basis == Basis.NONE else []
-    if model.gamma_gamma is None:
-        said.append(f"Spend per purchase is the chain's average. {model.note}")
-    return " ".join(said)
+    missing = missing_words(model, basis)
+    return " ".join([*said, missing] if missing else said)

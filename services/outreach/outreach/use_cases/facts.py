@@ -10,7 +10,7 @@ from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from chassis.errors import not_found
 from outreach.domain import Tier
-from outreach.scoring.model import ChainModel, estimate
+from outreach.scoring.model import Basis, ChainModel, basis_words, estimate, missing_words
 from outreach.scoring.tiers import tier_of_one
 from outreach.signals.book import NEVER, Mark
 from outreach.signals.finding import day_of
@@ -251,20 +251,20 @@ async def get_client_facts(*, database: Database, clock: Clock, chain_id: str, c
     if stored is None:
         return replace(bare, model_note="No purchase model has been fitted yet.")
     model = stored[0]
-    if model.bg_nbd is None:
+    if model.bg_nbd is None and model.repeats_year is None:
         return replace(bare, model_note=model.note)
     expected = estimate(model, book, day, minor_per_unit=chain.minor_per_unit)
     alive, purchases, value = (
         float(column[0]) for column in (expected.alive, expected.purchases_year, expected.value_year)
     )
-    if math.isnan(alive):
+    if math.isnan(purchases):
         return replace(bare, model_note="Not enough history: no purchase yet.")
     return replace(
         bare,
-        probability_alive=alive,
+        probability_alive=alive if math.isfinite(alive) else None,
         expected_purchases_year=purchases,
         expected_value_year_minor=round(value * chain.minor_per_unit) if math.isfinite(value) else None,
-        model_note=_note(model),
+        model_note=_note(model, int(expected.basis[0])),
     )
 
 
@@ -282,5 +282,8 @@ async def get_purchase_model(*, database: Database, chain_id: str) -> tuple[Chai
         return await models.find_model(tx)
 
 
-def _note(model: ChainModel) -> str:
-    return "" if model.gamma_gamma is not None else f"Spend per purchase is the chain's average. {model.note}"
+def _note(model: ChainModel, basis: int) -> str:
+    if basis == Basis.NONE:
+        return "Not enough history: nothing was bought in the chain's currency."
+    said = missing_words(model, basis)
+    return said or ("" if basis == Basis.OWN else f"Worked out from {basis_words(basis)}.")
