@@ -52,14 +52,14 @@ _RANKED = f"""
 """  # noqa: S608 - fixed text only
 _OVERWRITE = f"""
     with {_RANKED}, standing as (
-        select s.suggestion_id as standing_id, r.*, s.as_of = $16 and s.tried_at is null
+        select r.*, s.as_of = $16 and s.tried_at is null
             and (s.state = 'open' or s.snoozed_until > $18)
             and (s.reassigned_by <> '' or (s.associate_id, s.store_id, s.action)
                 = (r.associate_id, r.store_id, r.action))
             and (s.expires_on, s.score, s.model_note, s.tier, s.is_explored)
                 = (r.expires_on, r.score, r.model_note, r.tier, r.is_explored)
             and s.reasons = r.reasons::jsonb as is_same
-        from ranked r join suggestions s on s.chain_id = $1 and s.client_id = r.client_id
+        from ranked r join suggestions s on s.chain_id = $1 and s.suggestion_id = r.suggestion_id
             and s.state in ('open', 'snoozed') and s.updated_at <= $2 and (s.tried_at is null or s.tried_at < $17)
     ), written as (
         update suggestions old set
@@ -72,7 +72,7 @@ _OVERWRITE = f"""
             state = case when old.snoozed_until > $18 then old.state else 'open' end,
             snoozed_until = case when old.snoozed_until > $18 then old.snoozed_until end,
             waiting_since = case when old.snoozed_until <= $18 then old.snoozed_until else old.waiting_since end
-        from standing r where old.suggestion_id = r.standing_id and not r.is_same and old.chain_id = $1
+        from standing r where old.suggestion_id = r.suggestion_id and not r.is_same and old.chain_id = $1
             and old.state in ('open', 'snoozed') and old.updated_at <= $2
             and (old.tried_at is null or old.tried_at < $17)
         returning 1
@@ -87,8 +87,6 @@ _ADD = f"""
             r.reasons::jsonb, string_to_array(r.signals, ','), r.model_note, r.tier, r.action, r.is_explored, 1, $15,
             $15
         from ranked r
-        where not exists (select 1 from suggestions s where s.chain_id = $1 and s.client_id = r.client_id
-            and s.answered_at > $2)
         order by r.client_id
         on conflict (chain_id, client_id) where state in ('open', 'snoozed') do nothing
         returning 1
@@ -97,8 +95,16 @@ _ADD = f"""
 """  # noqa: S608 - fixed text only
 
 
-async def expire_others(tx: Transaction, client_ids: Collection[str], moment: Moment) -> Collection[str]:
-    """Take everybody off the queues who is not among these clients; return who of them stands there.
+@dataclass(frozen=True)
+class Queues:
+    """What stands on the queues of a chain when a ranking is written: live suggestions by client, and who answered."""
+
+    live: Mapping[str, str]
+    answered: Collection[str]
+
+
+async def expire_others(tx: Transaction, client_ids: Collection[str], moment: Moment) -> Queues:
+    """Take everybody off the queues who is not among these clients, and return what is left on them.
 
     What people or events did since the ranking began is newer and stays, and so does a suggestion whose text may be on
     its way.
@@ -114,16 +120,20 @@ async def expire_others(tx: Transaction, client_ids: Collection[str], moment: Mo
         moment.began_at,
         moment.now - IN_DOUBT,
     )
-    rows = await connection.fetch(
-        "select client_id from suggestions where chain_id = $1 and state in ('open', 'snoozed')", tx.chain_id
+    live = await connection.fetch(
+        "select client_id, suggestion_id from suggestions where chain_id = $1 and state in ('open', 'snoozed')",
+        tx.chain_id,
     )
-    return {row[0] for row in rows}
+    answered = await connection.fetch(
+        "select client_id from suggestions where chain_id = $1 and answered_at > $2",
+        tx.chain_id,
+        moment.began_at,
+    )
+    return Queues({row[0]: row[1] for row in live}, {row[0] for row in answered})
 
 
-async def write_ranked(
-    tx: Transaction, rows: Sequence[RankedRow], moment: Moment, *, standing: Collection[str]
-) -> int:
-    """Write what a ranking says, over the suggestions of clients who stand there; return how many it stands behind.
+async def write_ranked(tx: Transaction, rows: Sequence[RankedRow], moment: Moment, queues: Queues) -> int:
+    """Write what a ranking says, over the live suggestions of clients or anew; return how many it stands behind.
 
     What people or events did since the ranking began is newer and stays: a client who was answered or touched gets no
     suggestion from it, a suggestion that changed is left alone, and so is one whose text may be on its way. What stands
@@ -131,11 +141,16 @@ async def write_ranked(
     """
     connection = await tx.driver()
     behind = 0
-    in_doubt = moment.now - IN_DOUBT
-    over = [row for row in rows if row.client_id in standing]
-    new = [row for row in rows if row.client_id not in standing]
+    over = [row for row in rows if row.client_id in queues.live]
+    new = [row for row in rows if row.client_id not in queues.live and row.client_id not in queues.answered]
+    # By keys alone: the planner may not know yet what a large import or ranking has written a moment ago.
     for statement, part, ids, more in (
-        (_OVERWRITE, over, [""] * len(over), (in_doubt, moment.today)),
+        (
+            _OVERWRITE,
+            over,
+            [queues.live[row.client_id] for row in over],
+            (moment.now - IN_DOUBT, moment.today),
+        ),
         (_ADD, new, [new_id("sug") for _ in new], ()),
     ):
         if part:

@@ -188,7 +188,7 @@ async def write_ranking(
             now=now,
         )
         chosen = [one for one in chosen if one[0].client not in alone]
-    standing = await ranking_results.expire_others(tx, [client.client_id for _, client, _ in chosen], moment)
+    queues = await ranking_results.expire_others(tx, [client.client_id for _, client, _ in chosen], moment)
     raised = 0
     # While rows are written, the next ones are put into words.
     parts = [chosen[start : start + _ROWS] for start in range(0, len(chosen), _ROWS)]
@@ -200,7 +200,7 @@ async def write_ranking(
                 asyncio.ensure_future(asyncio.to_thread(_rows, part))
                 for part in parts[number + 1 : number + 2]
             ]
-            raised += await ranking_results.write_ranked(tx, rows, moment, standing=standing)
+            raised += await ranking_results.write_ranked(tx, rows, moment, queues)
     finally:
         await asyncio.gather(*making, return_exceptions=True)
     await models.put_model(tx, ranked.model, fitted_at=now)
