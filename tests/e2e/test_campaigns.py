@@ -17,9 +17,8 @@ AddClient = Callable[..., Awaitable[dict[str, Any]]]
 NAMES = ("Ana", "Björn", "Chloé", "Dara", "Emil", "Fatou")
 
 
-async def buyer(house: House, add_client: AddClient, name: str, brand_id: str) -> tuple[str, str]:
-    """Add a client who bought the brand a hundred days ago and agreed to texts; return id and number."""
-    phone = fictional_number()
+async def buyer(house: House, add_client: AddClient, name: str, phone: str, brand_id: str) -> str:
+    """Add a client who bought the brand a hundred days ago and agreed to texts."""
     client = await add_client(
         house,
         name,
@@ -50,7 +49,7 @@ async def buyer(house: House, add_client: AddClient, name: str, brand_id: str) -
             "lines": [line],
         },
     )
-    return client_id, phone
+    return client_id
 
 
 async def manager_of(house: House, anybody: Api) -> Api:
@@ -66,7 +65,13 @@ async def test_a_new_brand_reaches_those_who_like_it(
     house: House, anybody: Api, add_client: AddClient
 ) -> None:
     brand = await house.admin.post("/v1/brands", {"display_name": "Tamarack Chronometer"})
-    clients = dict([await buyer(house, add_client, name, brand["brand_id"]) for name in NAMES])
+    numbers: set[str] = set()
+    while len(numbers) < len(NAMES):
+        numbers.add(fictional_number())
+    clients = {
+        await buyer(house, add_client, name, phone, brand["brand_id"]): phone
+        for name, phone in zip(NAMES, sorted(numbers), strict=True)
+    }
     await add_client(house, "Gil", associate_id=house.seller_id)
     manager = await manager_of(house, anybody)
     await house.admin.put("/v1/outreach_settings", {"settings": {"approval_above": 1}})
