@@ -8,6 +8,7 @@ from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.outreach.v1 import (
     campaigns_pb2,
     campaigns_pb2_grpc,
+    catalogue_pb2_grpc,
     events_pb2,
     outreach_pb2,
     outreach_pb2_grpc,
@@ -37,7 +38,13 @@ from outreach import events
 from outreach.bootstrap import VERSIONS
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import CampaignsServicer, ClientRecordsServicer, OutreachServicer, ReportsServicer
+from outreach.grpc_api import (
+    CampaignsServicer,
+    CatalogueServicer,
+    ClientRecordsServicer,
+    OutreachServicer,
+    ReportsServicer,
+)
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -115,6 +122,11 @@ def test_every_rpc_is_implemented() -> None:
 def test_every_rpc_of_campaigns_is_implemented() -> None:
     generated = campaigns_pb2_grpc.CampaignsServiceServicer
     assert_rpcs_implemented("carnet.outreach.v1.CampaignsService", CampaignsServicer, generated)
+
+
+def test_the_catalogue_is_served() -> None:
+    generated = catalogue_pb2_grpc.CatalogueServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.CatalogueService", CatalogueServicer, generated)
 
 
 def test_every_rpc_of_reports_is_implemented() -> None:
