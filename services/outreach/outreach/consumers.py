@@ -44,6 +44,14 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             await chains.put_associate(tx, delivery.event.associate_id, delivery.event.store_id)
             await facts.note_event(tx, delivery.envelope.time)
 
+    async def on_associate_changed(delivery: Delivery[profiles_events.AssociateChanged]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await chains.put_associate_state(
+                tx, event.associate_id, event.store_id, is_active=event.is_active, version=event.version
+            )
+            await facts.note_event(tx, delivery.envelope.time)
+
     async def on_client(
         delivery: Delivery[
             profiles_events.ClientCreated | profiles_events.ClientChanged | profiles_events.ClientAssigned
@@ -187,6 +195,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         profiles_events.ChainCreated: on_chain_created,
         profiles_events.StoreCreated: on_store_created,
         profiles_events.AssociateCreated: on_associate_created,
+        profiles_events.AssociateChanged: on_associate_changed,
         profiles_events.ClientCreated: on_client,
         profiles_events.ClientChanged: on_client,
         profiles_events.ClientAssigned: on_client,

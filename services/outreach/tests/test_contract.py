@@ -156,7 +156,6 @@ def test_a_golden_event_has_every_field_filled(event: Message) -> None:
 def test_every_event_that_matters_here_has_a_handler() -> None:
     unheard = {
         profiles_events.ConsentCaptured,  # messaging's matter
-        profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
         profiles_events.CashAlertRaised,  # the store's own task, no reason to write to anybody
         messaging_events.ClientForgotten,  # a receipt for profiles
         messaging_events.MessageDelivered,  # a text counts from its sending

@@ -457,6 +457,22 @@ class TestHandingOn:
         as_associate()
         assert len(await queue(outreach)) == 1
 
+    async def test_nothing_is_handed_on_to_somebody_who_left(self, outreach, chain, suggestion, as_associate):
+        def changed(version: int, *, is_active: bool):
+            return profiles_events.AssociateChanged(
+                associate_id="asc_2", store_id="sto_1", is_active=is_active, version=version
+            )
+
+        as_associate(*MANAGER)
+        await chain.tell(changed(3, is_active=False), changed(2, is_active=True))  # the second one is late
+        error = await refusal(hand_on(outreach, suggestion, "asc_2"))
+        assert (error.kind, error.reason) == (Kind.PRECONDITION, "ASSOCIATE_LEFT")
+        assert "asc_2" not in await summaries(outreach)
+        await chain.tell(changed(4, is_active=True))
+        await hand_on(outreach, suggestion, "asc_2")
+        await chain.tell(changed(5, is_active=False))
+        assert (await summaries(outreach))["asc_2"].open == 1  # left behind, and seen
+
     async def test_the_next_suggestion_of_the_client_is_the_owner_s_again(
         self, outreach, chain, suggestion, as_associate
     ):

@@ -3,6 +3,7 @@
 from outreach.domain.suggestions import (
     SIGNALS,
     AsOfAhead,
+    AssociateLeft,
     ContactKind,
     Reason,
     ScoringRunning,
@@ -22,6 +23,7 @@ from outreach.domain.suggestions import (
 __all__ = [
     "SIGNALS",
     "AsOfAhead",
+    "AssociateLeft",
     "ContactKind",
     "Reason",
     "ScoringRunning",

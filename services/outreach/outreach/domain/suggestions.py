@@ -158,6 +158,18 @@ class SendUnderWay(ServiceError):
         )
 
 
+class AssociateLeft(ServiceError):
+    """Nothing is handed on to somebody who is not with the house any more."""
+
+    def __init__(self, associate_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "ASSOCIATE_LEFT",
+            "This associate is no longer with the house.",
+            metadata={"associate_id": associate_id},
+        )
+
+
 class ScoringRunning(ServiceError):
     """Another ranking of this chain is under way."""
 

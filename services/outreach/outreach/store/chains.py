@@ -210,6 +210,35 @@ async def put_associate(tx: Transaction, associate_id: str, store_id: str) -> No
     )
 
 
+async def put_associate_state(
+    tx: Transaction, associate_id: str, store_id: str, *, is_active: bool, version: int
+) -> None:
+    """Note that an associate left or came back; what is older than known stays out."""
+    await tx.execute(
+        "insert into associates as old (chain_id, associate_id, store_id, is_active, version)"
+        " values (:chain_id, :associate_id, :store_id, :is_active, :version) on conflict (chain_id, associate_id)"
+        " do update set store_id = excluded.store_id, is_active = excluded.is_active, version = excluded.version"
+        " where old.version < excluded.version",
+        {
+            "chain_id": tx.chain_id,
+            "associate_id": associate_id,
+            "store_id": store_id,
+            "is_active": is_active,
+            "version": version,
+        },
+    )
+
+
+async def find_associate(tx: Transaction, associate_id: str) -> tuple[str, bool] | None:
+    """Return an associate's store and whether the associate is with the house; None for one who is not known."""
+    found = await tx.execute(
+        "select store_id, is_active from associates where chain_id = :chain_id and associate_id = :associate_id",
+        {"chain_id": tx.chain_id, "associate_id": associate_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else (row.store_id, row.is_active)
+
+
 async def store_of_associate(tx: Transaction, associate_id: str) -> str:
     """Return an associate's store, empty for one who is not known."""
     found = await tx.execute(

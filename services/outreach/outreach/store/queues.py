@@ -121,7 +121,8 @@ async def list_queue_counts(
 ) -> Sequence[QueueCounts]:
     """Count the queues of the associates of some stores, of all for none, by associate id, after one.
 
-    Whoever has a queue and was never heard of otherwise counts for the store of the suggestions.
+    Whoever has a queue and was never heard of otherwise counts for the store of the suggestions; who left is there as
+    long as the queue is.
     """
     found = await tx.execute(
         f"""
@@ -138,6 +139,7 @@ async def list_queue_counts(
             group by associate_id
         ), everybody as (
             select associate_id, store_id from associates where chain_id = :chain_id and associate_id > :after
+                and (is_active or associate_id in (select associate_id from counted))
             union all
             select c.associate_id, c.store_id from counted c where not exists (
                 select 1 from associates a where a.chain_id = :chain_id and a.associate_id = c.associate_id)

@@ -10,7 +10,14 @@ from chassis.database import Database, Transaction
 from chassis.errors import not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from outreach import events
-from outreach.domain import ContactKind, Signal, Suggestion, SuggestionState, SuggestionSuperseded
+from outreach.domain import (
+    AssociateLeft,
+    ContactKind,
+    Signal,
+    Suggestion,
+    SuggestionState,
+    SuggestionSuperseded,
+)
 from outreach.store import chains, facts, queues, suggestions, touches
 from outreach.store.chains import Chain
 from outreach.store.queues import QueueCounts, View
@@ -164,7 +171,7 @@ async def reassign_suggestion(
 ) -> Suggestion:
     """Give a suggestion to another associate; rankings leave it there while it is live.
 
-    Given to the one in whose book the client is, it is as if it had never been handed on. Raises ASSOCIATE_NOT_FOUND,
+    Given to the one in whose book the client is, it is as if it had never been handed on. Raises ASSOCIATE_NOT_FOUND, ASSOCIATE_LEFT,
     STORE_NOT_YOURS for a suggestion or an associate of another store, SUGGESTION_CLOSED and SEND_UNDER_WAY.
     """
     now = clock.now()
@@ -172,10 +179,13 @@ async def reassign_suggestion(
         await identities.hold(tx)
         found = await require_suggestion(tx, caller, suggestion_id, now=now, lock=True)
         caller.require_store(found.store_id)
-        store_id = await chains.store_of_associate(tx, associate_id)
-        if not store_id:
+        associate = await chains.find_associate(tx, associate_id)
+        if associate is None:
             raise not_found("associate", associate_id)
+        store_id, is_active = associate
         caller.require_store(store_id)
+        if not is_active:
+            raise AssociateLeft(associate_id)
         owner_id = await queues.owner_of_client(tx, found.client_id)
         handed = found.handed_on(associate_id, by=caller.actor_id, is_owner=associate_id == owner_id, now=now)
         if handed is not found:

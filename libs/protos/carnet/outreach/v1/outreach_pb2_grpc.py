@@ -216,7 +216,7 @@ class OutreachServiceServicer:
 
     def ReassignSuggestion(self, request, context):
         """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
-        answered one (SUGGESTION_CLOSED), and whom nobody knows (ASSOCIATE_NOT_FOUND).
+        answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -61,7 +61,7 @@ class OutreachServiceStub:
     """
     ReassignSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ReassignSuggestionRequest, _outreach_pb2.Suggestion]
     """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
-    answered one (SUGGESTION_CLOSED), and whom nobody knows (ASSOCIATE_NOT_FOUND).
+    answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
     """
     ReopenSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ReopenSuggestionRequest, _outreach_pb2.Suggestion]
     """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
@@ -117,7 +117,7 @@ class OutreachServiceAsyncStub(OutreachServiceStub):
     """
     ReassignSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ReassignSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
-    answered one (SUGGESTION_CLOSED), and whom nobody knows (ASSOCIATE_NOT_FOUND).
+    answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
     """
     ReopenSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ReopenSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
@@ -236,7 +236,7 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Suggestion, _abc.Awaitable[_outreach_pb2.Suggestion]]:
         """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
-        answered one (SUGGESTION_CLOSED), and whom nobody knows (ASSOCIATE_NOT_FOUND).
+        answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
         """
 
     @_abc_1.abstractmethod

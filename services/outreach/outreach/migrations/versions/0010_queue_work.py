@@ -15,6 +15,11 @@ def upgrade() -> None:
             add segments jsonb not null default '[]',
             add repeats_year double precision;
 
+        -- version counts what profiles said of the associate; 0: created.
+        alter table associates
+            add is_active boolean not null default true,
+            add version bigint not null default 0;
+
         alter table suggestions drop constraint suggestions_state_check;
         alter table suggestions
             add constraint suggestions_state_check
