@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 from carnet.appointments.v1 import events_pb2 as appointments_events
+from carnet.outreach.v1 import outreach_pb2 as pb
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from carnet.waitlist.v1 import events_pb2 as waitlist_events
 from hypothesis import HealthCheck, given, settings
@@ -28,10 +29,11 @@ from outreach_story import (
 
 from chassis.testing import NOON
 from chassis.values import proto_date_of, timestamp_of
-from outreach.signals.book import Book, Mark
+from outreach.signals.book import OCCASION_REACH_DAYS, Book, Mark
 from outreach.signals.finding import day_number, day_of
 from outreach.store import books, chains, histories
-from outreach.use_cases.counting import count_waiting, rebuild_facts
+from outreach.store.facts import OF_CLIENTS
+from outreach.use_cases.counting import count_left_behind, count_waiting, rebuild_facts
 from outreach.use_cases.evaluation import rests_at
 
 _chains = itertools.count(1)
@@ -421,6 +423,80 @@ async def test_days_are_those_of_the_chain_and_change_with_its_zone(outreach, st
     assert day_of(book.last_visit[0]) == date(2026, 3, 9)
 
 
+@pytest.mark.parametrize(
+    ("today", "month", "day", "lead", "is_near"),
+    [
+        (date(2026, 2, 28), 2, 29, -1, True),
+        (date(2026, 3, 1), 2, 29, -1, False),
+        (date(2027, 2, 28) - timedelta(days=OCCASION_REACH_DAYS), 2, 29, -1, True),
+        (date(2027, 2, 27) - timedelta(days=OCCASION_REACH_DAYS), 2, 29, -1, False),
+        (date(2026, 12, 20), 1, 3, -1, True),
+        (date(2026, 12, 20), 12, 19, -1, False),
+        (date(2026, 12, 20), 12, 20, -1, True),
+        (date(2026, 6, 1), 11, 1, -1, False),
+        (date(2026, 6, 1), 11, 1, 180, True),
+    ],
+)
+async def test_an_occasion_is_in_the_book_when_it_may_come_in_reach(
+    outreach, story, today, month, day, lead, is_near
+):
+    outreach.clock.set(datetime.combine(today, NOON.timetz()))
+    event = client_created("cli_1", occasions=[(1, 1990, month, day)])
+    if lead >= 0:
+        event.client.occasions[0].lead_days = lead
+    await story.open()
+    await story.tell(event)
+    book, reference = await both_books(outreach, story.chain_id)
+    assert_same(book, reference)
+    assert len(book.occasion_client) == is_near
+
+
+async def test_a_row_of_another_way_of_counting_is_counted_anew_before_a_ranking(outreach, story):
+    await story.open()
+    await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(3), minor=700))
+    async with outreach.database.transaction(story.chain_id) as tx:
+        await tx.execute("update client_facts set basis = 1, total_minor = 5")
+    assert await count(outreach, story.chain_id) == 1
+    book, _ = await both_books(outreach, story.chain_id)
+    assert book.total_minor.tolist() == [700]
+
+
+async def test_whoever_an_import_leaves_behind_is_counted_once_it_stands_still(outreach, story):
+    await story.open()
+    batch = profiles_events.ImportBatchLanded(import_id="imp_1", clients=[client_fact("cli_1")])
+    await story.tell(batch)
+
+    async def count_left(seconds):
+        outreach.clock.set(NOON + timedelta(seconds=seconds))
+        await count_left_behind(database=outreach.database, clock=outreach.clock)
+        return len((await counted(outreach, story.chain_id))["client_facts"])
+
+    assert [await count_left(4), await count_left(6)] == [0, 1]
+
+
+async def test_every_table_of_clients_follows_merges_and_erasures(outreach, story):
+    await story.open()
+    await tell_all(story, EVENTS)
+    await story.tell(profiles_events.ClientErased(erasure_id="ers_1", client_id="cli_a"))
+    await story.tell(profiles_events.ClientErased(erasure_id="ers_2", client_id="cli_b"))
+    async with outreach.database.transaction(story.chain_id) as tx:
+        driver = await tx.driver()
+        found = await driver.fetch(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'public' and column_name like '%client_id' order by 1, 2"
+        )
+        columns = [(row[0], row[1]) for row in found]
+        for table, column in columns:
+            left = await driver.fetchval(f"select count(*) from {table} where {column} in ('cli_a', 'cli_b')")
+            assert left == 0, (table, column)
+    names = {table for table, column in columns if column == "original_client_id"}
+    assert set(OF_CLIENTS) <= names
+
+
+async def test_the_query_of_a_client_is_short_enough_to_be_kept_prepared():
+    assert len(histories._SOME_QUERY.encode()) < 15 * 1024  # asyncpg's max_cacheable_statement_size
+
+
 async def test_refunds_only_are_no_purchase_and_lower_the_total(outreach, story):
     await story.open()
     await story.tell(client_created("cli_1"), purchase("cli_1", days_ago(3), minor=-700))
@@ -456,8 +532,6 @@ async def test_who_is_merged_deleted_or_erased_has_no_row(outreach, story):
 async def test_what_prefers_a_client_is_weighed_by_money_and_what_she_dislikes_is_left_out(
     outreach, story, as_associate
 ):
-    from carnet.outreach.v1 import outreach_pb2 as pb
-
     await story.open()
     await tell_all(story, EVENTS)
     as_associate()

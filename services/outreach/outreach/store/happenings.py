@@ -3,14 +3,13 @@
 Things that move keep every version with its moment, so that what a day knew can be counted again whatever came late.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from chassis import identities
 from chassis.database import Transaction
-from outreach.signals.book import Mark
-from outreach.store import facts, refresh
+from outreach.store import facts
 
 # How the ids of people begin, as messaging names the author of a text.
 PEOPLE = ("asc_", "usr_")
@@ -280,41 +279,6 @@ async def drop_contact(tx: Transaction, contact_id: str, *, now: datetime) -> st
             "delete from contacts where chain_id = :chain_id and contact_id = :contact_id", parameters
         )
     return client_id
-
-
-async def put_arrivals(
-    tx: Transaction, mark: Mark, days: Mapping[str, date | None], *, now: datetime
-) -> Collection[str]:
-    """Say since when pieces that clients wait for are in their stores, None for not any more.
-
-    `mark` is WISH_ARRIVED or FAVOURITE_ARRIVED. Return who the clients are now, whose rows are queued to be counted.
-    """
-    await identities.hold(tx)
-    owners = await identities.resolve(tx, days.keys())
-    connection = await tx.driver()
-    given = sorted(owners)
-    await connection.execute(
-        "delete from arrivals a using unnest($3::text[], $4::text[]) as u (client_id, came_as) where a.chain_id = $1"
-        " and a.mark = $2 and a.client_id = u.client_id and"
-        " case a.original_client_id when '' then a.client_id else a.original_client_id end = u.came_as",
-        tx.chain_id,
-        str(mark),
-        [owners[client_id] for client_id in given],
-        given,
-    )
-    kept = [client_id for client_id in given if days[client_id] is not None]
-    await connection.execute(
-        "insert into arrivals (chain_id, mark, client_id, original_client_id, arrived_on)"
-        " select $1, $2, * from unnest($3::text[], $4::text[], $5::date[])",
-        tx.chain_id,
-        str(mark),
-        [owners[client_id] for client_id in kept],
-        [identities.original_of(client_id, owners[client_id]) for client_id in kept],
-        [days[client_id] for client_id in kept],
-    )
-    touched = sorted(set(owners.values()))
-    await refresh.queue_clients(tx, touched, now=now)
-    return touched
 
 
 async def _current(tx: Transaction, client_id: str, *, now: datetime) -> str | None:

@@ -140,7 +140,7 @@ async def drop_rows(tx: Transaction, client_ids: Sequence[str]) -> None:
             " (select number from clients where chain_id = :chain_id and client_id = any(:ids))",
             parameters,
         )
-    for table in ("client_facts", "client_affinities", "uncounted_clients"):
+    for table in ("client_facts", "client_affinities", "uncounted_clients", "due_clients"):
         await tx.execute(
             f"delete from {table} where chain_id = :chain_id and client_id = any(:ids)",  # noqa: S608 - fixed text
             parameters,
@@ -207,10 +207,21 @@ async def hold_clients(tx: Transaction, client_ids: Sequence[str]) -> None:
     )
 
 
-async def chains_left_behind(platform: AsyncConnection, *, before: datetime) -> list[str]:
-    """Return the chains with clients who were queued before a moment."""
+async def chains_left_behind(
+    platform: AsyncConnection, *, quiet_since: datetime, waiting_since: datetime
+) -> list[str]:
+    """Return the chains whose queue had nobody added since a moment, or somebody waiting since before another one."""
     found = await platform.execute(
-        text("select distinct chain_id from uncounted_clients where queued_at < :before order by chain_id"),
-        {"before": before},
+        # From chain to chain by the index, not through every row of an import.
+        text(
+            "with recursive queued as (select min(chain_id) as chain_id from uncounted_clients union all"
+            "  select (select min(u.chain_id) from uncounted_clients u where u.chain_id > q.chain_id)"
+            "  from queued q where q.chain_id is not null)"
+            " select q.chain_id from queued q where q.chain_id is not null"
+            " and ((select max(u.queued_at) from uncounted_clients u where u.chain_id = q.chain_id) < :quiet_since"
+            "  or (select min(u.queued_at) from uncounted_clients u where u.chain_id = q.chain_id) < :waiting_since)"
+            " order by 1"
+        ),
+        {"quiet_since": quiet_since, "waiting_since": waiting_since},
     )
     return list(found.scalars())

@@ -50,10 +50,10 @@ _AFFINITIES = f"""
             case when s.kind = {_BRAND} then s.value else lower(s.value) end, coalesce(a.weight, 1)
         from said s left join averages a using (client_id) where s.kind in ({_METAL}, {_STONE}, {_BRAND})
     ), summed as (
-        select client_id, kind, value, sum(weight) as weight from weighed w
+        select client_id, kind collate "C" as kind, value collate "C" as value, sum(weight) as weight from weighed w
         where value <> '' and weight > 0 and not exists (select 1 from said s
             where s.client_id = w.client_id and s.kind = {_DISLIKE} and lower(s.value) = lower(w.value))
-        group by client_id, kind, value
+        group by client_id, kind collate "C", value collate "C"
     )
     select client_id, kind, value,
         round((weight / sum(weight) over (partition by client_id, kind))::numeric, 4)::real as share

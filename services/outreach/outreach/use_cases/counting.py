@@ -13,8 +13,10 @@ from outreach.store import chains, refresh
 from outreach.use_cases.arrivals import follow_shelf
 
 _SET = 1_000
-# Whoever waits for longer is not about to be counted by the ranking that follows an import.
-_LEFT_BEHIND = timedelta(seconds=5)
+# While an import goes on its clients are not counted: most would be again. One that stands still is not followed by a
+# ranking, which counts whoever waits.
+_QUIET = timedelta(seconds=5)
+_LONGEST_WAIT = timedelta(minutes=15)
 
 
 async def count_waiting(*, database: Database, clock: Clock, chain_id: str) -> int:
@@ -25,9 +27,12 @@ async def count_waiting(*, database: Database, clock: Clock, chain_id: str) -> i
 
 
 async def count_left_behind(*, database: Database, clock: Clock) -> int:
-    """Count the clients of all chains who have been queued for a while; return how many were counted."""
+    """Count the clients of all chains whose import stands still, or goes on for long; return how many were counted."""
+    now = clock.now()
     async with database.platform_transaction() as platform:
-        waiting = await refresh.chains_left_behind(platform, before=clock.now() - _LEFT_BEHIND)
+        waiting = await refresh.chains_left_behind(
+            platform, quiet_since=now - _QUIET, waiting_since=now - _LONGEST_WAIT
+        )
     counted = 0
     for chain_id in waiting:
         counted += await _count_queued(database, clock, chain_id)

@@ -66,8 +66,6 @@ async def run_scoring(
     Raises AS_OF_AHEAD for a day to come, and SCORING_RUNNING when another ranking of the chain does not end in time.
     """
     started = perf_counter()
-    # Before the lease: whose figures an import left to be counted may take longer than that.
-    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     token = new_id("run")
     # Before the lease: after an import it may take longer than a lease lasts.
     await count_waiting(database=database, clock=clock, chain_id=chain_id)
@@ -135,7 +133,7 @@ async def score_waiting_chains(
             return ranked
         work.begin_work()
         try:
-            if put_slices is not None and await _is_large(database, chain_id, slice_clients):
+            if put_slices is not None and await _is_large(database, clock, chain_id, slice_clients):
                 if not await ranking_runs.resume_run(
                     database=database, clock=clock, chain_id=chain_id, put_slices=put_slices
                 ):
@@ -178,7 +176,6 @@ async def start_run(
 
     Raises SCORING_RUNNING while the chain is being ranked.
     """
-    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     run_id = new_id("run")
     await count_waiting(database=database, clock=clock, chain_id=chain_id)
     await _take_lease(database, clock, chain_id, run_id, wait_seconds=0)
@@ -225,7 +222,8 @@ async def _rank_slices(
     return await ranking.tell_best(database, task, plan.model, plan.clients, parts)
 
 
-async def _is_large(database: Database, chain_id: str, slice_clients: int) -> bool:
+async def _is_large(database: Database, clock: Clock, chain_id: str, slice_clients: int) -> bool:
+    await count_waiting(database=database, clock=clock, chain_id=chain_id)
     async with database.transaction(chain_id) as tx:
         return await books.count_clients(tx, most=slice_clients + 1) > slice_clients
 

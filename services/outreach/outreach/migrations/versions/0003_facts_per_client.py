@@ -231,8 +231,8 @@ def upgrade() -> None:
         create table client_affinities (
             chain_id text not null,
             client_id text collate "C" not null,
-            kind text not null check (kind in ('brand', 'category', 'metal', 'stone')),
-            value text not null,
+            kind text collate "C" not null check (kind in ('brand', 'category', 'metal', 'stone')),
+            value text collate "C" not null,
             share real not null,
             primary key (chain_id, client_id, kind, value)
         );
@@ -247,7 +247,7 @@ def upgrade() -> None:
             queued_at timestamptz not null
         );
         create index uncounted_clients_waiting on uncounted_clients (chain_id, client_id);
-        create index uncounted_clients_left on uncounted_clients (queued_at);
+        create index uncounted_clients_since on uncounted_clients (chain_id, queued_at);
         """
     )
     for table in _OF_CLIENTS:
