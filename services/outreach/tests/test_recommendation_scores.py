@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outreach.domain.words import fold
 from outreach.recommendations import stones
 from outreach.recommendations.likings import (
     Likings,
@@ -17,7 +18,6 @@ from outreach.recommendations.likings import (
     Whose,
     Wish,
     band_of,
-    fold,
 )
 from outreach.recommendations.occasions import KnownDay, ahead, next_return
 from outreach.recommendations.scoring import ShelfPiece, nearness_to, recommend, score_piece
@@ -73,9 +73,7 @@ def test_a_piece_of_the_same_set_completes_it_for_who_owns_and_less_for_who_gave
 def test_taste_says_which_of_what_is_known_it_shares():
     known = [owned(brand="brd_1", metal="yellow gold"), owned(brand="brd_1"), owned(brand="brd_2")]
     sentence, points = parts(piece(brand="brd_1", metal="Yellow gold"), owned=known)["taste"]
-    assert (
-        sentence == "To the taste that is known: the brand (2 of 3 pieces) and yellow gold (1 of 1 piece)."
-    )
+    assert sentence == "To the taste that is known: the brand (2 of 3 pieces) and yellow gold (1 of 1 piece)."
     assert points == 12 * 2 / 4 + 8 * 1 / 2
     assert parts(piece(brand="brd_3"), owned=known) == {}
 
@@ -219,7 +217,8 @@ def test_parts_add_up_order_is_one_and_nothing_owned_or_secret_is_shown(pieces, 
         assert all(part.contribution > 0 and part.sentence.endswith(".") for part in one.parts)
         reference = one.piece.reference_key
         assert not reference or all(
-            thing.reference != reference or (thing.brand and one.piece.brand and thing.brand != one.piece.brand)
+            thing.reference != reference
+            or (thing.brand and one.piece.brand and thing.brand != one.piece.brand)
             for thing in likings.owned
         )
         assert not any(wish.is_secret and wish.reference and wish.reference == reference

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chassis.errors import Kind, ServiceError, Violation, invalid
+from outreach.domain.words import words_of
 
 TEXTS = (
     "code",
@@ -24,6 +25,19 @@ TEXTS = (
     "size",
     "set_code",
     "image_url",
+)
+
+_SEARCHED = (
+    "display_name",
+    "code",
+    "collection",
+    "reference",
+    "category",
+    "metal",
+    "stone",
+    "cut",
+    "style",
+    "set_code",
 )
 
 
@@ -78,6 +92,11 @@ class GivenPiece:
         for there in sorted((one.store_id, one.quantity) for one in self.stock if one.quantity):
             parts += [there[0], str(there[1])]
         return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+    @property
+    def words(self) -> list[str]:
+        """Return the words by which it is found, each once."""
+        return list(dict.fromkeys(word for name in _SEARCHED for word in words_of(getattr(self, name))))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ Texts are keys: folded, so that `Yellow Gold` and `yellow gold` are one. Money i
 """
 
 import enum
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 ATTRIBUTES = ("brand", "category", "metal", "stone")
 
@@ -182,12 +181,3 @@ def middle_half(paid: Sequence[int]) -> PriceBand | None:
     if len(paid) == 1:
         return PriceBand(paid[0] // 2, paid[0] * 2)
     return PriceBand(paid[(len(paid) - 1) // 4], paid[-1 - (len(paid) - 1) // 4])
-
-
-@lru_cache(maxsize=8192)
-def fold(words: str) -> str:
-    """Return words without case, accents and needless spaces."""
-    bare = "".join(
-        letter for letter in unicodedata.normalize("NFKD", words) if not unicodedata.combining(letter)
-    )
-    return " ".join(bare.casefold().split())

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from outreach.domain.words import fold
 from outreach.recommendations import sizes, stones
-from outreach.recommendations.likings import Likings, PriceBand, Whose, Wish, fold
+from outreach.recommendations.likings import Likings, PriceBand, Whose, Wish
 
 WISH_POINTS, WISH_LIKE_POINTS = 40.0, 25.0
 SET_POINTS, SET_FOR_OTHERS_POINTS = 20.0, 10.0

@@ -7,7 +7,7 @@ Japanese size n is 39.9 + 1.05 n, and UK letters follow each other by 1.25 from 
 import re
 from functools import lru_cache
 
-from outreach.recommendations.likings import fold
+from outreach.domain.words import fold
 
 # The numbers of carnet.profiles.v1.SizeSystem.
 US, UK, ISO, JP, MILLIMETRES, INCHES = range(1, 7)

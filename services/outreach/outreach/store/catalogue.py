@@ -14,10 +14,14 @@ from outreach.domain.catalogue import TEXTS, GivenPiece, Piece, Stock
 
 _COLUMNS = ", ".join(TEXTS)
 _KEYS = ("brand_id", "reference_key", "category_key", "metal_key", "stone_key")
-_PIECE = (  # noqa: S608 - fixed text only
-    f"p.piece_id, {', '.join(f'p.{name}' for name in TEXTS)}, p.price_minor, p.currency_code, p.created_at,"
-    " p.updated_at, (select json_agg(json_build_array(h.store_id, h.quantity, h.arrived_on) order by h.store_id)"
-    "  from shelf h where h.chain_id = p.chain_id and h.piece_id = p.piece_id) as stock"
+_PIECE = ", ".join(
+    [
+        "p.piece_id",
+        *(f"p.{name}" for name in TEXTS),
+        "p.price_minor, p.currency_code, p.created_at, p.updated_at",
+        "(select json_agg(json_build_array(h.store_id, h.quantity, h.arrived_on) order by h.store_id)"
+        "  from shelf h where h.chain_id = p.chain_id and h.piece_id = p.piece_id) as stock",
+    ]
 )
 
 
@@ -115,8 +119,9 @@ async def write_pieces(
     )
     if written:
         given = {row.code: row for row in rows}
-        await _write_shelf(tx, [(row, given[row["code"]]) for row in written], today=today, now=now)
-        await _write_words(tx, [row["piece_id"] for row in written])
+        pairs = [(row, given[row["code"]]) for row in written]
+        await _write_shelf(tx, pairs, today=today, now=now)
+        await _write_words(tx, pairs)
     return {row["code"]: Written(row["piece_id"], row["is_new"]) for row in written}
 
 
@@ -167,7 +172,7 @@ async def list_piece_ids(
     before: str,
     most: int,
 ) -> list[str]:
-    """Return the newest pieces that have all the words, of a brand, a category and in a store where those are given."""
+    """Return the newest pieces: with words that begin so, folded; of a brand, a category, in a store, where given."""
     connection = await tx.driver()
     if words:
         rows = await connection.fetch(
@@ -275,19 +280,20 @@ async def _note_news(
     )
 
 
-async def _write_words(tx: Transaction, piece_ids: Sequence[str]) -> None:
+async def _write_words(tx: Transaction, written: Sequence[tuple[Mapping[str, Any], GivenPiece]]) -> None:
     connection = await tx.driver()
     await connection.execute(
         "insert into piece_search (chain_id, piece_id, brand_id, category_key, terms)"
-        " select chain_id, piece_id, brand_id, category_key, searchable(concat_ws(' ', display_name, code, collection,"
-        "  reference, category, metal, stone, cut, style, set_code))"
-        " from pieces where chain_id = $1 and piece_id = any($2::text[])"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])"
         " on conflict (chain_id, piece_id) do update set brand_id = excluded.brand_id,"
         " category_key = excluded.category_key, terms = excluded.terms"
         " where (piece_search.brand_id, piece_search.category_key, piece_search.terms)"
         "  is distinct from (excluded.brand_id, excluded.category_key, excluded.terms)",
         tx.chain_id,
-        list(piece_ids),
+        [row["piece_id"] for row, _ in written],
+        [row["brand_id"] for row, _ in written],
+        [row["category_key"] for row, _ in written],
+        ["".join(f" {word}" for word in piece.words) for _, piece in written],
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from chassis import identities
 from chassis.database import Transaction
-from outreach.recommendations.likings import Likings, Owned, Whose, Wish, band_of, fold
+from outreach.domain.words import fold
+from outreach.recommendations.likings import Likings, Owned, Whose, Wish, band_of
 from outreach.recommendations.occasions import KnownDay, ahead
 
 _ONCE = 2  # carnet.profiles.v1.OCCASION_RECURRENCE_ONCE

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.database import Transaction
+from outreach.domain.words import words_of
 from outreach.recommendations.likings import Likings, PriceBand
 from outreach.recommendations.scoring import ShelfPiece
 
@@ -65,9 +66,9 @@ async def find_candidates(
     connection = await tx.driver()
     named = [value for kind, value in likings.preferences if kind == "brand"]
     by_name = []
-    for name in sorted(named)[:_VALUES]:
+    for words in filter(None, map(words_of, sorted(named)[:_VALUES])):
         by_name += await connection.fetch(
-            "select * from search_pieces($1::text[], '', '', $2, '', $3)", name.split(), store_id, _EACH
+            "select * from search_pieces($1::text[], '', '', $2, '', $3)", words, store_id, _EACH
         )
     rows = await connection.fetch(
         _CANDIDATES,

@@ -8,6 +8,7 @@ from chassis.database import Database
 from chassis.errors import not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from outreach.domain.catalogue import GivenPiece, Piece, PieceStoreUnknown, check_pieces
+from outreach.domain.words import words_of
 from outreach.store import catalogue, chains
 
 
@@ -113,7 +114,7 @@ async def list_pieces(
     async with database.transaction(chain_id) as tx:
         found = await catalogue.list_piece_ids(
             tx,
-            words=query.replace("\0", " ").split(),
+            words=words_of(query),
             brand_id=brand_id,
             category=category.strip(),
             store_id=store_id,

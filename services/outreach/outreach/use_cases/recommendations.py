@@ -13,8 +13,9 @@ from chassis.database import Database, Transaction
 from chassis.errors import Kind, ServiceError, not_found
 from outreach.clients import Profiles, Said
 from outreach.domain.catalogue import Piece
+from outreach.domain.words import fold
 from outreach.recommendations import stones
-from outreach.recommendations.likings import Likings, PriceBand, Size, fold
+from outreach.recommendations.likings import Likings, PriceBand, Size
 from outreach.recommendations.scoring import ANNIVERSARY, BIRTHDAY, ENGAGEMENT, Scored, recommend
 from outreach.recommendations.sizes import millimetres
 from outreach.store import catalogue, chains, likings, shelf

@@ -114,7 +114,7 @@ def upgrade() -> None:
 
         -- LIKE is not leakproof, so Postgres uses no index for it behind row-level security: as in profiles, the words
         -- stand in a table whose policy binds the runtime role but not the owner, and one function of the owner's
-        -- reads it and names the chain itself.
+        -- reads it and names the chain itself. terms are folded words of letters and digits, a space before each.
         create table piece_search (
             chain_id text not null,
             piece_id text collate "C" not null,
@@ -125,10 +125,6 @@ def upgrade() -> None:
         );
         create index piece_search_terms on piece_search using gin (chain_id, terms gin_trgm_ops);
 
-        create function search_pattern(word text) returns text
-            language sql immutable strict parallel safe
-            return '%' || replace(replace(replace(searchable(word), '\', '\\'), '%', '\%'), '_', '\_') || '%';
-
         create function search_pieces(
             words text[], of_brand text, of_category text, in_store text, before text, most integer
         ) returns setof text
@@ -136,7 +132,7 @@ def upgrade() -> None:
         declare
             own text := current_setting('carnet.chain_id', true);
             patterns text[] := (
-                select array_agg(search_pattern(word) order by length(word) desc) from unnest(words) word
+                select array_agg('% ' || word || '%' order by length(word) desc) from unnest(words) word
             );
         begin
             return query
