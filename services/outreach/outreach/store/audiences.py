@@ -23,6 +23,7 @@ SAME_PERSON = "SAME_PERSON"
 CANCELLED = "CANCELLED"
 
 _SLICE = 20_000
+_FEW = 1_000
 _DISLIKE = 8  # carnet.profiles.v1.PreferenceKind
 
 # Who was merged into somebody has no history of her own any more.
@@ -64,7 +65,7 @@ class Counted:
 
 async def count_audience(tx: Transaction, judge: Judge, client_ids: Collection[str] | None) -> Counted:
     """Count who fits today, among `client_ids` where some are given."""
-    judged, parameters = _judged(tx, judge, ids=client_ids)
+    judged, parameters = await _judged(tx, judge, _Whom.some(client_ids))
     found = await tx.execute(
         f"""
         with judged as materialized ({judged}), grouped as (
@@ -99,7 +100,19 @@ async def freeze(
 
     Returns the last id of the slice, None when there is none after it. A client stands in a campaign once.
     """
-    judged, parameters = _judged(tx, judge, ids=client_ids, after=after)
+    whom, following = (_Whom.some(client_ids), None)
+    if client_ids is None:
+        last = await tx.execute(
+            "select max(client_id) as last, count(*) as clients from (select client_id from clients"
+            " where chain_id = :chain_id and client_id > :after order by client_id limit :slice) as slice",
+            {"chain_id": tx.chain_id, "after": after, "slice": _SLICE},
+        )
+        row = last.one()
+        if not row.clients:
+            return None
+        whom = _Whom.between(after, row.last)
+        following = str(row.last) if row.clients == _SLICE else None
+    judged, parameters = await _judged(tx, judge, whom)
     await tx.execute(
         f"""
         insert into campaign_recipients (chain_id, campaign_id, recipient_id, client_id, state, reason, is_recipient,
@@ -111,31 +124,65 @@ async def freeze(
         """,  # noqa: S608 - fixed text only
         {**parameters, "now": now},
     )
-    if client_ids is not None:
-        return None
-    last = await tx.execute(
-        "select max(client_id) as last, count(*) as clients from (select client_id from clients"
-        " where chain_id = :chain_id and client_id > :after order by client_id limit :slice) as slice",
-        {"chain_id": tx.chain_id, "after": after, "slice": _SLICE},
-    )
-    row = last.one()
-    return str(row.last) if row.clients == _SLICE else None
+    return following
 
 
 async def judge_clients(tx: Transaction, judge: Judge, client_ids: Collection[str]) -> Mapping[str, str]:
     """Return why each client may not get it now, empty for those who may."""
-    judged, parameters = _judged(tx, judge, ids=client_ids)
+    judged, parameters = await _judged(tx, judge, _Whom.some(client_ids))
     found = await tx.execute(judged, parameters)
     reasons = {row.client_id: row.reason for row in found}
     return {client_id: reasons.get(client_id, NO_LONGER_FITS) for client_id in client_ids}
 
 
-def _judged(
-    tx: Transaction, judge: Judge, *, ids: Collection[str] | None, after: str | None = None
-) -> tuple[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Whom:
+    """Which clients are judged; `condition` says so of a column of any table, so that each reads those alone."""
+
+    condition: str
+    parameters: Mapping[str, object]
+    is_few: bool
+
+    @classmethod
+    def some(cls, client_ids: Collection[str] | None) -> "_Whom":
+        """Return these clients, or all."""
+        if client_ids is None:
+            return cls("", {}, is_few=False)
+        return cls(" and {} = any(:ids)", {"ids": list(client_ids)}, is_few=len(client_ids) <= _FEW)
+
+    @classmethod
+    def between(cls, after: str, until: str) -> "_Whom":
+        """Return a slice of the chain's clients."""
+        return cls(" and {0} > :after and {0} <= :until", {"after": after, "until": until}, is_few=False)
+
+    def of(self, column: str) -> str:
+        """Return the condition on a column."""
+        return self.condition.format(column)
+
+
+async def _judged(tx: Transaction, judge: Judge, whom: _Whom) -> tuple[str, dict[str, Any]]:
     """Return the statement that gives (client_id, reason, is_held_out) of everybody who fits, and its parameters."""
-    conditions, parameters = _conditions(judge)
-    parameters |= {
+    if not whom.is_few:
+        # Without statistics, as after an import, the planner expects one row and joins by nested loops that read a
+        # chain once a client.
+        await tx.execute("set local enable_nestloop = off")
+    conditions, parameters = _conditions(judge, whom)
+    statement = f"""
+        select c.client_id,
+            case when c.store_id = '' then '{NO_STORE}'
+                when c.associate_id = '' and :names_associate then '{NO_ASSOCIATE}'
+                when lately.client_id is not null then '{CONTACTED_LATELY}'
+                when queued.client_id is not null then '{ON_QUEUE}'
+                else '' end as reason,
+            {_IS_HELD_OUT} as is_held_out
+        from clients as c
+        left join ({_LATELY.format(whom=whom.of("client_id"))}) as lately on lately.client_id = c.client_id
+        left join ({_QUEUED.format(whom=whom.of("client_id"))}) as queued on queued.client_id = c.client_id
+        where c.chain_id = :chain_id{whom.of("c.client_id")} and {_IS_SOMEBODY}
+            {"".join(f" and {one}" for one in conditions)}
+    """  # noqa: S608 - fixed text only
+    return statement, parameters | {
+        **whom.parameters,
         "chain_id": tx.chain_id,
         "campaign_id": judge.campaign_id,
         "held_out_below": round(judge.holdout_share * 2**32),
@@ -144,28 +191,6 @@ def _judged(
         "today": judge.today,
         "queue_day": judge.queue_day,
     }
-    source = "clients"
-    if ids is not None:
-        conditions.append("c.client_id = any(:ids)")
-        parameters["ids"] = list(ids)
-    elif after is not None:
-        source = (
-            "(select * from clients where chain_id = :chain_id and client_id > :after"
-            " order by client_id limit :slice)"
-        )
-        parameters |= {"after": after, "slice": _SLICE}
-    statement = f"""
-        select c.client_id,
-            case when c.store_id = '' then '{NO_STORE}'
-                when c.associate_id = '' and :names_associate then '{NO_ASSOCIATE}'
-                when {_CONTACTED_LATELY} then '{CONTACTED_LATELY}'
-                when {_ON_QUEUE} then '{ON_QUEUE}'
-                else '' end as reason,
-            {_IS_HELD_OUT} as is_held_out
-        from {source} as c
-        where c.chain_id = :chain_id and {_IS_SOMEBODY} {"".join(f" and {one}" for one in conditions)}
-    """  # noqa: S608 - fixed text only
-    return statement, parameters
 
 
 # The same as domain.campaigns.is_held_out, for a million clients at once.
@@ -173,37 +198,36 @@ _IS_HELD_OUT = (
     "('x' || substr(encode(sha256(convert_to(:campaign_id || ':' || c.client_id, 'UTF8')), 'hex'), 1, 8))"
     "::bit(32)::bigint < :held_out_below"
 )
-# Anything either way, a call or a visit that an associate noted, and what has been handed on and is not heard of yet.
-_CONTACTED_LATELY = """(
-    exists (select 1 from contacts t where t.chain_id = c.chain_id and t.client_id = c.client_id
-        and t.contacted_at > :contact_since)
-    or exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
-        and s.state in ('sent', 'logged') and s.answered_at > :contact_since)
-    or exists (select 1 from campaign_recipients r where r.chain_id = c.chain_id and r.client_id = c.client_id
-        and r.state in ('sending', 'sent') and r.asked_at > :contact_since))"""
+# Anything either way, a call or a visit that an associate noted, and what was handed on and is not heard of yet.
+_LATELY = """
+    select client_id from contacts where chain_id = :chain_id and contacted_at > :contact_since{whom}
+    union select client_id from suggestions where chain_id = :chain_id and state in ('sent', 'logged')
+        and answered_at > :contact_since{whom}
+    union select client_id from campaign_recipients where chain_id = :chain_id and state in ('sending', 'sent')
+        and asked_at > :contact_since{whom}"""
 # Whoever an associate is asked to contact today is the associate's; one put away until later, or automated, is not.
-_ON_QUEUE = """exists (select 1 from suggestions s where s.chain_id = c.chain_id and s.client_id = c.client_id
-    and s.action = 'personal' and (s.state = 'open' or (s.state = 'snoozed' and s.snoozed_until <= :today)) and s.expires_on >= :queue_day)"""
+_QUEUED = """
+    select distinct client_id from suggestions where chain_id = :chain_id and action = 'personal'
+        and (state = 'open' or (state = 'snoozed' and snoozed_until <= :today)) and expires_on >= :queue_day{whom}"""
 # What came back whole is no purchase.
 _IS_KEPT = f"""p.purchase_day <= :today and p.total_minor > coalesce((select sum(b.total_minor) from returns b
     where b.chain_id = p.chain_id and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code
     and b.returned_on <= :today), 0) and {_IS_OPEN}"""  # noqa: S608 - fixed text only
-_BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = c.chain_id and p.client_id = c.client_id
-    and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and {_IS_KEPT})"""  # noqa: S608 - fixed
+_BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = :chain_id and p.client_id = c.client_id
+    and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and {_IS_KEPT}{{whom}})"""  # noqa: S608
 # Prefers, by what was bought and said, or bought in any currency; never what the client says to dislike.
-_LIKES = f"""(exists (select 1 from client_affinities t where t.chain_id = c.chain_id and t.client_id = c.client_id
-        and t.kind = '{{kind}}' and {{affinity}} = any(:{{name}}))
-    or exists (select 1 from purchases p cross join lateral jsonb_array_elements(p.lines) as line
-        where p.chain_id = c.chain_id and p.client_id = c.client_id and {{line}} = any(:{{name}}) and {_IS_KEPT}
-        and not exists (select 1 from jsonb_array_elements(c.preferences) as said
-            where said->>0 = '{_DISLIKE}' and lower(btrim(said->>1)) = lower({{line}}))))"""  # noqa: S608 - fixed text
-_LIKES_BRAND = _LIKES.format(kind="brand", affinity="t.value", line="btrim(line->>0)", name="brand_ids")
-_LIKES_CATEGORY = _LIKES.format(
-    kind="category", affinity="t.value", line="lower(btrim(line->>1))", name="categories"
-)
+_LIKES = f"""exists (select 1 from (
+    select t.client_id from client_affinities t where t.chain_id = :chain_id and t.kind = '{{kind}}'
+        and t.value = any(:{{name}}){{whose}}
+    union all select p.client_id from purchases p join clients d on d.chain_id = p.chain_id
+        and d.client_id = p.client_id cross join lateral jsonb_array_elements(p.lines) as line
+        where p.chain_id = :chain_id and {{line}} = any(:{{name}}) and {_IS_KEPT}{{whom}}
+        and not exists (select 1 from jsonb_array_elements(d.preferences) as said
+            where said->>0 = '{_DISLIKE}' and lower(btrim(said->>1)) = lower({{line}}))
+    ) as liked where liked.client_id = c.client_id)"""  # noqa: S608 - fixed text only
 
 
-def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
+def _conditions(judge: Judge, whom: _Whom) -> tuple[list[str], dict[str, Any]]:
     audience = judge.audience
     conditions: list[str] = []
     parameters: dict[str, Any] = {}
@@ -212,6 +236,10 @@ def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
         conditions.append(condition)
         parameters.update(values)
 
+    def likes(kind: str, line: str, name: str, values: list[str]) -> None:
+        inner = {"whose": whom.of("t.client_id"), "whom": whom.of("p.client_id")}
+        add(_LIKES.format(kind=kind, line=line, name=name, **inner), **{name: values})
+
     if judge.numbers is not None:
         add("c.number = any(cast(:numbers as bigint[]))", numbers=list(judge.numbers))
     if audience.store_ids:
@@ -219,14 +247,19 @@ def _conditions(judge: Judge) -> tuple[list[str], dict[str, Any]]:
     if audience.associate_ids:
         add("c.associate_id = any(:associate_ids)", associate_ids=list(audience.associate_ids))
     if audience.brand_ids:
-        add(_LIKES_BRAND, brand_ids=[brand_id.strip() for brand_id in audience.brand_ids])
+        likes("brand", "btrim(line->>0)", "brand_ids", [one.strip() for one in audience.brand_ids])
     if audience.categories:
-        add(_LIKES_CATEGORY, categories=[category.strip().lower() for category in audience.categories])
+        asked = [one.strip().lower() for one in audience.categories]
+        likes("category", "lower(btrim(line->>1))", "categories", asked)
+    bought = {"whom": whom.of("p.client_id")}
     if audience.bought_within_days:
-        add(_BOUGHT_SINCE.format(days=":bought_within"), bought_within=audience.bought_within_days)
+        add(
+            _BOUGHT_SINCE.format(days=":bought_within", **bought),
+            bought_within=audience.bought_within_days,
+        )
     if audience.not_bought_within_days:
         add(
-            "not " + _BOUGHT_SINCE.format(days=":not_bought_within"),
+            "not " + _BOUGHT_SINCE.format(days=":not_bought_within", **bought),
             not_bought_within=audience.not_bought_within_days,
         )
     return conditions, parameters
