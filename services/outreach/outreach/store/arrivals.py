@@ -116,6 +116,18 @@ async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -
     return sorted({row["client_id"] for row in rows})
 
 
+async def hold_free(tx: Transaction, client_ids: Collection[str]) -> list[str]:
+    """Hold those of the clients whom nobody else holds until the commit, and return them."""
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "select client_id from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id"
+        " for no key update skip locked",
+        tx.chain_id,
+        list(client_ids),
+    )
+    return [row[0] for row in rows]
+
+
 async def find_news(platform: AsyncConnection, *, now: datetime) -> tuple[str, str] | None:
     """Return the chain and the store whose news has waited longest; None when nothing is due."""
     found = await platform.execute(

@@ -82,9 +82,9 @@ async def evaluate_clients(
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
     current = set((await identities.resolve(tx, client_ids)).values())
-    changed = await follow_shelf(tx, sorted(current), today=today, now=now)
+    # Waits for nobody: who holds a client may be about to mark the client as one to be looked at, and wait for us.
+    changed = await follow_shelf(tx, current, today=today, now=now, waits=False)
     await refresh.refresh_client_facts(tx, chain, changed, now=now)
-    await follow_shelf(tx, current, today=today, now=now)
     live = await ranking_results.lock_live(tx, current | set(client_ids))
     known = {one.client_id: one for one in await due_clients.known_clients(tx, current)}
     is_replaying = chain.is_replaying(now) and queue_day != today
