@@ -8,7 +8,7 @@ from carnet.privacy.v1 import privacy_pb2
 from chassis import identities
 from chassis.database import Transaction
 from outreach import events
-from outreach.store import chains, drafts, facts, recipients, refresh, suggestions
+from outreach.store import chains, drafts, due_clients, facts, recipients, refresh, suggestions
 from outreach.store.facts import ClientRow
 from outreach.use_cases import outcomes
 from outreach.use_cases.evaluation import evaluate_client
@@ -66,6 +66,7 @@ async def forget_client(
             **await recipients.erase_clients(tx, client_ids),
             **await outcomes.erase_clients(tx, client_ids, now=now),
         }
+        await due_clients.forget_due(tx, client_ids)
         receipt = events.erasure_receipt(
             erasure_id=erasure_id,
             client_id=client_id,
