@@ -170,7 +170,8 @@ def book_of(
 ) -> Book:
     """Return a book of clients 0, 1, ... who are in one associate's book unless said; money in minor units.
 
-    An answer that rests a signal is today's unless said. A visit may say by which day a piece is needed; a gift says the contract's kind of occasion.
+    An answer that rests a signal is today's unless said. A visit may say by which day a piece is needed; a gift says
+    the contract's kind of occasion.
     """
     text_days, answer_days = dict(texts), dict(answers)
 
