@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from carnet.outreach.v1 import campaigns_pb2 as pb
 from carnet.outreach.v1 import campaigns_pb2_grpc, events_pb2, outreach_pb2
-from outreach_story import client_created, days_ago, message_sent, purchase, purchase_fact, visit
+from carnet.profiles.v1 import events_pb2 as profiles_events
+from outreach_story import client_created, client_fact, days_ago, message_sent, purchase, purchase_fact, visit
 
 from chassis.errors import Kind, ServiceError
 from chassis.testing import NOON, published
@@ -231,6 +232,18 @@ async def test_an_audience_is_whoever_meets_every_condition(stub, house):
             if (await preview(stub, await stub.CreateCampaign(asked))).fitting:
                 found.add(client_id)
         assert found == fitting, audience
+
+
+async def test_a_brand_bought_in_another_currency_counts_unless_it_is_disliked(stub, house):
+    abroad = purchase("cli_1", days_ago(100), currency="EUR")
+    abroad.purchase.lines.add(quantity=1, amount_minor=50_000, brand_id="brd_verny")
+    await house.tell(abroad)
+    campaign = await stub.CreateCampaign(wanted(audience={"brand_ids": ["brd_verny"]}))
+    assert (await preview(stub, campaign)).fitting == 1
+    disliking = client_fact("cli_1", version=2)
+    disliking.preferences.add(kind=8, value="Brd_Verny ")
+    await house.tell(profiles_events.ClientChanged(client=disliking))
+    assert (await preview(stub, campaign)).fitting == 0
 
 
 async def test_a_purchase_that_is_a_surprise_for_its_client_makes_nobody_fit(outreach, stub, house, manager):

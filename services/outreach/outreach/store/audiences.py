@@ -215,13 +215,14 @@ _IS_KEPT = f"""p.purchase_day <= :today and p.total_minor > coalesce((select sum
     and b.returned_on <= :today), 0) and {_IS_OPEN}"""  # noqa: S608 - fixed text only
 _BOUGHT_SINCE = f"""exists (select 1 from purchases p where p.chain_id = :chain_id and p.client_id = c.client_id
     and p.purchase_day > cast(:today as date) - cast({{days}} as integer) and {_IS_KEPT}{{whom}})"""  # noqa: S608
-# Prefers, by what was bought and said, or bought in any currency; never what the client says to dislike.
+# What is bought and said is counted already, in the chain's currency; never what the client says to dislike.
 _LIKES = f"""exists (select 1 from (
     select t.client_id from client_affinities t where t.chain_id = :chain_id and t.kind = '{{kind}}'
         and t.value = any(:{{name}}){{whose}}
     union all select p.client_id from purchases p join clients d on d.chain_id = p.chain_id
         and d.client_id = p.client_id cross join lateral jsonb_array_elements(p.lines) as line
-        where p.chain_id = :chain_id and {{line}} = any(:{{name}}) and {_IS_KEPT}{{whom}}
+        where p.chain_id = :chain_id and p.currency_code <> coalesce((select currency_code from chains
+            where chain_id = :chain_id), '') and {{line}} = any(:{{name}}) and {_IS_KEPT}{{whom}}
         and not exists (select 1 from jsonb_array_elements(d.preferences) as said
             where said->>0 = '{_DISLIKE}' and lower(btrim(said->>1)) = lower({{line}}))
     ) as liked where liked.client_id = c.client_id)"""  # noqa: S608 - fixed text only
