@@ -1,6 +1,7 @@
 """Campaigns as people work with them: written, previewed, started, agreed to, cancelled; and what is refused."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,10 @@ from outreach_story import client_created, client_fact, days_ago, message_sent, 
 from chassis.errors import Kind, ServiceError
 from chassis.testing import NOON, published
 from chassis.values import timestamp_of
+from outreach.domain.holdouts import period_of
 from outreach.domain.settings import OutreachSettings
 from outreach.store import settings as settings_store
+from outreach.store.holdouts import Holdout, add_holdouts
 
 WRITE = ("campaigns:read", "campaigns:write", "segments:read", "policies:write", "queue:read")
 ENGLISH = pb.CampaignText(
@@ -201,6 +204,18 @@ async def test_a_client_on_an_associates_queue_is_the_associates(outreach, stub,
     assert [one.client_id for one in queue.suggestions] == ["cli_1"]
     seen = await preview(stub, await stub.CreateCampaign(wanted()))
     assert dict(seen.excluded_by_reason) == {"ON_QUEUE": 1, "NO_ASSOCIATE": 1}
+
+
+async def test_whom_the_chain_holds_out_this_quarter_no_campaign_reaches(outreach, stub, house):
+    await decide(outreach, house.chain_id, holdout_share=0.1)
+    async with outreach.database.transaction(house.chain_id) as tx:
+        held = [Holdout("cli_1", "asc_1", "sto_1", ("high_intent",))]
+        await add_holdouts(tx, held, period=period_of(NOON.date()), held_at=NOON)
+        await add_holdouts(tx, [replace(held[0], client_id="cli_2")], period="2025Q4", held_at=NOON)
+    seen = await preview(stub, await stub.CreateCampaign(wanted()))
+    assert dict(seen.excluded_by_reason) == {"LEFT_ALONE": 1, "NO_ASSOCIATE": 1}
+    await decide(outreach, house.chain_id)
+    assert (await preview(stub, await stub.CreateCampaign(wanted()))).recipients == 2
 
 
 async def test_an_audience_is_whoever_meets_every_condition(stub, house):

@@ -18,6 +18,7 @@ NO_STORE = "NO_STORE"
 NO_ASSOCIATE = "NO_ASSOCIATE"
 CONTACTED_LATELY = "CONTACTED_LATELY"
 ON_QUEUE = "ON_QUEUE"
+LEFT_ALONE = "LEFT_ALONE"
 NO_LONGER_FITS = "NO_LONGER_FITS"
 SAME_PERSON = "SAME_PERSON"
 CANCELLED = "CANCELLED"
@@ -40,7 +41,7 @@ _IS_OPEN = """(p.surprise_for_client_id = '' or p.surprise_ends_on < :today or c
 class Judge:
     """What decides besides the audience: the day, since when a contact counts as lately, whether a text names the
     associate, and whom the campaign holds out. `numbers` are the clients for whom its signals and tiers hold, None
-    where it asks for none."""
+    where it asks for none; `period` is that of the chain's own holdout, empty for none."""
 
     campaign_id: str
     audience: Audience
@@ -49,6 +50,7 @@ class Judge:
     holdout_share: float
     today: date
     queue_day: date
+    period: str
     contact_since: datetime
 
 
@@ -171,6 +173,7 @@ async def _judged(tx: Transaction, judge: Judge, whom: _Whom) -> tuple[str, dict
         select c.client_id,
             case when c.store_id = '' then '{NO_STORE}'
                 when c.associate_id = '' and :names_associate then '{NO_ASSOCIATE}'
+                when held.client_id is not null then '{LEFT_ALONE}'
                 when lately.client_id is not null then '{CONTACTED_LATELY}'
                 when queued.client_id is not null then '{ON_QUEUE}'
                 else '' end as reason,
@@ -178,6 +181,7 @@ async def _judged(tx: Transaction, judge: Judge, whom: _Whom) -> tuple[str, dict
         from clients as c
         left join ({_LATELY.format(whom=whom.of("client_id"))}) as lately on lately.client_id = c.client_id
         left join ({_QUEUED.format(whom=whom.of("client_id"))}) as queued on queued.client_id = c.client_id
+        left join ({_HELD.format(whom=whom.of("client_id"))}) as held on held.client_id = c.client_id
         where c.chain_id = :chain_id{whom.of("c.client_id")} and {_IS_SOMEBODY}
             {"".join(f" and {one}" for one in conditions)}
     """  # noqa: S608 - fixed text only
@@ -190,6 +194,7 @@ async def _judged(tx: Transaction, judge: Judge, whom: _Whom) -> tuple[str, dict
         "names_associate": judge.names_associate,
         "today": judge.today,
         "queue_day": judge.queue_day,
+        "period": judge.period,
     }
 
 
@@ -209,6 +214,9 @@ _LATELY = """
 _QUEUED = """
     select distinct client_id from suggestions where chain_id = :chain_id and action = 'personal'
         and (state = 'open' or (state = 'snoozed' and snoozed_until <= :today)) and expires_on >= :queue_day{whom}"""
+# Whom the chain leaves alone in this period, to compare with everybody else it writes to.
+_HELD = """
+    select distinct client_id from holdouts where chain_id = :chain_id and period = :period{whom}"""
 # What came back whole is no purchase.
 _IS_KEPT = f"""p.purchase_day <= :today and p.total_minor > coalesce((select sum(b.total_minor) from returns b
     where b.chain_id = p.chain_id and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code

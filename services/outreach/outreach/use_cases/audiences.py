@@ -14,6 +14,7 @@ from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from outreach.clients import Segments
 from outreach.domain.campaigns import Audience, Campaign, SegmentTooLarge
+from outreach.domain.holdouts import period_of
 from outreach.scoring.model import ChainModel
 from outreach.scoring.rules import Rules
 from outreach.scoring.tiers import TIERS, tiers_of
@@ -24,6 +25,7 @@ from outreach.store import audiences, books, chains, models
 from outreach.store.audiences import Counted, Judge
 from outreach.store.chains import Chain
 from outreach.store.rules import read_rules
+from outreach.store.settings import get_settings
 from outreach.texts.campaigns import names_associate
 from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.evaluation import rests_at
@@ -72,6 +74,7 @@ async def judge_of(
         holdout_share=plan.holdout_share,
         today=chain.today(now),
         queue_day=chain.queue_day(now),
+        period=period_of(chain.today(now)) if (await get_settings(tx)).holdout_share > 0 else "",
         contact_since=now - CONTACT_REST,
     )
 
