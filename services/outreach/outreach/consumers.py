@@ -157,7 +157,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             return
         is_marketing = event.purpose == messaging_pb2.PURPOSE_MARKETING
         async with delivery.transaction() as tx:
-            await use_cases.take_contact(
+            await use_cases.take_message(
                 tx,
                 event.message_id,
                 event.client_id,
@@ -175,7 +175,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             delivery.ignore()
             return
         async with delivery.transaction() as tx:
-            await use_cases.take_contact(
+            await use_cases.take_message(
                 tx,
                 event.message_id,
                 event.client_id,

@@ -162,7 +162,7 @@ async def take_contact(
     is_expected: bool = False,
     now: datetime,
 ) -> None:
-    """Take over that the house and a client were in touch; her facts follow, the queue when she is next looked at.
+    """Take over that the house and a client are in touch, for whoever sees to the queue; her facts follow.
 
     The arguments are those of `happenings.add_contact`.
     """
@@ -178,6 +178,23 @@ async def take_contact(
     )
     if current is not None:
         await refresh.refresh_client_facts(tx, await chains.get_chain(tx), [current], now=now)
+
+
+async def take_message(
+    tx: Transaction,
+    contact_id: str,
+    client_id: str,
+    *,
+    kind: str,
+    contacted_at: datetime,
+    is_by_person: bool = True,
+    now: datetime,
+) -> None:
+    """Take over a text to or from a client and look at the client again."""
+    current = await happenings.add_contact(
+        tx, contact_id, client_id, kind=kind, contacted_at=contacted_at, is_by_person=is_by_person, now=now
+    )
+    await _count_one(tx, current, now=now)
 
 
 async def drop_contact(tx: Transaction, contact_id: str, *, now: datetime) -> None:
