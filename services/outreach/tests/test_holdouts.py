@@ -4,7 +4,7 @@ import pytest
 from carnet.outreach.v1 import events_pb2
 from carnet.outreach.v1 import outreach_pb2 as pb
 from carnet.profiles.v1 import events_pb2 as profiles_events
-from outreach_story import TODAY, client_created, client_fact, days_ago, visit
+from outreach_story import TODAY, client_created, client_fact, days_ago, message_received, visit
 from sqlalchemy import text
 
 from chassis.testing import NOON, published
@@ -105,6 +105,17 @@ async def test_nobody_is_left_alone_unless_the_chain_says_so(outreach, told):
     await told.tell(*walk_ins(told))
     await outreach.stub.RunScoring(pb.RunScoringRequest())
     assert await held(outreach, told) == set()
+
+
+async def test_who_waits_for_an_answer_is_not_left_alone(outreach, told):
+    await set_share(outreach, told, SHARE)
+    await told.tell(*walk_ins(told))
+    waiting, other = sorted(expected(told))[:2]
+    await told.tell(message_received(waiting, NOON), visit(waiting, days_ago(1)))
+    await outreach.stub.RunScoring(pb.RunScoringRequest())
+    there = await on_queues(outreach)
+    assert waiting in there
+    assert other not in there
 
 
 async def test_who_was_left_alone_follows_merges_and_erasures(outreach, told):

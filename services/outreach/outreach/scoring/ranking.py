@@ -76,6 +76,7 @@ class Weighed:
 
     score: Floats
     is_due: Flags  # has a reason, and somebody to take it up
+    is_owed: Flags  # one of the reasons is what the house owes the client
     queue: Integers
     until: Integers
     value: Floats
@@ -132,7 +133,7 @@ def weigh(
     is_left, is_automated = _actions(book, model, rules)
     score, reasons = np.zeros(len(book), dtype=np.int64), np.zeros(len(book), dtype=np.int64)
     until = np.full(len(book), NEVER, dtype=np.int64)
-    is_personal = np.zeros(len(book), dtype=np.bool_)
+    is_owed = np.zeros(len(book), dtype=np.bool_)
     findings: list[Finding] = []
     contributions: list[Integers] = []
     for position, signal in enumerate(SIGNALS):
@@ -153,13 +154,14 @@ def weigh(
         reasons[at] += 1
         until[at] = np.maximum(until[at], finding.until)
         if reading.is_service:
-            is_personal[at] = True
+            is_owed[at] = True
         findings.append(finding)
         contributions.append(contribution)
     return Weighed(
         score=score / _UNITS,
         is_due=(reasons > 0) & (book.associate >= 0),
-        queue=book.associate * 2 + (is_automated & ~is_personal),
+        is_owed=is_owed,
+        queue=book.associate * 2 + (is_automated & ~is_owed),
         until=until,
         value=value,
         basis=basis,
@@ -171,10 +173,10 @@ def weigh(
 
 
 def without(book: Book, weighed: Weighed, numbers: Integers) -> Weighed:
-    """Return it with clients left out, by number, whatever their reasons."""
+    """Return it with clients left out, by number, except those who wait for the house."""
     if not len(numbers):
         return weighed
-    return replace(weighed, is_due=weighed.is_due & ~np.isin(book.number, numbers))
+    return replace(weighed, is_due=weighed.is_due & (weighed.is_owed | ~np.isin(book.number, numbers)))
 
 
 def best(book: Book, weighed: Weighed, keep: int, *, always: Integers | None = None) -> Integers:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from chassis.database import Transaction
+from outreach.domain import Signal
 from outreach.domain.holdouts import is_held_out, period_of
+from outreach.signals import READINGS
 from outreach.signals.book import Integers
 from outreach.store import holdouts
 from outreach.store.histories import KnownClient
@@ -21,13 +23,15 @@ async def leave_alone(
 ) -> set[int]:
     """Return which of the clients that were to come on a queue are left alone instead, and note it; by number.
 
-    Whose suggestion stands in a queue already is not: what an associate works on does not vanish.
+    Whose suggestion stands in a queue already is not: what an associate works on does not vanish. Nor is who waits for
+    the house: a repair that is ready is said, whatever is being measured.
     """
     period = period_of(as_of)
     held = {
         number: (client, signals)
         for number, (client, signals) in due.items()
         if is_held_out(tx.chain_id, client.client_id, period, share=share)
+        and not any(READINGS[Signal(signal)].is_service for signal in signals)
     }
     if not held:
         return set()
