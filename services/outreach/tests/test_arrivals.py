@@ -1,5 +1,7 @@
 """Pieces that come to a store speak to those who wait for them, and fall silent when they are gone."""
 
+from datetime import timedelta
+
 import pytest
 from carnet.outreach.v1 import catalogue_pb2 as pb
 from carnet.outreach.v1 import catalogue_pb2_grpc, outreach_pb2
@@ -8,6 +10,9 @@ from carnet.profiles.v1 import records_pb2
 from outreach_story import client_created, client_fact, days_ago, purchase_fact
 
 from chassis.values import proto_date_of
+from outreach.store import happenings
+from outreach.store.happenings import Wish
+from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.shelf_news import follow_news
 
 WISH, FAVOURITE = outreach_pb2.SIGNAL_WISH_ARRIVED, outreach_pb2.SIGNAL_FAVOURITE_ARRIVED
@@ -174,8 +179,6 @@ async def test_a_favourite_brand_speaks_to_who_bought_it_twice_or_named_it(shop)
 
 
 async def counted(shop):
-    from outreach.use_cases.counting import count_waiting
-
     await count_waiting(
         database=shop.outreach.database, clock=shop.outreach.clock, chain_id=shop.story.chain_id
     )
@@ -208,6 +211,18 @@ async def test_an_erased_client_leaves_no_arrival(shop):
     async with shop.outreach.database.transaction(shop.story.chain_id) as tx:
         left = await tx.execute("select (select count(*) from arrivals) + (select count(*) from wishes)")
         assert left.scalar() == 0
+
+
+async def test_a_wish_that_was_being_written_at_the_first_look_is_found_at_the_second(shop):
+    await shop.story.tell(client_created("cli_1"))
+    writing = Wish(wish_id="wsh_1", client_id="cli_1", version=1, state=WANTED, reference="R-1")
+    async with shop.outreach.database.transaction(shop.story.chain_id) as tx:
+        await happenings.put_wish(tx, writing, now=shop.outreach.clock.now())
+        await shop.put("A", reference="R-1")
+        assert await shop.news() == 0
+    shop.outreach.clock.advance(timedelta(seconds=61))
+    assert await shop.news() == 1
+    assert await shop.signals() == {"cli_1": {WISH}}
 
 
 async def test_many_who_work_off_the_news_do_it_once(shop, gather):

@@ -9,7 +9,7 @@ from outreach.recommendations.likings import Likings, PriceBand
 from outreach.recommendations.scoring import ShelfPiece
 
 # Of each value that is looked for, the newest so many are looked at. A shelf has more of hardly any.
-_EACH = 40
+_EACH = 30
 _VALUES = 3
 _WISHES = 8
 

@@ -13,7 +13,7 @@ from outreach.store import arrivals, chains
 from outreach.use_cases.arrivals import follow_shelf
 from outreach.use_cases.attention import look_again
 
-_NEWS = 500
+_NEWS = 2_000
 _CLIENTS = 2_000
 
 _log = structlog.get_logger(__name__)
