@@ -110,7 +110,9 @@ class Stock(_message.Message):
     quantity: _builtins.int
     @_builtins.property
     def arrive_date(self) -> _date_pb2.Date:
-        """When the first of them came in after there was none."""
+        """When the first of them came in after there was none: today at the chain, unless it is given. A first load should give
+        it, or everything is new.
+        """
 
     def __init__(
         self,

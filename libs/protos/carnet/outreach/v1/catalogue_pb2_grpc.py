@@ -83,7 +83,7 @@ class CatalogueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPieces(self, request, context):
-        """Find pieces by words, brand, category and store; the newest first.
+        """Find pieces by how their words begin, brand, category and store; the newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,7 +98,8 @@ class CatalogueServiceServicer:
 
     def ListRecommendations(self, request, context):
         """Recommend pieces that are there now for a client, with reasons: taste, size, price band, what she owns, wishes, the
-        occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes.
+        occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes. Refuses a
+        store that the chain does not have (STORE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

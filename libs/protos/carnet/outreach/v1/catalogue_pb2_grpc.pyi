@@ -41,12 +41,13 @@ class CatalogueServiceStub:
     GetPiece: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.GetPieceRequest, _catalogue_pb2.CataloguePiece]
     """Read one piece."""
     ListPieces: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListPiecesRequest, _catalogue_pb2.ListPiecesResponse]
-    """Find pieces by words, brand, category and store; the newest first."""
+    """Find pieces by how their words begin, brand, category and store; the newest first."""
     DeletePiece: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.DeletePieceRequest, _catalogue_pb2.DeletePieceResponse]
     """Take a piece out of the catalogue. One that is out already stays out; an upsert brings it back."""
     ListRecommendations: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListRecommendationsRequest, _catalogue_pb2.ListRecommendationsResponse]
     """Recommend pieces that are there now for a client, with reasons: taste, size, price band, what she owns, wishes, the
-    occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes.
+    occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes. Refuses a
+    store that the chain does not have (STORE_NOT_FOUND).
     """
 
 @_typing.type_check_only
@@ -62,12 +63,13 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     GetPiece: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetPieceRequest, _catalogue_pb2.CataloguePiece]  # type: ignore[assignment]
     """Read one piece."""
     ListPieces: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListPiecesRequest, _catalogue_pb2.ListPiecesResponse]  # type: ignore[assignment]
-    """Find pieces by words, brand, category and store; the newest first."""
+    """Find pieces by how their words begin, brand, category and store; the newest first."""
     DeletePiece: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.DeletePieceRequest, _catalogue_pb2.DeletePieceResponse]  # type: ignore[assignment]
     """Take a piece out of the catalogue. One that is out already stays out; an upsert brings it back."""
     ListRecommendations: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListRecommendationsRequest, _catalogue_pb2.ListRecommendationsResponse]  # type: ignore[assignment]
     """Recommend pieces that are there now for a client, with reasons: taste, size, price band, what she owns, wishes, the
-    occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes.
+    occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes. Refuses a
+    store that the chain does not have (STORE_NOT_FOUND).
     """
 
 class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -98,7 +100,7 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_pb2.ListPiecesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalogue_pb2.ListPiecesResponse, _abc.Awaitable[_catalogue_pb2.ListPiecesResponse]]:
-        """Find pieces by words, brand, category and store; the newest first."""
+        """Find pieces by how their words begin, brand, category and store; the newest first."""
 
     @_abc_1.abstractmethod
     def DeletePiece(
@@ -115,7 +117,8 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalogue_pb2.ListRecommendationsResponse, _abc.Awaitable[_catalogue_pb2.ListRecommendationsResponse]]:
         """Recommend pieces that are there now for a client, with reasons: taste, size, price band, what she owns, wishes, the
-        occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes.
+        occasion. Never the same piece again, and nothing that gives a surprise away when it is for her own eyes. Refuses a
+        store that the chain does not have (STORE_NOT_FOUND).
         """
 
 def add_CatalogueServiceServicer_to_server(servicer: CatalogueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
