@@ -101,7 +101,8 @@ SECTIONS = (
     Section(
         "suggestions",
         "select suggestion_id as record_key, suggestion_id, client_id, associate_id, store_id, state, as_of,"
-        " expires_on, score, reasons, model_note, snoozed_until, dismiss_reason, answered_at, message_id,"
+        " expires_on, score, reasons, tier, action, is_explored, model_note, snoozed_until, dismiss_reason,"
+        " answered_at, message_id,"
         " tried_bodies, contact_kind, contact_note, contacted_at, created_at, updated_at"
         " from suggestions where chain_id = :chain_id and client_id = any(:ids)",
     ),
