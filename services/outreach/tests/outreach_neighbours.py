@@ -25,9 +25,12 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
         self.gone: set[str] = set()
         self.preferences: dict[str, list[profiles_pb2.Preference]] = {}
         self.brands: dict[str, str] = {}
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.segments = FakeSegments()
 
     async def GetClient(self, request: profiles_pb2.GetClientRequest, context: Any) -> profiles_pb2.Client:
+        await self.may_answer.wait()
         if request.client_id in self.gone:
             raise not_found("client", request.client_id)
         given_name, language = self.names.get(request.client_id, ("Ana", "en-US"))

@@ -281,3 +281,16 @@ async def test_a_client_without_a_store_is_asked_for_one(shop):
     await shop.put(piece("A", stone="ruby"))
     assert (await shop.ask("cli_9")).note == use_cases.NO_STORE
     assert await shop.codes("cli_9", store_id="sto_1") == ["A"]
+
+
+async def test_profiles_that_do_not_answer_keep_nobody_waiting(shop, monkeypatch):
+    monkeypatch.setattr(use_cases, "_PROFILES_SECONDS", 0.05)
+    shop.outreach.profiles.may_answer.clear()
+    await shop.put(piece("A", stone="ruby"))
+    await shop.story.tell(bought("cli_1", stone="ruby"))
+    try:
+        answer = await shop.ask("cli_1")
+    finally:
+        shop.outreach.profiles.may_answer.set()
+    assert [one.piece.code for one in answer.recommendations] == ["A"]
+    assert use_cases.NOT_ASKED in answer.note

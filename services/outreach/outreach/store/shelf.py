@@ -64,9 +64,12 @@ async def find_candidates(
     wishes = likings.wanted
     like = [wish for wish in wishes if not wish.reference and wish.category][:_WISHES]
     connection = await tx.driver()
-    named = [value for kind, value in likings.preferences if kind == "brand"]
-    by_name = []
-    for words in filter(None, map(words_of, sorted(named)[:_VALUES])):
+    # A preferred brand may be said by its name; ids have an underscore, and are looked for as they are.
+    names = {
+        tuple(words_of(value)) for kind, value in likings.preferences if kind == "brand" and "_" not in value
+    }
+    by_name: list[Any] = []
+    for words in sorted(filter(None, names))[:_VALUES]:
         by_name += await connection.fetch(
             "select * from search_pieces($1::text[], '', '', $2, '', $3)", words, store_id, _EACH
         )

@@ -33,6 +33,8 @@ ALL_LEFT_OUT = "What is in this store is owned already, is disliked, or is bette
 FEW = "This is all in this store that goes with what is known of the client."
 NOT_ASKED = "Sizes and prices that the client named could not be read at the moment."
 
+_PROFILES_SECONDS = 1.0  # somebody stands at the counter
+
 Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
@@ -120,7 +122,11 @@ async def best_pieces(
 
 async def _or_none(asked: Awaitable[Answer]) -> Answer | None:
     try:
-        return await asked
+        async with asyncio.timeout(_PROFILES_SECONDS):
+            return await asked
+    except TimeoutError:
+        _log.info("recommending without what profiles knows", reason="too slow")
+        return None
     except ServiceError as error:
         if error.kind is not Kind.NOT_FOUND:
             _log.info("recommending without what profiles knows", reason=error.reason)
