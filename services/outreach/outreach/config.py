@@ -1,8 +1,6 @@
 """What the outreach service is told. Must not hold a rule of a signal; those stand beside the signal."""
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from chassis.config import ServiceSettings
 
@@ -53,7 +51,7 @@ class Settings(ServiceSettings):
         pattern=r"^(https?://[^\s/]+\S*)?$",
         description="address of a language model that speaks OpenAI's chat completions; empty: drafts by template only",
     )
-    draft_model: str = Field("", description="which model to ask there")
+    draft_model: str = Field("", validate_default=True, description="which model to ask there")
     draft_api_key: str = Field("", description="secret that the endpoint asks for, sent as a bearer token")
     draft_timeout_seconds: float = Field(
         5.0,
@@ -62,8 +60,9 @@ class Settings(ServiceSettings):
         description="seconds after which a draft is written by template; callers wait 10 by default",
     )
 
-    @model_validator(mode="after")
-    def _names_its_model(self) -> Self:
-        if self.draft_endpoint and not self.draft_model:
-            raise ValueError("CARNET_DRAFT_MODEL must be set where CARNET_DRAFT_ENDPOINT is")
-        return self
+    @field_validator("draft_model")
+    @classmethod
+    def _is_named_where_one_is_asked(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("draft_endpoint") and not value:
+            raise ValueError("must be set where CARNET_DRAFT_ENDPOINT is")
+        return value

@@ -12,7 +12,9 @@ from model_stand_in import ModelStandIn, model_running
 
 from chassis import context as work
 from chassis.clock import FixedClock
+from chassis.config import ConfigError, load
 from chassis.testing import NOON
+from outreach.config import Settings
 from outreach.domain import SIGNALS, Signal
 from outreach.domain.drafts import LANGUAGES
 from outreach.draft_model import HttpDraftModel, ModelFailed
@@ -397,3 +399,17 @@ def test_no_sign_that_carries_a_fact_comes_through(signs, at):
 )
 def test_a_habit_that_would_claim_something_of_everybody_is_none(phrase, is_too_much):
     assert says_too_much(phrase, "en") is is_too_much
+
+
+def told(**settings: str) -> dict[str, str]:
+    needed = {name.upper(): "x" for name, field in Settings.model_fields.items() if field.is_required()}
+    return {f"CARNET_{name.upper()}": value for name, value in {**needed, **settings}.items()}
+
+
+def test_an_endpoint_without_a_model_or_that_is_no_address_is_a_fault():
+    assert load(Settings, told()).draft_endpoint == ""
+    assert load(Settings, told(draft_endpoint="https://models.example/v1", draft_model="small")).draft_model
+    with pytest.raises(ConfigError, match=r"CARNET_DRAFT_MODEL: .*must be set"):
+        load(Settings, told(draft_endpoint="https://models.example"))
+    with pytest.raises(ConfigError, match="CARNET_DRAFT_ENDPOINT"):
+        load(Settings, told(draft_endpoint="models.example", draft_model="small"))

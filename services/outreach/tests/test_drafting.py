@@ -171,6 +171,25 @@ async def test_the_best_piece_of_the_store_is_shown_when_something_speaks_for_it
     assert written.facts["brand_1"] == "Aurelia"
 
 
+async def test_a_piece_that_is_a_surprise_for_the_client_is_not_named_to_her(
+    outreach, suggestion, story, as_associate
+):
+    (ring, band) = await upsert_piece(
+        outreach,
+        as_associate,
+        catalogue_pb2.CataloguePiece(code="R-1", display_name="Halo", reference="HA-1"),
+        catalogue_pb2.CataloguePiece(code="R-2", display_name="Band", reference="BA-1"),
+    )
+    secret = purchase("cli_2", days_ago(3))
+    secret.purchase.lines.add(reference="ha-1", category="ring", quantity=1, amount_minor=50_000)
+    secret.purchase.surprise_for_client_id = secret.purchase.recipient_client_id = "cli_1"
+    await story.tell(client_created("cli_2"), secret)
+    refused = await refusal(draft(outreach, suggestion, piece_ids=[band, ring]))
+    assert (refused.kind, refused.reason) == (Kind.PRECONDITION, "PIECE_WITHHELD")
+    assert refused.metadata["piece_id"] == ring
+    assert list((await draft(outreach, suggestion, piece_ids=[band])).piece_ids) == [band]
+
+
 async def test_a_piece_of_nobody_or_of_another_chain_is_not_found(outreach, suggestion, as_associate):
     as_associate("catalogue:write", chain_id="chn_stranger")
     stub = catalogue_pb2_grpc.CatalogueServiceStub(outreach.channel)

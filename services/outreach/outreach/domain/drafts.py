@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from chassis.errors import invalid
+from chassis.errors import Kind, ServiceError, invalid
 
 VARIABLES = ("given_name", "associate_name", "store_name")
 LANGUAGES = ("en", "es", "fr", "de")
@@ -45,6 +45,18 @@ class Phrasing(enum.StrEnum):
     DRAFTED = "drafted"
     EDITED = "edited"
     BY_HAND = "by_hand"
+
+
+class PieceWithheld(ServiceError):
+    """Somebody keeps the piece as a surprise for the client, whom a text about it would tell."""
+
+    def __init__(self, piece_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "PIECE_WITHHELD",
+            "This piece is a surprise for this client. Choose another one.",
+            metadata={"piece_id": piece_id},
+        )
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ from outreach.domain.drafts import (
     LANGUAGES,
     DraftSource,
     KeptDraft,
+    PieceWithheld,
     SnippetPlace,
     spoken,
 )
 from outreach.domain.settings import SegmentPrice
 from outreach.draft_model import DraftModel, ModelFailed
-from outreach.store import catalogue, chains, drafts, histories, settings, snippets
+from outreach.recommendations.surprises import gives_away
+from outreach.store import catalogue, chains, drafts, histories, likings, settings, snippets
 from outreach.texts.drafts import SHOWING, Draft, Facts, PieceFact, Voice, frame, write_wordings
 from outreach.texts.model_wordings import Unfit, ask_for, middles_of
 from outreach.use_cases.queue import require_suggestion
@@ -78,7 +80,7 @@ async def draft_message(
 ) -> Drafted:
     """Return wordings for the strongest reason, in the client's language or the one asked for.
 
-    Raises SUGGESTION_CLOSED, PIECE_NOT_FOUND, and FIELD_INVALID for a language that drafts are not written in.
+    Raises SUGGESTION_CLOSED, PIECE_NOT_FOUND, PIECE_WITHHELD, and FIELD_INVALID for a language without templates.
     """
     if language and spoken(language) is None:
         raise invalid("language", f"is none that drafts are written in: {', '.join(LANGUAGES)}")
@@ -152,12 +154,27 @@ async def _gather(
         for piece_id in piece_ids:
             if piece_id not in known:
                 raise not_found("piece", piece_id)
+        if known:
+            await _require_no_surprise(tx, suggestion.client_id, list(known.values()), now=clock.now())
         return _Ground(
             suggestion=suggestion,
             is_first=figures is None or figures.last_contact is None,
             pieces=[known[piece_id] for piece_id in piece_ids],
             segment_price=(await settings.get_settings(tx)).segment_price,
         )
+
+
+async def _require_no_surprise(
+    tx: Transaction, client_id: str, pieces: Sequence[Piece], *, now: datetime
+) -> None:
+    """Refuse to name to a client what somebody has bought, or is about to, as a surprise for that client."""
+    chain = await chains.get_chain(tx)
+    taste = await likings.read_taste(tx, client_id, today=chain.today(now), currency=chain.currency)
+    if taste is None:
+        raise not_found("client", client_id)
+    for piece in pieces:
+        if gives_away(piece, taste.likings):
+            raise PieceWithheld(piece.piece_id)
 
 
 async def _nothing_more() -> Known:
