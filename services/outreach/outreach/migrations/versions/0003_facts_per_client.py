@@ -263,6 +263,9 @@ def upgrade() -> None:
         alter table clients no force row level security;
         insert into uncounted_clients (chain_id, client_id, queued_at)
             select chain_id, client_id, touched_at from clients where not is_deleted;
+        insert into numbered_names (chain_id, name)
+            select chain_id, associate_id from clients where associate_id <> ''
+            union select chain_id, store_id from clients where store_id <> '';
         alter table clients force row level security;
         """
     )
