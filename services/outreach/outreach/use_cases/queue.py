@@ -171,8 +171,9 @@ async def reassign_suggestion(
 ) -> Suggestion:
     """Give a suggestion to another associate; rankings leave it there while it is live.
 
-    Given to the one in whose book the client is, it is as if it had never been handed on. Raises ASSOCIATE_NOT_FOUND, ASSOCIATE_LEFT,
-    STORE_NOT_YOURS for a suggestion or an associate of another store, SUGGESTION_CLOSED and SEND_UNDER_WAY.
+    Given to the one in whose book the client is, it is as if it had never been handed on. Raises ASSOCIATE_NOT_FOUND,
+    ASSOCIATE_LEFT, STORE_NOT_YOURS for a suggestion or an associate of another store, SUGGESTION_CLOSED and
+    SEND_UNDER_WAY.
     """
     now = clock.now()
     async with database.transaction(caller.chain_id) as tx:
