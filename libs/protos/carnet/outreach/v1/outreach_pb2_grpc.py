@@ -178,7 +178,9 @@ class OutreachServiceServicer:
 
     def DraftMessage(self, request, context):
         """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
-        client. By template unless the chain has a model behind an endpoint; says which, and why it fell back.
+        client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+        (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+        language that drafts are not written in (FIELD_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,7 +188,8 @@ class OutreachServiceServicer:
 
     def SendSuggestion(self, request, context):
         """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-        Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+        Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+        denies (SEND_DENIED, with the gate's reasons).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,7 +269,8 @@ class OutreachServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateSnippet(self, request, context):
-        """Keep a text for drafts: how one opens, closes, or asks. Refuses a variable that drafts do not have (FIELD_INVALID).
+        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,11 +45,14 @@ class OutreachServiceStub:
     """Read one suggestion with its reasons."""
     DraftMessage: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DraftMessageRequest, _outreach_pb2.Draft]
     """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
-    client. By template unless the chain has a model behind an endpoint; says which, and why it fell back.
+    client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+    (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+    language that drafts are not written in (FIELD_INVALID).
     """
     SendSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.SendSuggestionRequest, _outreach_pb2.SendSuggestionResponse]
     """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-    Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+    Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+    denies (SEND_DENIED, with the gate's reasons).
     """
     SnoozeSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.SnoozeSuggestionRequest, _outreach_pb2.Suggestion]
     """Put a suggestion away until a day. Refuses a day that is not ahead (SNOOZE_NOT_AHEAD)."""
@@ -78,7 +81,9 @@ class OutreachServiceStub:
     ListSnippets: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]
     """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
     CreateSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]
-    """Keep a text for drafts: how one opens, closes, or asks. Refuses a variable that drafts do not have (FIELD_INVALID)."""
+    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """
     DeleteSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]
     """Forget a kept text. One that is gone already stays gone."""
     RunScoring: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.RunScoringRequest, _outreach_pb2.RunScoringResponse]
@@ -101,11 +106,14 @@ class OutreachServiceAsyncStub(OutreachServiceStub):
     """Read one suggestion with its reasons."""
     DraftMessage: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DraftMessageRequest, _outreach_pb2.Draft]  # type: ignore[assignment]
     """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
-    client. By template unless the chain has a model behind an endpoint; says which, and why it fell back.
+    client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+    (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+    language that drafts are not written in (FIELD_INVALID).
     """
     SendSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.SendSuggestionRequest, _outreach_pb2.SendSuggestionResponse]  # type: ignore[assignment]
     """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-    Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+    Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+    denies (SEND_DENIED, with the gate's reasons).
     """
     SnoozeSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.SnoozeSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Put a suggestion away until a day. Refuses a day that is not ahead (SNOOZE_NOT_AHEAD)."""
@@ -134,7 +142,9 @@ class OutreachServiceAsyncStub(OutreachServiceStub):
     ListSnippets: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]  # type: ignore[assignment]
     """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
     CreateSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]  # type: ignore[assignment]
-    """Keep a text for drafts: how one opens, closes, or asks. Refuses a variable that drafts do not have (FIELD_INVALID)."""
+    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """
     DeleteSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]  # type: ignore[assignment]
     """Forget a kept text. One that is gone already stays gone."""
     RunScoring: _aio.UnaryUnaryMultiCallable[_outreach_pb2.RunScoringRequest, _outreach_pb2.RunScoringResponse]  # type: ignore[assignment]
@@ -190,7 +200,9 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Draft, _abc.Awaitable[_outreach_pb2.Draft]]:
         """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
-        client. By template unless the chain has a model behind an endpoint; says which, and why it fell back.
+        client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+        (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+        language that drafts are not written in (FIELD_INVALID).
         """
 
     @_abc_1.abstractmethod
@@ -200,7 +212,8 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.SendSuggestionResponse, _abc.Awaitable[_outreach_pb2.SendSuggestionResponse]]:
         """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-        Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+        Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+        denies (SEND_DENIED, with the gate's reasons).
         """
 
     @_abc_1.abstractmethod
@@ -295,7 +308,9 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _outreach_pb2.CreateSnippetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Snippet, _abc.Awaitable[_outreach_pb2.Snippet]]:
-        """Keep a text for drafts: how one opens, closes, or asks. Refuses a variable that drafts do not have (FIELD_INVALID)."""
+        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+        """
 
     @_abc_1.abstractmethod
     def DeleteSnippet(
