@@ -7,6 +7,7 @@ import pytest
 from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.outreach.v1 import events_pb2, outreach_pb2, reports_pb2_grpc
 from carnet.outreach.v1 import reports_pb2 as pb
+from carnet.privacy.v1 import privacy_pb2
 from carnet.profiles.v1 import events_pb2 as profiles_events
 from google.type.money_pb2 import Money
 from hypothesis import HealthCheck, given, settings
@@ -471,6 +472,26 @@ async def test_contacts_and_outcomes_of_one_client_at_once_miss_nothing(outreach
     found = await credited(outreach, told)
     assert set(found) == {f"out_vis_{n}" for n in range(5)}
     assert all(len(shares) == 5 for shares in found.values())
+
+
+async def test_what_is_kept_of_a_contact_is_told_with_whom_it_is_a_surprise_for(outreach, told, as_associate):
+    await touch(outreach, told, signals=["high_intent"])
+    secret = purchase("cli_a", TODAY, purchase_id="pur_1", minor=123_450)
+    secret.purchase.surprise_for_client_id = "cli_a"
+    await told.tell(secret)
+    as_associate("records:export")
+    page = await outreach.records.ListClientRecords(
+        privacy_pb2.ListClientRecordsRequest(client_ids=["cli_a"])
+    )
+    records = {record.section: dict(record.fields) for record in page.records}
+    assert (records["touches"]["channel"], list(records["touches"]["signals"])) == ("call", ["high_intent"])
+    outcome = records["outcomes"]
+    assert (outcome["kind"], outcome["amount"], outcome["surprise_for_client_id"]) == (
+        "purchase",
+        "1234.50 USD",
+        "cli_a",
+    )
+    assert dict(outcome["credited_to"]) == {"tch_1": 1}
 
 
 async def test_another_chain_has_nothing_of_it(outreach, told, reports, as_associate):

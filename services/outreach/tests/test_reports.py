@@ -312,6 +312,38 @@ async def test_lift_says_when_there_is_not_enough(outreach, reports, told):
     )
 
 
+async def test_lift_of_a_campaign_compares_its_recipients_with_its_held_out(outreach, reports, told):
+    async with outreach.database.transaction(told.chain_id) as tx:
+        await tx.execute(
+            "insert into campaigns (chain_id, campaign_id, display_name, audience, texts, holdout_share, pace_per_hour,"
+            " state, created_by, created_at, updated_at, version) values (:c, 'cmp_1', 'New', '{}', '[]', 0.5, 100,"
+            " 'finished', 'usr_1', :at, :at, 1)",
+            {"c": told.chain_id, "at": NOON - 9 * DAY},
+        )
+        for number in range(100):
+            state = ("sent", "held_out", "excluded", "excluded")[
+                number % 2 if number < 80 else 2 + number % 2
+            ]
+            await tx.execute(
+                "insert into campaign_recipients (chain_id, campaign_id, recipient_id, client_id, state, is_recipient,"
+                " frozen_at, updated_at) values (:c, 'cmp_1', :one, :one, :state, :is_recipient, :at, :at)",
+                {
+                    "c": told.chain_id,
+                    "one": f"cli_{number}",
+                    "state": state,
+                    "is_recipient": state == "sent" or number == 80,
+                    "at": NOON - 9 * DAY,
+                },
+            )
+    await told.tell(*(purchase(f"cli_{number}", days_ago(3)) for number in range(0, 40, 2)))
+    await told.tell(
+        purchase("cli_1", days_ago(9)), purchase("cli_3", days_ago(8))
+    )  # on its day: before it, perhaps
+    lift = await reports.GetLiftReport(pb.GetLiftReportRequest(campaign_id="cmp_1"))
+    assert (lift.contacted, lift.held_out) == (41, 40)  # one was excluded only when the turn came
+    assert (lift.contacted_rate, lift.held_out_rate) == (pytest.approx(20 / 41), pytest.approx(1 / 40))
+
+
 async def test_lift_of_a_campaign_that_nobody_knows_is_refused(reports, told):
     with pytest.raises(ServiceError) as refused:
         await reports.GetLiftReport(pb.GetLiftReportRequest(campaign_id="cmp_unknown"))
@@ -388,6 +420,12 @@ async def test_answers_are_timed_from_the_message_to_the_first_word_of_the_house
         await reports.GetFollowUpReport(pb.GetFollowUpReportRequest(group_by=pb.REPORT_GROUP_STORE))
     ).rows
     assert (row.key, row.median_answer_minutes, row.unanswered) == ("sto_1", 60, 1)
+    await told.tell(message_received("cli_a", NOON), message_received("cli_b", NOON))
+    request = pb.GetFollowUpReportRequest(group_by=pb.REPORT_GROUP_ASSOCIATE)
+    assert {one.key: one.unanswered for one in (await reports.GetFollowUpReport(request)).rows} == {
+        "asc_1": 1,
+        "asc_2": 1,
+    }
 
 
 async def test_capture_repeat_and_retention_are_of_visits_and_those_who_bought(outreach, reports, told):

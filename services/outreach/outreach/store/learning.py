@@ -68,7 +68,7 @@ async def count(tx: Transaction, *, window: timedelta, now: datetime, limit: int
             select touch_id, learned as was, case when {_IS_ANSWERED} then 2
                 when touched_at + :window <= :now then 1 else 0 end as becomes
             from touches where chain_id = :chain_id and learn_at <= :now order by learn_at, touch_id limit :most
-            for update
+            for update skip locked
         ), counted as (
             update touches t set learned = due.becomes, learn_at = case when due.becomes = 0
                 then t.touched_at + :window end
@@ -116,9 +116,11 @@ async def unlearn(tx: Transaction, touch_ids: Sequence[str]) -> None:
         return
     await tx.execute(
         "update signal_effects e set contacts = e.contacts - s.contacts, answers = e.answers - s.answers"
-        " from (select signal, count(*) as contacts, count(*) filter (where learned = 2) as answers from touches"
-        "  cross join lateral unnest(signals) as listed (signal)"
-        "  where chain_id = :chain_id and touch_id = any(:ids) and learned > 0 group by signal) as s"
+        # Held first: whoever counts them at this moment is through before, or leaves them out.
+        " from (select signal, count(*) as contacts, count(*) filter (where learned = 2) as answers from ("
+        "   select signals, learned from touches where chain_id = :chain_id and touch_id = any(:ids) and learned > 0"
+        "   order by touch_id for update) as mine"
+        "  cross join lateral unnest(signals) as listed (signal) group by signal) as s"
         " where e.chain_id = :chain_id and e.signal = s.signal",
         {"chain_id": tx.chain_id, "ids": list(touch_ids)},
     )

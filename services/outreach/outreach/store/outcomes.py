@@ -57,8 +57,11 @@ async def add_outcomes(tx: Transaction, outcomes: Sequence[OutcomeRow]) -> dict[
         """
         insert into outcomes (chain_id, outcome_id, kind, client_id, original_client_id, associate_id, store_id,
             occurred_at, total_minor, amount_minor, currency_code, answered_at)
-        select $1, u.outcome_id, u.kind, u.client_id, u.original, u.associate_id, u.store_id, u.occurred_at,
-            u.total_minor, case when u.kind = 'purchase' then greatest(0, u.total_minor - coalesce((
+        -- Whoever has the client in the book, where nobody is said.
+        select $1, u.outcome_id, u.kind, u.client_id, u.original, coalesce(nullif(u.associate_id, ''),
+                (select c.associate_id from clients c where c.chain_id = $1 and c.client_id = u.client_id), ''),
+            u.store_id, u.occurred_at, u.total_minor,
+            case when u.kind = 'purchase' then greatest(0, u.total_minor - coalesce((
                 select sum(r.total_minor) from returns r where r.chain_id = $1
                 and r.purchase_id = substr(u.outcome_id, 5) and r.currency_code = u.currency), 0)) else 0 end,
             u.currency, case when u.kind = 'reply' then (select min(t.touched_at) from touches t where t.chain_id = $1
