@@ -408,10 +408,7 @@ class TestHandingOn:
         assert await queue(outreach) == []
         (there,) = await queue(outreach, associate_id="asc_2")
         assert there.suggestion_id == suggestion.suggestion_id
-        (row,) = await in_the_database(
-            outreach, chain, "select reassigned_by from suggestions where chain_id = :chain_id"
-        )
-        assert row.reassigned_by == "usr_7"
+        assert there.reassigned_by == "usr_7"
         facts = await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_1"))
         assert facts.associate_id == "asc_1"
 

@@ -51,4 +51,5 @@ def suggestion_message(suggestion: Suggestion) -> pb.Suggestion:
         else pb.CONTACT_KIND_UNSPECIFIED,
         contact_note=suggestion.contact_note,
         is_overdue=suggestion.is_overdue,
+        reassigned_by=suggestion.reassigned_by,
     )

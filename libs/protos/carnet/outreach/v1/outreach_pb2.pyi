@@ -598,6 +598,7 @@ class Suggestion(_message.Message):
     CONTACT_NOTE_FIELD_NUMBER: _builtins.int
     IS_EXPLORED_FIELD_NUMBER: _builtins.int
     IS_OVERDUE_FIELD_NUMBER: _builtins.int
+    REASSIGNED_BY_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     client_id: _builtins.str
     associate_id: _builtins.str
@@ -617,6 +618,8 @@ class Suggestion(_message.Message):
     """Chosen by exploration rather than by score, so that rarely tried signals are learned of."""
     is_overdue: _builtins.bool
     """Open for longer than the chain allows."""
+    reassigned_by: _builtins.str
+    """Who handed it on from the client's own associate; empty where nobody did."""
     @_builtins.property
     def as_of_date(self) -> _date_pb2.Date:
         """The day that the ranking was made for."""
@@ -655,10 +658,11 @@ class Suggestion(_message.Message):
         contact_note: _builtins.str = ...,
         is_explored: _builtins.bool = ...,
         is_overdue: _builtins.bool = ...,
+        reassigned_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "create_time", b"create_time", "expire_date", b"expire_date", "snooze_until_date", b"snooze_until_date", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "as_of_date", b"as_of_date", "associate_id", b"associate_id", "client_id", b"client_id", "contact_kind", b"contact_kind", "contact_note", b"contact_note", "create_time", b"create_time", "dismiss_reason", b"dismiss_reason", "expire_date", b"expire_date", "is_explored", b"is_explored", "is_overdue", b"is_overdue", "message_id", b"message_id", "model_note", b"model_note", "reasons", b"reasons", "score", b"score", "snooze_until_date", b"snooze_until_date", "state", b"state", "store_id", b"store_id", "suggestion_id", b"suggestion_id", "tier", b"tier", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "as_of_date", b"as_of_date", "associate_id", b"associate_id", "client_id", b"client_id", "contact_kind", b"contact_kind", "contact_note", b"contact_note", "create_time", b"create_time", "dismiss_reason", b"dismiss_reason", "expire_date", b"expire_date", "is_explored", b"is_explored", "is_overdue", b"is_overdue", "message_id", b"message_id", "model_note", b"model_note", "reasons", b"reasons", "reassigned_by", b"reassigned_by", "score", b"score", "snooze_until_date", b"snooze_until_date", "state", b"state", "store_id", b"store_id", "suggestion_id", b"suggestion_id", "tier", b"tier", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
