@@ -29,7 +29,8 @@ NO_HISTORY = (
     " those within what clients here usually spend first."
 )
 NOTHING_TELLING = "Nothing in this store goes with what is known of the client: these are its newest pieces."
-ALL_LEFT_OUT = "What is in this store is owned already, is disliked, or is better not shown now."
+# Says the same whether a piece is owned, disliked or kept for a surprise.
+ALL_LEFT_OUT = "There is nothing in this store to recommend at the moment."
 FEW = "This is all in this store that goes with what is known of the client."
 NOT_ASKED = "Sizes and prices that the client named could not be read at the moment."
 
