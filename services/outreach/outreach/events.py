@@ -9,9 +9,8 @@ from carnet.privacy.v1 import privacy_pb2
 from chassis.values import proto_date_of
 from outreach.domain import SIGNALS, ContactKind, Signal, Suggestion
 from outreach.domain.attribution import PARTS, CreditedOutcome, OutcomeKind
-from outreach.domain.campaigns import Campaign, CampaignState
+from outreach.domain.campaigns import Campaign, CampaignState, Progress
 from outreach.scoring.model import ModelState
-from outreach.store.recipients import Progress
 
 SIGNAL_VALUES: dict[Signal, outreach_pb2.Signal.ValueType] = {
     signal: outreach_pb2.Signal.Value(f"SIGNAL_{signal.name}") for signal in SIGNALS

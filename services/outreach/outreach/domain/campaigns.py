@@ -7,6 +7,7 @@ start skips what is not needed; an update leads back to DRAFT before the beginni
 import enum
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -291,6 +292,21 @@ class Campaign:
         if changed.state is CampaignState.RUNNING and changed.began_at is None:
             return replace(changed, began_at=now)
         return changed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign is; `excluded` by reason."""
+
+    recipients: int
+    held_out: int
+    waiting: int
+    sent: int
+    excluded: Mapping[str, int]
+    replies: int
+
+
+NO_PROGRESS = Progress(0, 0, 0, 0, {}, 0)
 
 
 def is_held_out(campaign_id: str, client_id: str, share: float) -> bool:

@@ -18,11 +18,12 @@ from outreach.domain.campaigns import (
     Audience,
     CampaignText,
     Plan,
+    Progress,
     RecipientState,
     pace_of,
 )
 from outreach.events import CAMPAIGN_STATE_VALUES, SIGNAL_VALUES
-from outreach.store.recipients import Progress, Recipient
+from outreach.store.recipients import Recipient
 from outreach.use_cases import campaigns
 from outreach.use_cases.campaigns import Preview, Seen
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chassis import identities
 from chassis.database import Transaction
-from outreach.domain.campaigns import RecipientState
+from outreach.domain.campaigns import NO_PROGRESS, Progress, RecipientState
 from outreach.store.audiences import CANCELLED
 
 
@@ -32,21 +32,6 @@ class Taken:
     store_id: str
     body: str
     asked_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a campaign is; `excluded` by reason."""
-
-    recipients: int
-    held_out: int
-    waiting: int
-    sent: int
-    excluded: Mapping[str, int]
-    replies: int
-
-
-NO_PROGRESS = Progress(0, 0, 0, 0, {}, 0)
 
 
 async def read_progress(tx: Transaction, campaign_ids: Collection[str]) -> Mapping[str, Progress]:

@@ -6,11 +6,9 @@ request id, `<campaign>.<recipient>`, and gets the message that was taken, or ha
 while anybody is asked.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 
@@ -19,15 +17,15 @@ from chassis import identities
 from chassis.caller import Caller, set_caller
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
-from chassis.errors import Kind, ServiceError
+from chassis.errors import ServiceError
 from outreach.clients import Answer, Messaging, Naming, Outcome, Segments
 from outreach.domain.campaigns import Campaign, CampaignState, Pace
 from outreach.store import audiences, campaigns, recipients, settings
 from outreach.store.audiences import Judge
 from outreach.store.recipients import Taken
-from outreach.texts.campaigns import fill_in, text_for
 from outreach.use_cases import outcomes
 from outreach.use_cases.audiences import count_facts, judge_of
+from outreach.use_cases.campaign_texts import FINAL, in_parallel, write_texts
 from outreach.use_cases.campaigns import say_finished, stop
 from outreach.use_cases.facts import take_contact
 
@@ -35,19 +33,15 @@ SCOPES = frozenset({"clients:read", "directory:read", "messages:read", "messages
 
 BATCH = 20  # texts that one replica has on their way; a cancellation waits for no more
 _LOOK = 100  # waiting recipients judged for one batch
-_AT_ONCE = 8
 _LEASE = timedelta(seconds=60)  # longer than a batch takes; the texts of a crashed one wait for so long
 _RETRY = timedelta(seconds=30)
 _GIVE_UP = timedelta(days=1)  # well within the 30 days for which messaging knows a request id
-# What no later attempt can change.
-_FINAL = (Kind.NOT_FOUND, Kind.INVALID, Kind.PRECONDITION, Kind.ALREADY_EXISTS)
 
 NOT_ANSWERED = "NOT_ANSWERED"
 SEND_FAILED = "SEND_FAILED"
 SEND_DENIED = "SEND_DENIED"
 
 _log = structlog.get_logger(__name__)
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ async def _step(sender: Sender, chain_id: str, campaign_id: str) -> None:
             if not await _freeze(sender, chain_id, campaign):
                 return
         except ServiceError as error:
-            if error.kind not in _FINAL:
+            if error.kind not in FINAL:
                 raise
             # Such as a segment that was deleted since: nobody can be found, today or later.
             _log.warning("campaign has no audience", campaign_id=campaign_id, reason=error.reason)
@@ -199,20 +193,18 @@ async def _send_batch(sender: Sender, chain_id: str, campaign_id: str) -> None:
     campaign, taken = await _take_batch(sender, chain_id, campaign_id)
     if campaign is None or not taken:
         return
-    settled: list[_Settled] = []
-    later: list[Taken] = []
-    written, refused, unnamed = await _write_texts(sender, campaign, taken)
-    settled += refused
-    later += unnamed
+    texts = await write_texts(sender.naming, campaign.plan.texts, taken)
+    settled = [_Settled(one, reason=reason) for one, reason in texts.refused]
+    later = [*texts.later]
     now = sender.clock.now()
     async with sender.database.transaction(chain_id) as tx:
-        may_go = await recipients.note_bodies(tx, campaign_id, written, now=now)
+        may_go = await recipients.note_bodies(tx, campaign_id, texts.written, now=now)
     asked = [
         *(one for one in taken if one.asked_at is not None),
-        *(replace(one, body=body, asked_at=now) for one, body in written if one.recipient_id in may_go),
+        *(replace(one, body=body, asked_at=now) for one, body in texts.written if one.recipient_id in may_go),
     ]
     for one, outcome in zip(
-        asked, await _in_parallel([_ask(sender, campaign_id, a) for a in asked]), strict=True
+        asked, await in_parallel([_ask(sender, campaign_id, a) for a in asked]), strict=True
     ):
         if outcome is None:
             later.append(one)
@@ -278,51 +270,6 @@ async def _next_at(tx: Transaction, campaign_id: str, pace: Pace, *, now: dateti
     return lease_end or now
 
 
-async def _write_texts(
-    sender: Sender, campaign: Campaign, taken: Sequence[Taken]
-) -> tuple[list[tuple[Taken, str]], list[_Settled], list[Taken]]:
-    """Return the texts of those that have none yet, who is nobody any more, and whose names could not be asked for."""
-    new = [one for one in taken if one.asked_at is None]
-    associates = await _names_of({one.associate_id for one in new}, sender.naming.associate_name)
-    stores = await _names_of({one.store_id for one in new}, sender.naming.store_name)
-
-    async def write(one: Taken) -> str | ServiceError:
-        try:
-            given_name, language = await sender.naming.given_name(one.client_id)
-        except ServiceError as error:
-            return error
-        return fill_in(
-            text_for(campaign.plan.texts, language).body,
-            given_name=given_name,
-            associate_name=associates.get(one.associate_id, ""),
-            store_name=stores.get(one.store_id, ""),
-        )
-
-    ready = [one for one in new if one.associate_id in associates and one.store_id in stores]
-    later = [one for one in new if one not in ready]
-    written: list[tuple[Taken, str]] = []
-    refused: list[_Settled] = []
-    for one, body in zip(ready, await _in_parallel([write(one) for one in ready]), strict=True):
-        if isinstance(body, str):
-            written.append((one, body))
-        elif body.kind in _FINAL:
-            refused.append(_Settled(one, reason=body.reason))
-        else:
-            later.append(one)
-    return written, refused, later
-
-
-async def _names_of(ids: set[str], ask: Callable[[str], Awaitable[str]]) -> dict[str, str]:
-    """Return a name for each id, without those that could not be asked for now."""
-    names: dict[str, str] = {}
-    for one in sorted(ids):
-        try:
-            names[one] = await ask(one)
-        except ServiceError as error:
-            _log.info("names are asked for later", reason=error.reason)
-    return names
-
-
 async def _ask(sender: Sender, campaign_id: str, one: Taken) -> _Settled | None:
     """Hand one text to messaging; None when it has to be asked again."""
     try:
@@ -334,7 +281,7 @@ async def _ask(sender: Sender, campaign_id: str, one: Taken) -> _Settled | None:
             body=one.body,
         )
     except ServiceError as error:
-        if error.kind in _FINAL or error.reason == "REQUEST_ID_REUSED":
+        if error.kind in FINAL or error.reason == "REQUEST_ID_REUSED":
             return _Settled(one, reason=error.reason)
         if one.asked_at is not None and sender.clock.now() - one.asked_at > _GIVE_UP:
             return _Settled(one, reason=NOT_ANSWERED)
@@ -405,7 +352,7 @@ async def _settle_cancelled(sender: Sender, chain_id: str, campaign: Campaign) -
             tx, campaign.campaign_id, limit=BATCH, lease_until=now + _LEASE, now=now
         )
         taken = await recipients.read_taken(tx, campaign.campaign_id, mine)
-    found = await _in_parallel([_find(sender, one) for one in taken])
+    found = await in_parallel([_find(sender, one) for one in taken])
     settled = [
         _Settled(one, reason=audiences.CANCELLED) if answer is None else _settled(one, answer)
         for one, answer in zip(taken, found, strict=True)
@@ -426,16 +373,6 @@ async def _find(sender: Sender, one: Taken) -> Answer | None:
     try:
         return await sender.messaging.find(client_id=one.client_id, body=one.body, since=one.asked_at)
     except ServiceError as error:
-        if error.kind in _FINAL:
+        if error.kind in FINAL:
             return None
         raise
-
-
-async def _in_parallel(calls: Sequence[Awaitable[_Value]]) -> list[_Value]:
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(call: Awaitable[_Value]) -> _Value:
-        async with gate:
-            return await call
-
-    return list(await asyncio.gather(*(one(call) for call in calls)))

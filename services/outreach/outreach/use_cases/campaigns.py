@@ -13,19 +13,21 @@ from chassis.paging import cut_page, decode_page_token, page_size_of
 from outreach import events
 from outreach.clients import Segments
 from outreach.domain.campaigns import (
+    NO_PROGRESS,
     Audience,
     Campaign,
     CampaignChanged,
     CampaignEmpty,
     CampaignState,
     Plan,
+    Progress,
     RecipientState,
     SegmentTooLarge,
     Starter,
 )
 from outreach.store import campaigns, recipients, settings
 from outreach.store.audiences import Counted
-from outreach.store.recipients import NO_PROGRESS, Progress, Recipient
+from outreach.store.recipients import Recipient
 from outreach.texts.campaigns import require_texts, segments_of
 from outreach.use_cases import audiences
 
