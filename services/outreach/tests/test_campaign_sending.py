@@ -226,6 +226,25 @@ async def test_a_messaging_that_does_not_answer_is_asked_again_later(outreach, b
     )
 
 
+async def test_whose_name_could_not_be_asked_for_is_judged_again(outreach, house, begin, work, read, sender):
+    campaign = await begin(2)
+
+    class Away:
+        async def associate_name(self, associate_id: str) -> str:
+            raise unavailable("profiles")
+
+        store_name = associate_name
+
+    await work(naming=Away())
+    assert not outreach.messaging.messages
+    await house.tell(message_received("cli_00", NOON))
+    outreach.clock.advance(timedelta(seconds=31))
+    await work()
+    ended, recipients = await read(campaign)
+    assert (ended.state, recipients["cli_00"].reason) == (pb.CAMPAIGN_STATE_FINISHED, "CONTACTED_LATELY")
+    assert ended.progress.sent == 1
+
+
 async def test_a_messaging_that_never_answers_is_given_up_on_after_a_day(outreach, begin, work, read):
     campaign = await begin(1)
     outreach.messaging.refusal = unavailable("messaging")

@@ -138,6 +138,16 @@ async def begin_sending(
     )
 
 
+async def release(tx: Transaction, campaign_id: str, *, now: datetime) -> None:
+    """Have those wait again whose sender did not come as far as to note a text: they are judged anew."""
+    await tx.execute(
+        "update campaign_recipients set state = 'waiting', lease_until = null, updated_at = :now"
+        " where chain_id = :chain_id and campaign_id = :campaign_id and state = 'sending' and asked_at is null"
+        " and lease_until <= :now",
+        {"chain_id": tx.chain_id, "campaign_id": campaign_id, "now": now},
+    )
+
+
 async def retake(
     tx: Transaction, campaign_id: str, *, limit: int, lease_until: datetime, now: datetime
 ) -> list[str]:

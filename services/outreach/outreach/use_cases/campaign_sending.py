@@ -35,6 +35,7 @@ BATCH = 20  # texts that one replica has on their way; a cancellation waits for 
 _LOOK = 100  # waiting recipients judged for one batch
 _LEASE = timedelta(seconds=60)  # longer than a batch takes; the texts of a crashed one wait for so long
 _RETRY = timedelta(seconds=30)
+_CLOCKS_DIFFER = timedelta(seconds=30)
 _GIVE_UP = timedelta(days=1)  # well within the 30 days for which messaging knows a request id
 
 NOT_ANSWERED = "NOT_ANSWERED"
@@ -224,6 +225,7 @@ async def _take_batch(
         if campaign is None or campaign.state is not CampaignState.RUNNING:
             return None, ()
         lease_until = now + _LEASE
+        await recipients.release(tx, campaign_id, now=now)
         mine = await recipients.retake(tx, campaign_id, limit=BATCH, lease_until=lease_until, now=now)
         pace = Pace(campaign.plan.pace_per_hour, campaign.paced_at)
         slots = min(pace.slots(now), BATCH - len(mine))
@@ -371,7 +373,8 @@ async def _settle_cancelled(sender: Sender, chain_id: str, campaign: Campaign) -
 async def _find(sender: Sender, one: Taken) -> Answer | None:
     assert one.asked_at is not None, "who was not asked for was excluded by the cancellation"
     try:
-        return await sender.messaging.find(client_id=one.client_id, body=one.body, since=one.asked_at)
+        since = one.asked_at - _CLOCKS_DIFFER
+        return await sender.messaging.find(client_id=one.client_id, body=one.body, since=since)
     except ServiceError as error:
         if error.kind in FINAL:
             return None
