@@ -7,8 +7,9 @@ straight in the tables, 500 associates, and asks for a ranking as the night does
 queues are written. What runs is an outreach process as `make up` runs it, on disks that sync: fit, slices by jobs over
 JetStream, every signal, top 50 of each associate, words, suggestions written over those of yesterday.
 
-Each round is followed by its ceiling (`nightly_ceiling.py`), in a process of its own. Prints the seconds of both, their
-ratio, the memory that the outreach process and the ceiling ever had, and with two sizes the ratio of the runs.
+Each round is followed by its ceiling (`ceilings/nightly.py`), in a process of its own. Prints the seconds of both,
+their ratio, the processor time that both took with Postgres (which says more on a machine that others use, too), the
+memory that the outreach process and the ceiling ever had, and with two sizes the ratio of the runs.
 
 Then one client in a hundred comes in for a second visit within a month, all at once: time runs until every one was
 looked at again. Prints its share of a full run.
@@ -28,7 +29,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from import_clients import Process, serving
+from import_clients import Process, postgres_cpu_seconds, serving
 from jwt.algorithms import OKPAlgorithm
 
 import outreach
@@ -189,11 +190,11 @@ async def look_again(database: asyncpg.Connection, chain_id: str, share: int) ->
     return int(marked.split()[-1]), time.perf_counter() - started
 
 
-async def bare(url: str, chain_id: str) -> dict[str, float]:
+async def bare(url: str, chain_id: str, postmaster: int) -> dict[str, float]:
     """Run the ceiling in a process of its own and return what it printed."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).with_name("nightly_ceiling.py")),
+        str(Path(__file__).parent / "ceilings" / "nightly.py"),
         url,
         chain_id,
         stdout=asyncio.subprocess.PIPE,
@@ -206,7 +207,7 @@ async def bare(url: str, chain_id: str) -> dict[str, float]:
 
 
 async def measure(
-    database: asyncpg.Connection, url: str, outreach: Process, clients: int, rounds: int
+    database: asyncpg.Connection, url: str, postmaster: int, outreach: Process, clients: int, rounds: int
 ) -> float:
     """Measure one size and print; return the median seconds of a full run."""
     chain_id = f"chn_{clients}"
@@ -218,20 +219,27 @@ async def measure(
     print(f"  first run, queues empty: {first:.2f} s, {stands} suggestions", flush=True)
     ours: list[float] = []
     theirs: list[float] = []
+    processors: list[float] = []
     for number in range(1, rounds + 1):
+        cpu = [outreach.cpu_seconds() + postgres_cpu_seconds(postmaster)]
         ours.append(await rank(database, chain_id))
-        found = await bare(url, chain_id)
+        cpu.append(outreach.cpu_seconds() + postgres_cpu_seconds(postmaster))
+        found = await bare(url, chain_id, postmaster)
         theirs.append(found["seconds"])
+        bare_cpu = found["processor"] + found["postgres"]
+        processors.append((cpu[1] - cpu[0]) / bare_cpu)
         print(
             f"  round {number}: nightly run {ours[-1]:.2f} s; bare {theirs[-1]:.2f} s (read {found['read']:.2f},"
             f" work {found['work']:.2f}, write {found['write']:.2f}; {found['megabytes']} MB);"
-            f" ratio {ours[-1] / theirs[-1]:.2f}; outreach at most {outreach.peak_megabytes()} MB",
+            f" ratio {ours[-1] / theirs[-1]:.2f}; processors {cpu[1] - cpu[0]:.2f} s and {bare_cpu:.2f} s, ratio"
+            f" {processors[-1]:.2f}; outreach at most {outreach.peak_megabytes()} MB",
             flush=True,
         )
     median = statistics.median(ours)
     print(
         f"  {clients} clients: nightly run {median:.2f} s, bare {statistics.median(theirs):.2f} s,"
-        f" ratio {median / statistics.median(theirs):.2f}, outreach at most {outreach.peak_megabytes()} MB"
+        f" ratio {median / statistics.median(theirs):.2f}, of processors {statistics.median(processors):.2f},"
+        f" outreach at most {outreach.peak_megabytes()} MB"
     )
     shares: list[float] = []
     for _ in range(rounds):
@@ -272,7 +280,10 @@ async def main(sizes: list[int], rounds: int) -> None:
             }
             async with serving("outreach", environment, folder / "outreach.log") as outreach:
                 try:
-                    medians = [await measure(database, url, outreach, size, rounds) for size in sizes]
+                    medians = [
+                        await measure(database, url, servers.postgres.pid, outreach, size, rounds)
+                        for size in sizes
+                    ]
                 finally:
                     if log := os.environ.get("CARNET_BENCH_LOG"):
                         Path(log).write_bytes((folder / "outreach.log").read_bytes())

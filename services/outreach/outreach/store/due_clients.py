@@ -14,8 +14,7 @@ async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetim
     """Have clients looked at again soon, all that wait in one go."""
     connection = await tx.driver()
     await connection.execute(
-        "insert into due_clients (chain_id, client_id, marked_at) select $1, u, $3 from unnest($2::text[]) as u"
-        " on conflict do nothing",
+        "insert into due_clients (chain_id, client_id, marked_at) select $1, u, $3 from unnest($2::text[]) as u",
         tx.chain_id,
         sorted(set(client_ids)),
         now,
@@ -26,12 +25,26 @@ async def take_due(tx: Transaction, *, most: int) -> Sequence[str]:
     """Return up to `most` clients who wait, the longest first; they do not wait any more once this commits."""
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from due_clients where chain_id = $1 and client_id in (select client_id from due_clients"
-        " where chain_id = $1 order by marked_at, client_id limit $2 for update skip locked) returning client_id",
+        "delete from due_clients d using (select position from due_clients where chain_id = $1"
+        "  order by position limit $2 for update skip locked) as t where d.position = t.position returning d.client_id",
         tx.chain_id,
         most,
     )
-    return sorted(row["client_id"] for row in rows)
+    return sorted({row["client_id"] for row in rows})
+
+
+async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequence[str]:
+    """Return who of these clients is still to be counted; whoever asks counts them.
+
+    To be called before their rows are held, as everybody does who counts.
+    """
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id",
+        tx.chain_id,
+        sorted(client_ids),
+    )
+    return [row["client_id"] for row in rows]
 
 
 async def forget_due(tx: Transaction, client_ids: Collection[str]) -> None:

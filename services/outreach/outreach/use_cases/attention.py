@@ -30,6 +30,8 @@ from outreach.use_cases.leaving_alone import leave_alone
 # An event that waited for longer has others behind it.
 LATE = timedelta(seconds=0.5)
 SET_CLIENTS = 10_000
+AT_ONCE = 2  # clients whom an event may be about to be looked at in its own transaction
+_COUNTED = 1_000  # at a time
 # Of more clients at a time only those get a new suggestion who are among an associate's best, as at night.
 FEW = 500
 
@@ -39,10 +41,15 @@ said_at: ContextVar[datetime | None] = ContextVar("said_at", default=None)
 _log = structlog.get_logger(__name__)
 
 
+def is_late(*, now: datetime) -> bool:
+    """Return whether the event whose effect is being made has waited, so that others wait behind it."""
+    said = said_at.get()
+    return said is not None and now - said > LATE
+
+
 async def look_again(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Look at clients again about whom something was said, now or soon."""
-    said = said_at.get()
-    if len(client_ids) > 2 or (said is not None and now - said > LATE):
+    if len(client_ids) > AT_ONCE or is_late(now=now):
         await due_clients.mark_due(tx, client_ids, now=now)
         return
     for client_id in sorted(client_ids):
@@ -82,9 +89,11 @@ async def evaluate_clients(
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
     current = set((await identities.resolve(tx, client_ids)).values())
-    # Waits for nobody: who holds a client may be about to mark the client as one to be looked at, and wait for us.
-    changed = await follow_shelf(tx, current, today=today, now=now, waits=False)
-    await refresh.refresh_client_facts(tx, chain, changed, now=now)
+    uncounted = set(await due_clients.take_uncounted(tx, current))
+    uncounted.update(await follow_shelf(tx, sorted(current), today=today, now=now))
+    waiting = sorted(uncounted)
+    for start in range(0, len(waiting), _COUNTED):
+        await refresh.refresh_client_facts(tx, chain, waiting[start : start + _COUNTED], now=now)
     live = await ranking_results.lock_live(tx, current | set(client_ids))
     known = {one.client_id: one for one in await due_clients.known_clients(tx, current)}
     is_replaying = chain.is_replaying(now) and queue_day != today

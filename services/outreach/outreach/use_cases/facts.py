@@ -32,7 +32,7 @@ from outreach.store.happenings import AppointmentMove, Interest, OfferMove, Repa
 from outreach.store.histories import ClientFigures
 from outreach.store.tastes import Affinity
 from outreach.use_cases import outcomes
-from outreach.use_cases.attention import look_again
+from outreach.use_cases.attention import is_late, look_again
 from outreach.use_cases.evaluation import rests_at
 
 
@@ -229,8 +229,11 @@ async def finish_import(tx: Transaction, *, now: datetime) -> None:
 
 
 async def count_and_look(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
-    """Count clients anew about whom something was said, and look at them again."""
-    if client_ids:
+    """Count clients anew about whom something was said, and look at them again; now, or soon in a set."""
+    if is_late(now=now):
+        await refresh.queue_clients(tx, client_ids, now=now)
+        await look_again(tx, set(client_ids), now=now)
+    elif client_ids:
         await refresh.refresh_client_facts(tx, await chains.get_chain(tx), client_ids, now=now)
         await look_again(tx, set(client_ids), now=now)
 

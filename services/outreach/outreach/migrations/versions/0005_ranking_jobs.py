@@ -36,14 +36,16 @@ def upgrade() -> None:
             primary key (chain_id, run_id, slice)
         );
 
-        -- Clients about whom something was said, and who were not looked at in the transaction that said it.
+        -- Clients about whom something was said, and who were not looked at in the transaction that said it. Each
+        -- transaction adds rows of its own and waits for nobody who takes them off.
         create table due_clients (
+            position bigint generated always as identity primary key,
             chain_id text not null,
             client_id text collate "C" not null,
-            marked_at timestamptz not null,
-            primary key (chain_id, client_id)
+            marked_at timestamptz not null
         );
-        create index due_clients_waiting on due_clients (chain_id, marked_at);
+        create index due_clients_waiting on due_clients (chain_id, position);
+        create index due_clients_of_client on due_clients (chain_id, client_id);
         """
     )
     secure("ranking_runs", "ranking_slices")

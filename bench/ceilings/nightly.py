@@ -1,6 +1,6 @@
-"""The bare pipeline of numpy over COPY that `nightly.py` sets a ranking beside; prints its seconds and memory as JSON.
+"""The bare pipeline of numpy over COPY beside which `bench/nightly.py` sets a ranking; prints what it took as JSON.
 
-    python bench/nightly_ceiling.py postgresql://... chn_1
+    python bench/ceilings/nightly.py postgresql://... chn_1 <process id of Postgres>
 
 COPY of the same columns out of the same tables into numpy, P(alive), expected purchases and spend by the formulas with
 parameters given, RFM quintiles over the chain, the 50 best of each associate, and COPY of the very suggestions into a
@@ -8,6 +8,7 @@ table like theirs, with its indexes. No fit, no signals, no words, no lease, no 
 """
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -25,6 +26,21 @@ from outreach.signals.finding import day_number
 KEEP = 50
 BG_NBD = BgNbd(r=0.24, alpha=4.4, a=0.79, b=2.4, log_likelihood=0.0, clients=0, converged=False)
 GAMMA_GAMMA = GammaGamma(p=6.2, q=3.7, gamma=500.0, log_likelihood=0.0, clients=0, converged=False)
+
+
+def postgres_cpu_seconds(postmaster: int) -> float:
+    """Return what the server's processes used so far, those that ended too."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(stat.parent.name) == postmaster:
+            ticks += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == postmaster:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def copied(
@@ -45,7 +61,7 @@ async def copied(
     return [rows[f"c{at}"].astype(np.int64) for at in range(len(sizes))]
 
 
-async def ceiling(url: str, chain_id: str) -> None:
+async def ceiling(url: str, chain_id: str, postmaster: int) -> None:
     """Run the bare pipeline once, and print its seconds and the memory it took as JSON."""
     database = await asyncpg.connect(url)
     suggestions = await database.fetch(
@@ -62,6 +78,7 @@ async def ceiling(url: str, chain_id: str) -> None:
     low, high = (since, until) if since <= until else (until + 1, since - 1)
     today = day_number(datetime.now(UTC).date())
 
+    processor, postgres = time.process_time(), postgres_cpu_seconds(postmaster)
     started = time.perf_counter()
     number, days, first, last, home_days, total, home_repeat, associate, *_ = await copied(
         database,
@@ -117,6 +134,8 @@ async def ceiling(url: str, chain_id: str) -> None:
                 "read": read - started,
                 "work": worked_out - read,
                 "write": written - worked_out,
+                "processor": time.process_time() - processor,
+                "postgres": postgres_cpu_seconds(postmaster) - postgres,
                 "best": len(best),
                 "suggestions": len(records),
                 "megabytes": int(peak.split()[1]) // 1024,
@@ -127,4 +146,4 @@ async def ceiling(url: str, chain_id: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(ceiling(*sys.argv[1:3]))
+    uvloop.run(ceiling(sys.argv[1], sys.argv[2], int(sys.argv[3])))
