@@ -163,5 +163,7 @@ def test_names_are_kept_to_one_line_and_a_length():
 def test_what_makes_a_text_dear_is_said():
     assert cost_note("x" * 160) == ""
     assert cost_note("María " + "x" * 60) == ""  # one segment either way
-    assert cost_note("It\u2019s " + "x" * 80) == '"\u2019" is not in the GSM alphabet: 2 segments instead of 1.'
+    assert (
+        cost_note("It\u2019s " + "x" * 80) == '"\u2019" is not in the GSM alphabet: 2 segments instead of 1.'
+    )
     assert cost_note("Hi 💍 " + "á" * 80).startswith('"á", "💍" are not in the GSM alphabet: ')

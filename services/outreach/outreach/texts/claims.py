@@ -54,7 +54,9 @@ _TOPICS: Mapping[str, tuple[str, frozenset[Signal]]] = {
     "repairs": ("a repair", frozenset({Signal.REPAIR_READY, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH})),
     "care": (
         "care for a piece",
-        frozenset({Signal.SILENT_ONE_TIMER, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH, Signal.TWO_TWO_TWO}),
+        frozenset(
+            {Signal.SILENT_ONE_TIMER, Signal.CARE_DUE, Signal.FIRST_PURCHASE_MONTH, Signal.TWO_TWO_TWO}
+        ),
     ),
     "wishes": ("a wish", frozenset({Signal.WISH_ARRIVED, Signal.TWO_TWO_TWO})),
     "favourites": ("a favourite", frozenset({Signal.FIRST_PURCHASE_MONTH, Signal.FAVOURITE_ARRIVED})),
@@ -152,7 +154,7 @@ def _fault_of_letters(bare: str) -> str:
 def _fault_of_words(bare: str, topics: Collection[str], language: str) -> str:
     said = " ".join(_WORD.findall(folded(bare)))
     for topic in topics:
-        # A word of another language is a claim too where both have it or one was mixed in; short ones mean other things.
+        # A word of another language is a claim too where one was mixed in; short ones mean other things here.
         for spoken in LANGUAGES if topic in _IN_ANY_LANGUAGE else (language,):
             claims = _claims(spoken, 1 if spoken == language else _FOREIGN_LETTERS).get(topic)
             if claims and claims.search(said):
