@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Transaction
-from outreach.store.histories import IS_SOMEBODY, KnownClient
+from outreach.store.histories import KnownClient
+from outreach.store.history_parts import IS_SOMEBODY
 
 
 async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:

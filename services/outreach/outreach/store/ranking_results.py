@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from chassis.database import Transaction
 from chassis.ids import new_id
 from outreach.domain import Suggestion
-from outreach.store.histories import IS_SOMEBODY
+from outreach.store.history_parts import IS_SOMEBODY
 from outreach.store.suggestions import reasons_document
 
 # A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.

@@ -14,7 +14,8 @@ from chassis.database import Transaction
 from outreach.signals.book import Histories, Integers, Places
 from outreach.signals.finding import day_number
 from outreach.store.chains import Chain
-from outreach.store.histories import IS_OPEN, IS_SOMEBODY, Rests, read_histories_of
+from outreach.store.histories import Rests, read_histories_of
+from outreach.store.history_parts import IS_OPEN, IS_SOMEBODY
 
 LEAST_PURCHASES = 2  # the middle half of one is nothing
 
