@@ -19,7 +19,7 @@ from nats.js.errors import NotFoundError
 
 from chassis import context as work
 from chassis.broker import Broker
-from chassis.errors import Kind, ServiceError
+from chassis.errors import Kind, ServiceError, unavailable
 from outreach.telemetry import JOBS
 
 STREAM = "OUTREACH_JOBS"
@@ -78,9 +78,7 @@ class JobQueue:
                     )
                 )
         except Exception as error:
-            raise ServiceError(
-                Kind.UNAVAILABLE, "BROKER_UNAVAILABLE", "The broker does not answer."
-            ) from error
+            raise unavailable("broker") from error
 
     async def take(self, kind: str, handle: Work) -> None:
         """Work on jobs of a kind for ever, one at a time. Raises whatever stops it; the runtime starts it again."""
