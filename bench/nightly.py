@@ -197,6 +197,7 @@ async def bare(url: str, chain_id: str, postmaster: int) -> dict[str, float]:
         str(Path(__file__).parent / "ceilings" / "nightly.py"),
         url,
         chain_id,
+        str(postmaster),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await child.communicate()

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from chassis.database import Transaction
 from chassis.ids import new_id
 from outreach.domain import Suggestion
-from outreach.store.history_parts import IS_SOMEBODY
 from outreach.store.suggestions import reasons_document
 
 # A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.
@@ -41,15 +40,17 @@ class Moment:
     now: datetime
 
 
-# A client who was merged, changed hands or was forgotten since the ranking began was touched since.
-_RANKED = f"""
-    ranked as (
+# A client who changed hands or was deleted since the ranking began was touched since. Asked for each by key, not
+# joined: the planner may not know yet what a large import has written a moment ago.
+_RANKED = """
+    ranked as materialized (
         select u.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::float8[], $9::text[],
             $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[]) as u (suggestion_id, client_id,
             associate_id, store_id, expires_on, score, reasons, signals, model_note, tier, action, is_explored)
-        join clients c on c.chain_id = $1 and c.client_id = u.client_id and c.touched_at <= $2 and {IS_SOMEBODY}
+        where (select c.touched_at <= $2 and not c.is_deleted from clients c
+            where c.chain_id = $1 and c.client_id = u.client_id)
     )
-"""  # noqa: S608 - fixed text only
+"""
 _OVERWRITE = f"""
     with {_RANKED}, standing as (
         select r.*, s.as_of = $16 and s.tried_at is null
@@ -143,7 +144,6 @@ async def write_ranked(tx: Transaction, rows: Sequence[RankedRow], moment: Momen
     behind = 0
     over = [row for row in rows if row.client_id in queues.live]
     new = [row for row in rows if row.client_id not in queues.live and row.client_id not in queues.answered]
-    # By keys alone: the planner may not know yet what a large import or ranking has written a moment ago.
     for statement, part, ids, more in (
         (
             _OVERWRITE,
@@ -154,6 +154,11 @@ async def write_ranked(tx: Transaction, rows: Sequence[RankedRow], moment: Momen
         (_ADD, new, [new_id("sug") for _ in new], ()),
     ):
         if part:
+            # Live suggestions of the chain are few enough to be hashed; looked up for each row they cost seconds when
+            # the planner believes that there are none.
+            await connection.execute(
+                f"set local enable_nestloop = {'off' if statement is _OVERWRITE else 'on'}"
+            )
             behind += await connection.fetchval(
                 statement,
                 tx.chain_id,
