@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 CDNOW := .carnet/data/cdnow
+LIFETIMES := .carnet/data/lifetimes/.can-run
 DESCRIPTORS := libs/protos/carnet/descriptors.binpb
 
 # uv does not read pip's configuration; where pip is told of another index, uv is told of it too.
@@ -41,6 +42,10 @@ $(CDNOW): .venv/bin/uv requirements-data.lock
 	@mkdir -p -m 700 .carnet && mkdir -p .carnet/data
 	@$(UV) --no-deps --require-hashes --target .carnet/data/lifetimes -r requirements-data.lock
 	@mkdir -p $(CDNOW) && cp .carnet/data/lifetimes/lifetimes/datasets/CDNOW_*.txt $(CDNOW)/ && touch $(CDNOW)
+
+$(LIFETIMES): $(CDNOW) requirements-bench.lock
+	@$(UV) --no-deps --require-hashes --target .carnet/data/lifetimes -r requirements-bench.lock
+	@touch $@
 
 up: install ## start everything and the demo chain; Ctrl-C stops it
 	@$(BIN)/python -m carnet_local up $(if $(DETACH),--detach)
@@ -75,7 +80,7 @@ format: .venv/.installed-dev ## put the code into its form
 protos: .venv/.installed-dev ## generate libs/protos from protos/
 	@$(BIN)/python protos/generate.py
 
-bench: .venv/.installed-dev $(CDNOW) ## measure, as ratios to ceilings of the same run
+bench: .venv/.installed-dev $(CDNOW) $(LIFETIMES) ## measure, as ratios to ceilings of the same run
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 lock: .venv/bin/uv ## resolve the dependencies anew

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def secrets_of(state: State) -> Secrets:
         secrets[f"{service}-owner"] = {
             "database_url": _database_url(service, f"{service}_owner", passwords[f"database.{service}_owner"])
         }
+    # Empty where drafts are written by template only, or where the model asks for no key.
+    secrets["outreach"] |= {"draft_api_key": os.environ.get("CARNET_DRAFT_API_KEY", "")}
     secrets["messaging"] |= {"suppression_key": state.suppression_key}
     secrets["profiles"] |= {
         "suppression_key": state.suppression_key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -297,6 +298,34 @@ def _may_reach(overlay: Path, caller: str, callee: str, port: int = 50051) -> bo
         )
 
     return lets("egress", ends[0], ends[1]) and lets("ingress", ends[1], ends[0])
+
+
+def test_only_outreach_gets_out_to_a_language_model_and_only_where_an_overlay_says_so(tmp_path: Path) -> None:
+    def let_out(folder: Path) -> set[str]:
+        selectors = [
+            manifest["spec"]["podSelector"]
+            for manifest in rendered(folder)
+            if manifest["kind"] == "NetworkPolicy"
+            and any(
+                "ipBlock" in peer
+                for rule in manifest["spec"].get("egress") or []
+                for peer in rule.get("to", [])
+            )
+        ]
+        pods = workloads(folder)
+        return {pod.name for pod in pods if any(matches(selector, pod.labels) for selector in selectors)}
+
+    assert all(let_out(overlay) == {"Deployment/gateway"} for overlay in OVERLAYS)
+    near = Path(os.path.relpath(K8S, tmp_path.resolve()))
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "resources": [str(near / "overlays" / "demo")],
+                "components": [str(near / "components" / "draft-model")],
+            }
+        )
+    )
+    assert let_out(tmp_path) == {"Deployment/gateway", "Deployment/outreach"}
 
 
 @by_overlay

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 SERVICES = ("profiles", "outreach", "messaging", "waitlist", "appointments", "gateway")
 ADMIN = "admin"
 
+# Services whose replicas share work: a second stream, from which a message goes once it is done.
+WITH_JOBS = frozenset({"outreach"})
+
 _OWN_STREAM_VERBS = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE")
 
 _ANY_STREAM = (
@@ -48,14 +51,23 @@ def stream_of(service: str) -> str:
     return service.upper()
 
 
+def streams_of(service: str) -> tuple[str, ...]:
+    """Name every stream that a service keeps: its events', and its jobs' where it has any."""
+    return (stream_of(service), *([f"{stream_of(service)}_JOBS"] if service in WITH_JOBS else []))
+
+
 def permissions_of(service: str) -> Permissions:
-    """State what a service's user may do: say its own facts, keep its own stream, consume everyone's."""
-    stream = stream_of(service)
+    """State what a service's user may do: say its own facts and jobs, keep its own streams, consume everyone's."""
     return Permissions(
         publish=(
             f"carnet.{service}.>",
-            *(f"$JS.API.STREAM.{verb}.{stream}" for verb in _OWN_STREAM_VERBS),
-            f"$JS.API.CONSUMER.DELETE.{stream}.*",
+            *([f"jobs.{service}.>"] if service in WITH_JOBS else []),
+            *(
+                f"$JS.API.STREAM.{verb}.{stream}"
+                for stream in streams_of(service)
+                for verb in _OWN_STREAM_VERBS
+            ),
+            *(f"$JS.API.CONSUMER.DELETE.{stream}.*" for stream in streams_of(service)),
             *_ANY_STREAM,
         ),
         subscribe=("carnet.>", "_INBOX.>"),

@@ -51,8 +51,12 @@ def environment_of(
 
     `directory` is where everything of the platform is kept.
     """
-    # The superuser's URL is the runner's business only.
-    inherited = {name: value for name, value in os.environ.items() if name != "CARNET_POSTGRES_URL"}
+    # The superuser's URL is the runner's business only, and the key of a language model outreach's.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "CARNET_POSTGRES_URL" and (service == "outreach" or not name.startswith("CARNET_DRAFT_"))
+    }
     contract = {
         "CARNET_SERVICE": service,
         "CARNET_DATABASE_URL": database.runtime_url,

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from carnet_local.nats_permissions import ADMIN, PERMISSIONS, SERVICES, stream_of
+from carnet_local.nats_permissions import ADMIN, PERMISSIONS, SERVICES, streams_of
 from carnet_local.servers import Servers
 
 Eventually = Callable[..., Awaitable[None]]
@@ -130,8 +130,8 @@ async def test_an_unknown_user_is_refused(servers: Servers) -> None:
         await nats.connect(forged, error_cb=quiet, max_reconnect_attempts=0, allow_reconnect=False)
 
 
-def test_every_service_has_a_user_and_a_stream_of_its_own() -> None:
+def test_every_service_has_a_user_and_streams_of_its_own() -> None:
     assert set(PERMISSIONS) == {*SERVICES, ADMIN}
     for service in SERVICES:
         writable = {s.rpartition(".")[2] for s in PERMISSIONS[service].publish if ".STREAM.DELETE." in s}
-        assert writable == {stream_of(service)}
+        assert writable == set(streams_of(service))

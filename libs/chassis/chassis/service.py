@@ -1,13 +1,14 @@
 """Put one service together: the parts that none may lack, in the order in which they start, and its command line.
 
-python -m <service> serve | migrate | dead-letters list | dead-letters replay | republish --hours N
+python -m <service> serve | migrate | dead-letters list | dead-letters replay | republish --hours N, and what a service
+has of its own.
 """
 
 import argparse
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -150,6 +151,14 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 @dataclass(frozen=True)
+class ChainCommand:
+    """Something that only a service itself can do for a chain when a person asks; returns what to print."""
+
+    help: str
+    run: Callable[[Service, str], Awaitable[str]]
+
+
+@dataclass(frozen=True)
 class Program(Generic[Settings]):
     """The command line of one service."""
 
@@ -157,6 +166,7 @@ class Program(Generic[Settings]):
     settings: type[Settings]
     build: Callable[[Settings], Service]
     versions: Path
+    chain_commands: Mapping[str, ChainCommand] = field(default_factory=dict)
 
     def main(self) -> None:
         """Do what the arguments say; exits 2 for a faulty configuration."""
@@ -168,6 +178,8 @@ class Program(Generic[Settings]):
         letters.add_argument("action", choices=["list", "replay"])
         again = commands.add_parser("republish", help="publish recent events again")
         again.add_argument("--hours", type=float, default=24.0)
+        for name, command in self.chain_commands.items():
+            commands.add_parser(name, help=command.help).add_argument("chain_id")
         arguments = parser.parse_args()
         if arguments.command == "migrate":
             self._migrate()
@@ -181,6 +193,9 @@ class Program(Generic[Settings]):
         start_tracing(service=self.name, endpoint=settings.otlp_endpoint)
         if arguments.command == "serve":
             uvloop.run(self._serve(settings))
+        elif arguments.command in self.chain_commands:
+            command = self.chain_commands[arguments.command]
+            print(asyncio.run(self._run_for_chain(settings, command, arguments.chain_id)))
         elif arguments.command == "republish":
             print(f"{asyncio.run(self._republish(settings, arguments.hours))} events will be published again")
         elif arguments.action == "list":
@@ -209,6 +224,13 @@ class Program(Generic[Settings]):
         gc.freeze()
         gc.set_threshold(10_000, 20, 20)
         await run_until_signalled(service.components)
+
+    async def _run_for_chain(self, settings: Settings, command: ChainCommand, chain_id: str) -> str:
+        service = self.build(settings)
+        try:
+            return await command.run(service, chain_id)
+        finally:
+            await service.foundation.database.stop()
 
     async def _republish(self, settings: Settings, hours: float) -> int:
         service = self.build(settings)

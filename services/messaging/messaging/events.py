@@ -35,6 +35,7 @@ def message_sent(message: Message) -> events_pb2.MessageSent:
         purpose=purpose_number(message.purpose),
         segments=message.segments,
         send_time=timestamp_of(message.sent_at),
+        author=message.author,
     )
 
 

@@ -1,23 +1,22 @@
 """What outreach listens to: one handler an event. Must only translate; effects are in `use_cases.facts`."""
 
-from collections.abc import Sequence
-from datetime import date
+from typing import Any
 
 from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.messaging.v1 import messaging_pb2
 from carnet.profiles.v1 import events_pb2 as profiles_events
-from google.type.date_pb2 import Date
 
 from chassis.clock import Clock
-from chassis.consumer import Delivery, Handlers
-from chassis.values import date_of, datetime_of
+from chassis.consumer import Delivery, Handler, Handlers
+from chassis.values import datetime_of
+from outreach import credit_rows
 from outreach.config import Settings
-from outreach.store import chains, facts
-from outreach.store.facts import ClientRow, OccasionRow, PurchaseRow, ReturnRow, VisitRow
+from outreach.fact_rows import client_row, purchase_row, return_row, visit_row
+from outreach.moves import move_handlers
+from outreach.store import catalogue, chains, facts, recipients
+from outreach.store.happenings import PEOPLE
+from outreach.use_cases import attention, identities, outcomes
 from outreach.use_cases import facts as use_cases
-from outreach.use_cases import identities
-
-_LEAP_YEAR = 2000
 
 
 def handlers(clock: Clock, settings: Settings) -> Handlers:
@@ -35,9 +34,22 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             )
             await facts.note_event(tx, delivery.envelope.time)
 
+    async def on_store_created(delivery: Delivery[profiles_events.StoreCreated]) -> None:
+        async with delivery.transaction() as tx:
+            await catalogue.put_store(tx, delivery.event.store_id)
+            await facts.note_event(tx, delivery.envelope.time)
+
     async def on_associate_created(delivery: Delivery[profiles_events.AssociateCreated]) -> None:
         async with delivery.transaction() as tx:
             await chains.put_associate(tx, delivery.event.associate_id, delivery.event.store_id)
+            await facts.note_event(tx, delivery.envelope.time)
+
+    async def on_associate_changed(delivery: Delivery[profiles_events.AssociateChanged]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await chains.put_associate_state(
+                tx, event.associate_id, event.store_id, is_active=event.is_active, version=event.version
+            )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_client(
@@ -92,23 +104,32 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 erasure_id=event.erasure_id,
                 client_id=event.client_id,
                 former_client_ids=event.former_client_ids,
+                now=clock.now(),
             )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_return_recorded(delivery: Delivery[profiles_events.ReturnRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_return(tx, return_row(delivery.event), now=clock.now())
+            await outcomes.take_return(tx, delivery.event.purchase_id, now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_purchase_recorded(delivery: Delivery[profiles_events.PurchaseRecorded]) -> None:
         async with delivery.transaction() as tx:
             row = purchase_row(delivery.event.purchase)
             await use_cases.take_purchase(tx, row, now=clock.now())
+            await outcomes.take_purchases(
+                tx,
+                [credit_rows.bought(delivery.event.purchase)],
+                told_at=delivery.envelope.time,
+                now=clock.now(),
+            )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_visit_recorded(delivery: Delivery[profiles_events.VisitRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_visit(tx, visit_row(delivery.event), now=clock.now())
+            await outcomes.take_outcomes(tx, [credit_rows.visit_of(delivery.event)], now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_import_batch_landed(delivery: Delivery[profiles_events.ImportBatchLanded]) -> None:
@@ -116,6 +137,12 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         purchases = [purchase_row(purchase) for purchase in delivery.event.purchases]
         async with delivery.transaction() as tx:
             await use_cases.take_batch(tx, clients, purchases, now=clock.now())
+            await outcomes.take_purchases(
+                tx,
+                [credit_rows.bought(purchase) for purchase in delivery.event.purchases],
+                told_at=delivery.envelope.time,
+                now=clock.now(),
+            )
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_import_completed(delivery: Delivery[profiles_events.ImportCompleted]) -> None:
@@ -128,16 +155,18 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         if not event.client_id:
             delivery.ignore()
             return
-        sent_at = datetime_of(event.send_time)
         is_marketing = event.purpose == messaging_pb2.PURPOSE_MARKETING
         async with delivery.transaction() as tx:
-            await facts.note_contact(
+            await use_cases.take_message(
                 tx,
+                event.message_id,
                 event.client_id,
-                sent_at=sent_at,
-                marketing_at=sent_at if is_marketing else None,
+                kind="marketing" if is_marketing else "sent",
+                contacted_at=datetime_of(event.send_time),
+                is_by_person=not event.author or event.author.startswith(PEOPLE),
                 now=clock.now(),
             )
+            await outcomes.take_text(tx, credit_rows.text_of(event), now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
     async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
@@ -146,13 +175,27 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             delivery.ignore()
             return
         async with delivery.transaction() as tx:
-            received_at = datetime_of(event.receive_time)
-            await facts.note_contact(tx, event.client_id, received_at=received_at, now=clock.now())
+            await use_cases.take_message(
+                tx,
+                event.message_id,
+                event.client_id,
+                kind="received",
+                contacted_at=datetime_of(event.receive_time),
+                now=clock.now(),
+            )
+            await outcomes.take_outcomes(tx, [credit_rows.reply_of(event)], now=clock.now())
             await facts.note_event(tx, delivery.envelope.time)
 
-    return {
+    async def on_message_failed(delivery: Delivery[messaging_events.MessageFailed]) -> None:
+        event = delivery.event
+        async with delivery.transaction() as tx:
+            await recipients.note_failure(tx, event.message_id, event.client_id, now=clock.now())
+
+    table: Handlers = {
         profiles_events.ChainCreated: on_chain_created,
+        profiles_events.StoreCreated: on_store_created,
         profiles_events.AssociateCreated: on_associate_created,
+        profiles_events.AssociateChanged: on_associate_changed,
         profiles_events.ClientCreated: on_client,
         profiles_events.ClientChanged: on_client,
         profiles_events.ClientAssigned: on_client,
@@ -168,87 +211,20 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
         profiles_events.ImportCompleted: on_import_completed,
         messaging_events.MessageSent: on_message_sent,
         messaging_events.MessageReceived: on_message_received,
+        messaging_events.MessageFailed: on_message_failed,
+        **move_handlers(clock),
     }
+    return {event: _knowing_when(handler) for event, handler in table.items()}
 
 
-def client_row(fact: profiles_events.ClientFact) -> ClientRow:
-    """Return a client as the tables hold one."""
-    return ClientRow(
-        client_id=fact.client_id,
-        associate_id=fact.associate_id,
-        store_id=fact.home_store_id,
-        language=fact.language,
-        time_zone=fact.time_zone,
-        occasions=_occasions(fact.occasions),
-        version=fact.version,
-    )
+def _knowing_when(handler: Handler) -> Handler:
+    """Return a handler that knows when its event was said: what comes late is looked at in sets."""
 
+    async def handle(delivery: Delivery[Any]) -> None:
+        said = attention.said_at.set(delivery.envelope.time)
+        try:
+            await handler(delivery)
+        finally:
+            attention.said_at.reset(said)
 
-def purchase_row(fact: profiles_events.PurchaseFact) -> PurchaseRow:
-    """Return a purchase as the tables hold one. Raises INVALID for a day that no calendar has."""
-    return PurchaseRow(
-        purchase_id=fact.purchase_id,
-        client_id=fact.client_id,
-        purchase_day=date_of(fact.purchase_date, "purchase_date"),
-        total_minor=fact.total_minor,
-        currency=fact.currency_code,
-        recipient_client_id=fact.recipient_client_id,
-        surprise_for_client_id=fact.surprise_for_client_id,
-        surprise_ends_on=_last_day(fact),
-    )
-
-
-def visit_row(event: profiles_events.VisitRecorded) -> VisitRow:
-    """Return a visit as the tables hold one."""
-    return VisitRow(
-        visit_id=event.visit_id,
-        client_id=event.client_id,
-        visited_at=datetime_of(event.visit_time),
-        surprise_for_client_id=event.surprise_for_client_id,
-        surprise_ends_on=_last_day(event),
-    )
-
-
-def return_row(event: profiles_events.ReturnRecorded) -> ReturnRow:
-    """Return what came back as the tables hold it."""
-    return ReturnRow(
-        return_id=event.return_id,
-        purchase_id=event.purchase_id,
-        client_id=event.client_id,
-        returned_on=date_of(event.return_date, "return_date"),
-        total_minor=event.total_minor,
-        currency=event.currency_code,
-    )
-
-
-def _last_day(fact: profiles_events.PurchaseFact | profiles_events.VisitRecorded) -> date | None:
-    """Return the last day of a surprise, None for one that ends when somebody says so."""
-    if not fact.HasField("surprise_end_date"):
-        return None
-    return date_of(fact.surprise_end_date, "surprise_end_date")
-
-
-def _occasions(occasions: Sequence[profiles_events.OccasionFact]) -> tuple[OccasionRow, ...]:
-    """Return the days that matter; one that never comes, such as 31 April, is left out."""
-    return tuple(
-        (
-            occasion.kind,
-            occasion.date.year,
-            occasion.date.month,
-            occasion.date.day,
-            occasion.recurrence,
-            occasion.lead_days if occasion.HasField("lead_days") else -1,
-            occasion.relationship_kind,
-            occasion.surprise_for_client_id,
-        )
-        for occasion in sorted(occasions, key=lambda occasion: occasion.occasion_id)
-        if _returns(occasion.date)
-    )
-
-
-def _returns(day: Date) -> bool:
-    try:
-        date(_LEAP_YEAR, day.month, day.day)
-    except ValueError:
-        return False
-    return True
+    return handle

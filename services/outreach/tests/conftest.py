@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
 import pytest_asyncio
 from carnet.outreach.v1 import outreach_pb2_grpc
@@ -44,9 +45,11 @@ class Outreach:
     service: Service
     stub: "outreach_pb2_grpc.OutreachServiceAsyncStub"
     records: "privacy_pb2_grpc.ClientRecordsServiceAsyncStub"
+    channel: grpc.aio.Channel
     clock: FixedClock
     profiles: FakeProfiles
     messaging: FakeMessaging
+    neighbours: str
 
     @property
     def database(self) -> Database:
@@ -73,16 +76,21 @@ async def outreach(
         )
         service = build(settings, clock=clock)
         async with (
-            running(service, without=("consumer", "outbox", "scoring")) as own_address,
+            running(
+                service,
+                without=("consumer", "outbox", "scoring", "learning", "arrivals", "campaigns", "automated"),
+            ) as own_address,
             channel_to(own_address) as channel,
         ):
             yield Outreach(
                 service,
                 outreach_pb2_grpc.OutreachServiceStub(channel),
                 privacy_pb2_grpc.ClientRecordsServiceStub(channel),
+                channel,
                 clock,
                 profiles,
                 messaging,
+                address,
             )
 
 

@@ -1,7 +1,7 @@
 """Events as profiles and messaging would tell them, with little to write where little matters."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from chassis.ids import new_id
 from chassis.service import Service
 from chassis.testing import NOON
 from chassis.values import proto_date_of, timestamp_of
-from outreach.signals.book import NEVER, Book, Histories, table
+from outreach.signals.book import MARKS, NEVER, Book, Histories, Mark, table
 from outreach.signals.finding import day_number
 
 TODAY = NOON.date()
@@ -136,9 +136,13 @@ class Story:
 
     async def tell(self, *events: Message) -> None:
         """Have each event handled, in this order."""
+        await self.tell_at(self._clock.now(), *events)
+
+    async def tell_at(self, said_at: datetime, *events: Message) -> None:
+        """Have each event handled that was said at a moment."""
         for event in events:
             source = type(event).DESCRIPTOR.full_name.split(".")[1]
-            envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=self._clock.now())
+            envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=said_at)
             consumer = next(part for part in self._service.consumers if part.stream == source.upper())
             # In a task of its own, as in the consumer's loop: the handler's caller must not become the test's.
             await asyncio.create_task(consumer.handle(envelope))
@@ -152,15 +156,23 @@ def book_of(
     as_of: date,
     *,
     purchases: Iterable[tuple[int, date, int]] = (),
-    visits: Iterable[tuple[int, date]] = (),
+    visits: Iterable[tuple[int, date] | tuple[int, date, date | None]] = (),
     occasions: Iterable[tuple[int, ...]] = (),
     texts: Iterable[tuple[int, date]] = (),
     answers: Iterable[tuple[int, date]] = (),
-    rests: Iterable[tuple[int, int]] = (),
+    rests: Iterable[tuple[int, int] | tuple[int, int, date]] = (),
     clients: int = 1,
     foreign: Iterable[tuple[int, date, int]] = (),
+    gifts: Iterable[tuple[int, date, int]] = (),
+    marks: Iterable[tuple[int, Mark, date]] = (),
+    stores: Mapping[int, int] | None = None,
+    associates: Mapping[int, int] | None = None,
 ) -> Book:
-    """Return a book of clients 0, 1, ... who all are in one associate's book; money in minor units."""
+    """Return a book of clients 0, 1, ... who are in one associate's book unless said; money in minor units.
+
+    An answer that rests a signal is today's unless said. A visit may say by which day a piece is needed; a gift says
+    the contract's kind of occasion.
+    """
     text_days, answer_days = dict(texts), dict(answers)
 
     def number(day: date | None) -> int:
@@ -169,16 +181,34 @@ def book_of(
     return Book.of(
         Histories(
             clients=table(
-                [(c, 0, number(text_days.get(c)), number(answer_days.get(c))) for c in range(clients)], 4
+                [
+                    (
+                        c,
+                        (associates or {}).get(c, 0),
+                        number(text_days.get(c)),
+                        number(answer_days.get(c)),
+                        (stores or {}).get(c, -1),
+                    )
+                    for c in range(clients)
+                ],
+                5,
             ),
             purchases=table(
                 [(c, day_number(day), minor, 1) for c, day, minor in purchases]
                 + [(c, day_number(day), minor, 0) for c, day, minor in foreign],
                 4,
             ),
-            visits=table([(c, day_number(day)) for c, day in visits], 2),
+            visits=table(
+                [
+                    (c, day_number(day), number(need_by[0] if need_by else None))
+                    for c, day, *need_by in visits
+                ],
+                3,
+            ),
             occasions=table([(*one, *(0, -1, 0)[len(one) - 5 :]) for one in occasions], 8),
-            rests=table(list(rests), 2),
+            rests=table([(c, signal, day_number(day[0] if day else as_of)) for c, signal, *day in rests], 3),
+            gifts=table([(c, day_number(day), kind) for c, day, kind in gifts], 3),
+            marks=table([(c, MARKS.index(mark), day_number(day)) for c, mark, day in marks], 3),
         ),
         day_number(as_of),
     )

@@ -3,10 +3,21 @@
 from pathlib import Path
 
 import pytest
+from carnet.appointments.v1 import events_pb2 as appointments_events
 from carnet.messaging.v1 import events_pb2 as messaging_events
-from carnet.outreach.v1 import events_pb2, outreach_pb2, outreach_pb2_grpc
+from carnet.outreach.v1 import (
+    campaigns_pb2,
+    campaigns_pb2_grpc,
+    catalogue_pb2_grpc,
+    events_pb2,
+    outreach_pb2,
+    outreach_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
+)
 from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profiles_events
+from carnet.waitlist.v1 import events_pb2 as waitlist_events
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 
@@ -27,7 +38,13 @@ from outreach import events
 from outreach.bootstrap import VERSIONS
 from outreach.config import Settings
 from outreach.consumers import handlers
-from outreach.grpc_api import ClientRecordsServicer, OutreachServicer
+from outreach.grpc_api import (
+    CampaignsServicer,
+    CatalogueServicer,
+    ClientRecordsServicer,
+    OutreachServicer,
+    ReportsServicer,
+)
 
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,6 +73,30 @@ SAID: list[Message] = [
     events_pb2.SuggestionDismissed(
         suggestion_id="sug_1", client_id="cli_1", associate_id="asc_1", store_id="sto_1", version=2
     ),
+    events_pb2.SuggestionLogged(
+        suggestion_id="sug_1",
+        client_id="cli_1",
+        associate_id="asc_1",
+        store_id="sto_1",
+        kind=outreach_pb2.CONTACT_KIND_VISIT,
+        signals=[outreach_pb2.SIGNAL_CARE_DUE, outreach_pb2.SIGNAL_OCCASION_AHEAD],
+        version=4,
+    ),
+    events_pb2.OutcomeCredited(
+        outcome_id="out_1",
+        kind=reports_pb2.OUTCOME_KIND_PURCHASE,
+        client_id="cli_1",
+        store_id="sto_1",
+        credits=[
+            reports_pb2.Credit(touch_id="tch_1", share=0.25),
+            reports_pb2.Credit(touch_id="tch_2", share=0.75),
+        ],
+        rule_version=2,
+        version=3,
+    ),
+    events_pb2.CampaignFinished(
+        campaign_id="cmp_1", state=campaigns_pb2.CAMPAIGN_STATE_FINISHED, recipients=120, sent=110
+    ),
     events_pb2.ScoringCompleted(
         as_of_date=Date(year=2026, month=3, day=10),
         model_state=outreach_pb2.PURCHASE_MODEL_STATE_FITTED,
@@ -76,6 +117,21 @@ SAID: list[Message] = [
 def test_every_rpc_is_implemented() -> None:
     generated = outreach_pb2_grpc.OutreachServiceServicer
     assert_rpcs_implemented("carnet.outreach.v1.OutreachService", OutreachServicer, generated)
+
+
+def test_every_rpc_of_campaigns_is_implemented() -> None:
+    generated = campaigns_pb2_grpc.CampaignsServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.CampaignsService", CampaignsServicer, generated)
+
+
+def test_the_catalogue_is_served() -> None:
+    generated = catalogue_pb2_grpc.CatalogueServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.CatalogueService", CatalogueServicer, generated)
+
+
+def test_every_rpc_of_reports_is_implemented() -> None:
+    generated = reports_pb2_grpc.ReportsServiceServicer
+    assert_rpcs_implemented("carnet.outreach.v1.ReportsService", ReportsServicer, generated)
 
 
 def test_the_records_of_a_client_are_told() -> None:
@@ -99,21 +155,18 @@ def test_a_golden_event_has_every_field_filled(event: Message) -> None:
 
 def test_every_event_that_matters_here_has_a_handler() -> None:
     unheard = {
-        profiles_events.StoreCreated,  # a client's day is the chain's
         profiles_events.ConsentCaptured,  # messaging's matter
-        profiles_events.AssociateChanged,  # who left keeps the book until it is reassigned
-        profiles_events.RepairMoved,  # no signal reads repairs and wishes yet
-        profiles_events.WishAdded,
-        profiles_events.WishChanged,
-        profiles_events.WishRemoved,
         profiles_events.CashAlertRaised,  # the store's own task, no reason to write to anybody
         messaging_events.ClientForgotten,  # a receipt for profiles
         messaging_events.MessageDelivered,  # a text counts from its sending
-        messaging_events.MessageFailed,
         messaging_events.PermissionGranted,  # asked of messaging when a text is sent
         messaging_events.PermissionRevoked,
+        appointments_events.ClientForgotten,  # receipts for profiles
+        waitlist_events.ClientForgotten,
+        waitlist_events.PieceReturned,  # it was promised to nobody
     }
-    assert_heard(HEARD, ["carnet.profiles.v1", "carnet.messaging.v1"], unheard=unheard)
+    heard_of = ["carnet.profiles.v1", "carnet.messaging.v1", "carnet.appointments.v1", "carnet.waitlist.v1"]
+    assert_heard(HEARD, heard_of, unheard=unheard)
 
 
 def test_every_event_that_is_said_or_heard_stands_in_the_readme() -> None:

@@ -76,7 +76,9 @@ async def test_every_row_goes_and_the_receipt_counts_them(outreach, told):
     assert sum((await rows_of(outreach, told, "cli_b")).values()) == 5
     (receipt,) = await receipts(outreach, told)
     assert (receipt.erasure_id, receipt.client_id) == ("ers_1", "cli_a")
-    assert receipt.erased == {"clients": 1, "purchases": 1, "returns": 1, "suggestions": 1, "visits": 2}
+    assert receipt.erased == {
+        "clients": 1, "purchases": 1, "returns": 1, "suggestions": 1, "visits": 2, "outcomes": 2
+    }  # fmt: skip
     with pytest.raises(ServiceError) as gone:
         await outreach.stub.GetClientFacts(pb.GetClientFactsRequest(client_id="cli_a"))
     assert (gone.value.kind, gone.value.reason) == (Kind.NOT_FOUND, "CLIENT_NOT_FOUND")

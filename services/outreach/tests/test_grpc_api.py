@@ -16,10 +16,13 @@ async def test_a_client_who_came_twice_without_buying_is_on_the_queue(outreach, 
     as_associate()
     queue = await outreach.stub.ListQueue(pb.ListQueueRequest(associate_id="asc_1"))
     (suggestion,) = queue.suggestions
-    (reason,) = suggestion.reasons
-    assert reason.signal == pb.SIGNAL_HIGH_INTENT
+    reason, follow_up = suggestion.reasons
+    assert (reason.signal, follow_up.signal) == (pb.SIGNAL_HIGH_INTENT, pb.SIGNAL_VISIT_FOLLOW_UP)
     assert reason.sentence == "Came in twice since 1 March without buying, last 2 days ago."
-    assert suggestion.score == reason.contribution > 0
+    assert follow_up.sentence == (
+        "Came in 2 days ago (8 March) without buying, and nobody has been in touch since."
+    )
+    assert suggestion.score == round(reason.contribution + follow_up.contribution, 4) > 0
     assert suggestion.model_note.startswith("No purchase model has been fitted yet")
 
 

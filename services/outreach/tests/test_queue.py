@@ -125,7 +125,11 @@ async def test_reasons_combine_into_one_suggestion(outreach, story, suggestion):
     await story.tell(client_changed("cli_1", version=2, occasions=[(1, 0, 3, 20)]))
     (both,) = await queue(outreach)
     assert both.suggestion_id == suggestion.suggestion_id
-    assert [reason.signal for reason in both.reasons] == [pb.SIGNAL_HIGH_INTENT, pb.SIGNAL_OCCASION_AHEAD]
+    assert [reason.signal for reason in both.reasons] == [
+        pb.SIGNAL_HIGH_INTENT,
+        pb.SIGNAL_VISIT_FOLLOW_UP,
+        pb.SIGNAL_OCCASION_AHEAD,
+    ]
     assert both.score == pytest.approx(sum(reason.contribution for reason in both.reasons))
 
 
@@ -160,7 +164,7 @@ async def test_a_raised_suggestion_is_said_once(outreach, story, suggestion):
     await story.tell(visit("cli_1", days_ago(1)), visit("cli_1", days_ago(0)))
     events = await published(outreach.database, events_pb2.SuggestionRaised, chain_id=story.chain_id)
     assert [(event.suggestion_id, list(event.signals)) for event in events] == [
-        (suggestion.suggestion_id, [pb.SIGNAL_HIGH_INTENT])
+        (suggestion.suggestion_id, [pb.SIGNAL_HIGH_INTENT, pb.SIGNAL_VISIT_FOLLOW_UP])
     ]
 
 

@@ -83,7 +83,7 @@ def test_the_strongest_reason_comes_first():
     soon = TODAY + timedelta(days=14)
     book = book_of(
         TODAY,
-        purchases=[(0, days_ago(400), 5_000)],
+        purchases=[(0, days_ago(500), 5_000)],
         visits=[(0, TODAY), (0, days_ago(1))],
         occasions=[(0, 1, 0, soon.month, soon.day)],
     )

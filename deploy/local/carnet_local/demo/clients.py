@@ -146,7 +146,7 @@ async def text_her(teller: Teller, house: House) -> None:
         return decision if decision["verdict"] == "VERDICT_ALLOW" else {}
 
     await until(allowed, "the gate does not allow a text to the walk-in")
-    sent = await house.associate.post(f"{path}:send", {"body": draft["body"]})
+    sent = await house.associate.post(f"{path}:send", {"body": draft["body"], "draft_id": draft["draft_id"]})
     house.client["conversation_id"] = sent["conversation_id"]
     started = time.monotonic()
 

@@ -8,7 +8,7 @@ from typing import Any
 from carnet.appointments.v1 import appointments_pb2
 from carnet.gateway.v1 import gateway_pb2
 from carnet.messaging.v1 import messaging_pb2
-from carnet.outreach.v1 import outreach_pb2
+from carnet.outreach.v1 import campaigns_pb2, catalogue_pb2, outreach_pb2, reports_pb2
 from carnet.profiles.v1 import duplicates_pb2, privacy_pb2, profiles_pb2, records_pb2, segments_pb2, sync_pb2
 from carnet.waitlist.v1 import waitlist_pb2
 from google.api import annotations_pb2
@@ -29,6 +29,9 @@ FILES: Sequence[FileDescriptor] = tuple(
         sync_pb2,
         privacy_pb2,
         outreach_pb2,
+        catalogue_pb2,
+        campaigns_pb2,
+        reports_pb2,
         messaging_pb2,
         waitlist_pb2,
         appointments_pb2,

@@ -12,26 +12,21 @@ from chassis.database import Database, RequestKey
 from chassis.values import date_of, money_of, proto_date_of, timestamp_of
 from outreach.clients import Messaging, Profiles
 from outreach.config import Settings
-from outreach.domain import Suggestion, SuggestionState
-from outreach.events import MODEL_STATE_VALUES, SIGNAL_VALUES
+from outreach.draft_model import DraftModel
+from outreach.events import MODEL_STATE_VALUES
+from outreach.grpc_api.messages import suggestion_message
+from outreach.grpc_api.queue_work import QueueWorkCalls
+from outreach.grpc_api.settings import TIER_VALUES, SettingsCalls
+from outreach.grpc_api.snippets import SnippetCalls
 from outreach.scoring.model import ChainModel
 from outreach.use_cases import facts, queue, scoring, sending
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
 
-_STATE_VALUES: dict[SuggestionState, pb.SuggestionState.ValueType] = {
-    SuggestionState.OPEN: pb.SUGGESTION_STATE_OPEN,
-    SuggestionState.SNOOZED: pb.SUGGESTION_STATE_SNOOZED,
-    SuggestionState.SENT: pb.SUGGESTION_STATE_SENT,
-    SuggestionState.DISMISSED: pb.SUGGESTION_STATE_DISMISSED,
-    SuggestionState.EXPIRED: pb.SUGGESTION_STATE_EXPIRED,
-}
-_STATES = {value: state for state, value in _STATE_VALUES.items()} | {
-    pb.SUGGESTION_STATE_UNSPECIFIED: SuggestionState.OPEN
-}
 
-
-class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
+class OutreachServicer(
+    QueueWorkCalls, SettingsCalls, SnippetCalls, outreach_pb2_grpc.OutreachServiceServicer
+):
     """Answers for one process."""
 
     def __init__(
@@ -42,12 +37,14 @@ class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
         profiles: Profiles,
         messaging: Messaging,
         settings: Settings,
+        model: DraftModel | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._profiles = profiles
         self._messaging = messaging
         self._settings = settings
+        self._model = model
 
     async def GetClientFacts(self, request: pb.GetClientFactsRequest, context: _Context) -> pb.ClientFacts:
         """Read what is known of a client."""
@@ -72,21 +69,6 @@ class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
             newest_event_time=timestamp_of(summary.newest_event_at),
         )
 
-    async def ListQueue(self, request: pb.ListQueueRequest, context: _Context) -> pb.ListQueueResponse:
-        """Read a page of a queue."""
-        page, token = await queue.list_queue(
-            database=self._database,
-            clock=self._clock,
-            caller=current_caller(),
-            associate_id=request.associate_id,
-            state=_STATES[request.state],
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
-        return pb.ListQueueResponse(
-            suggestions=[suggestion_message(suggestion) for suggestion in page], next_page_token=token
-        )
-
     async def GetSuggestion(self, request: pb.GetSuggestionRequest, context: _Context) -> pb.Suggestion:
         """Read one suggestion."""
         found = await queue.get_suggestion(
@@ -96,22 +78,6 @@ class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
             suggestion_id=request.suggestion_id,
         )
         return suggestion_message(found)
-
-    async def DraftMessage(self, request: pb.DraftMessageRequest, context: _Context) -> pb.Draft:
-        """Write a draft."""
-        draft = await sending.draft_message(
-            database=self._database,
-            clock=self._clock,
-            profiles=self._profiles,
-            caller=current_caller(),
-            suggestion_id=request.suggestion_id,
-        )
-        return pb.Draft(
-            suggestion_id=request.suggestion_id,
-            body=draft.body,
-            language=draft.language,
-            segments=draft.segments,
-        )
 
     async def SendSuggestion(
         self, request: pb.SendSuggestionRequest, context: _Context
@@ -125,6 +91,7 @@ class OutreachServicer(outreach_pb2_grpc.OutreachServiceServicer):
             key=RequestKey.of(request),
             suggestion_id=request.suggestion_id,
             body=request.body,
+            draft_id=request.draft_id,
         )
         return pb.SendSuggestionResponse(
             suggestion=suggestion_message(sent),
@@ -219,35 +186,11 @@ def facts_message(found: facts.Facts) -> pb.ClientFacts:
             else money_of(found.expected_value_year_minor, currency)
         ),
         model_note=found.model_note,
-    )
-
-
-def suggestion_message(suggestion: Suggestion) -> pb.Suggestion:
-    """Return the contract's form of a suggestion."""
-    return pb.Suggestion(
-        suggestion_id=suggestion.suggestion_id,
-        client_id=suggestion.client_id,
-        associate_id=suggestion.associate_id,
-        store_id=suggestion.store_id,
-        state=_STATE_VALUES[suggestion.state],
-        as_of_date=proto_date_of(suggestion.as_of),
-        expire_date=proto_date_of(suggestion.expires_on),
-        snooze_until_date=proto_date_of(suggestion.snoozed_until),
-        score=suggestion.score,
-        reasons=[
-            pb.Reason(
-                signal=SIGNAL_VALUES[reason.signal],
-                sentence=reason.sentence,
-                contribution=reason.contribution,
-                facts=reason.facts,
-            )
-            for reason in suggestion.reasons
-        ],
-        dismiss_reason=suggestion.dismiss_reason,
-        message_id=suggestion.message_id,
-        model_note=suggestion.model_note,
-        create_time=timestamp_of(suggestion.created_at),
-        update_time=timestamp_of(suggestion.updated_at),
+        affinities=[pb.Affinity(kind=one.kind, value=one.value, share=one.share) for one in found.affinities],
+        price_band_low=money_of(found.price_band[0], currency) if found.price_band else None,
+        price_band_high=money_of(found.price_band[1], currency) if found.price_band else None,
+        tier=TIER_VALUES[found.tier] if found.tier else pb.TIER_UNSPECIFIED,
+        marks={str(mark): day.isoformat() for mark, day in found.marks.items()},
     )
 
 

@@ -11,9 +11,10 @@ has no history for; it raises `NotEnoughHistory` or `FitDidNotConverge` and the 
 """
 
 from outreach.purchase_model.bg_nbd import BgNbd
+from outreach.purchase_model.columns import thin
 from outreach.purchase_model.errors import FitDidNotConverge, NotEnoughHistory, UnusableInput
 from outreach.purchase_model.gamma_gamma import GammaGamma
-from outreach.purchase_model.summary import PurchaseSummary, summarise
+from outreach.purchase_model.summary import PurchaseSummary, summarise, summarise_columns
 
 __all__ = [
     "BgNbd",
@@ -23,4 +24,6 @@ __all__ = [
     "PurchaseSummary",
     "UnusableInput",
     "summarise",
+    "summarise_columns",
+    "thin",
 ]

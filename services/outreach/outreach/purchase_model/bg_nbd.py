@@ -29,6 +29,7 @@ from scipy.special import digamma, expit, gammaln, hyp2f1
 
 from outreach.purchase_model.columns import (
     Floats,
+    dot,
     floats,
     fold,
     frequencies,
@@ -75,35 +76,41 @@ class BgNbd:
         recency: npt.ArrayLike,
         tenure: npt.ArrayLike,
         *,
+        clients: npt.ArrayLike | None = None,
         minimum_clients: int = MINIMUM_CLIENTS,
         minimum_repeaters: int = MINIMUM_REPEATERS,
     ) -> Self:
         """Fit by maximum likelihood.
 
-        Columns of shape (clients,); recency and tenure in one unit of time, which alpha takes over. Raises
+        Columns of shape (histories,), one a client; with `clients`, how many have or stand for each history, folded
+        and ordered before. Recency and tenure in one unit of time, which alpha takes over. Raises
         NotEnoughHistory, FitDidNotConverge, UnusableInput. Likelihood: eq. 6 of the paper named above.
         """
         x, t_x, t = _histories(frequency, recency, tenure)
-        require_one_length(frequency=x, recency=t_x, tenure=t)
-        if len(x) < minimum_clients:
-            raise NotEnoughHistory("clients with a purchase", found=len(x), needed=minimum_clients)
-        repeaters, needed = int(np.count_nonzero(x)), max(minimum_repeaters, 1)
+        weights = None if clients is None else floats("clients", clients, minimum=0)
+        require_one_length(frequency=x, recency=t_x, tenure=t, clients=x if weights is None else weights)
+        count = len(x) if weights is None else round(float(weights.sum()))
+        if count < minimum_clients:
+            raise NotEnoughHistory("clients with a purchase", found=count, needed=minimum_clients)
+        repeaters = int(np.count_nonzero(x)) if weights is None else round(float(weights[x > 0].sum()))
+        needed = max(minimum_repeaters, 1)
         if repeaters < needed:
             raise NotEnoughHistory("clients with a repeat purchase", found=repeaters, needed=needed)
 
         unit = float(t.max())
-        folded = FoldedHistories.fold(x, t_x / unit, t / unit)
+        folded = FoldedHistories.fold(x, t_x / unit, t / unit, clients=weights)
         found = maximise(folded.average_log_likelihood, folded.start(), model="BG/NBD", names=PARAMETERS)
         r, alpha, a, b = found.parameters.tolist()
         # The likelihood is a density in time, once per repeat purchase.
-        change_of_unit = -float(x.sum() * np.log(unit))
+        purchases = float(x.sum() if weights is None else dot(x, weights))
+        change_of_unit = -purchases * float(np.log(unit))
         return cls(
             r=r,
             alpha=alpha * unit,
             a=a,
             b=b,
-            log_likelihood=found.average_log_likelihood * len(x) + change_of_unit,
-            clients=len(x),
+            log_likelihood=found.average_log_likelihood * count + change_of_unit,
+            clients=count,
             converged=True,
         )
 
@@ -167,18 +174,22 @@ class FoldedHistories:
     clients: Floats
 
     @classmethod
-    def fold(cls, x: Floats, t_x: Floats, t: Floats) -> Self:
-        """Fold checked columns of shape (clients,)."""
+    def fold(cls, x: Floats, t_x: Floats, t: Floats, *, clients: Floats | None = None) -> Self:
+        """Fold checked columns of shape (histories,); with `clients`, how many have each, they are folded already."""
         is_repeater = x > 0
-        (single_tenure,), single_clients = fold(t[~is_repeater])
-        (t, t_x, x), clients = fold(t[is_repeater], t_x[is_repeater], x[is_repeater])
+        if clients is None:
+            (single_tenure,), single_clients = fold(t[~is_repeater])
+            (t, t_x, x), clients = fold(t[is_repeater], t_x[is_repeater], x[is_repeater])
+        else:
+            single_tenure, single_clients = t[~is_repeater], clients[~is_repeater]
+            t, t_x, x, clients = t[is_repeater], t_x[is_repeater], x[is_repeater], clients[is_repeater]
         (frequency,), frequency_clients = fold(x, weights=clients)
         return cls(frequency, frequency_clients, single_tenure, single_clients, x, t_x, t, clients)
 
     def start(self) -> Floats:
         """Return parameters to start from: the right number of purchases per period, plain guesses else."""
-        periods = self.single_clients @ self.single_tenure + self.clients @ self.t
-        return np.array([0.5, 0.5 * periods / (self.clients @ self.x), 1.0, 2.0])
+        periods = dot(self.single_clients, self.single_tenure) + dot(self.clients, self.t)
+        return np.array([0.5, 0.5 * periods / (dot(self.clients, self.x)), 1.0, 2.0])
 
     def average_log_likelihood(self, log_parameters: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood per client and its gradient in the logs of r, alpha, a, b."""
@@ -188,26 +199,26 @@ class FoldedHistories:
         counted = gammaln(r + n) - gammaln(r)
         counted += gammaln(a + b) - gammaln(a + b + n) + gammaln(b + n) - gammaln(b)
         both = digamma(a + b) - digamma(a + b + n)
-        value = self.frequency_clients @ counted
-        d_r = self.frequency_clients @ (digamma(r + n) - digamma(r))
-        d_a = self.frequency_clients @ both
-        d_b = self.frequency_clients @ (both + digamma(b + n) - digamma(b))
+        value = dot(self.frequency_clients, counted)
+        d_r = dot(self.frequency_clients, digamma(r + n) - digamma(r))
+        d_a = dot(self.frequency_clients, both)
+        d_b = dot(self.frequency_clients, both + digamma(b + n) - digamma(b))
 
         waited = np.log1p(self.single_tenure / alpha)
-        value -= r * (self.single_clients @ waited)
-        d_r -= self.single_clients @ waited
-        d_alpha = r * (self.single_clients @ (self.single_tenure / (alpha * (alpha + self.single_tenure))))
+        value -= r * (dot(self.single_clients, waited))
+        d_r -= dot(self.single_clients, waited)
+        d_alpha = r * (dot(self.single_clients, self.single_tenure / (alpha * (alpha + self.single_tenure))))
 
         rx, until_now, until_last = r + self.x, alpha + self.t, alpha + self.t_x
         log_now = np.log(until_now)
         silence = log_now - np.log(until_last)
         log_odds_gone = np.log(a / (b + self.x - 1)) + rx * silence
         w_gone = w * expit(log_odds_gone)
-        value += w @ (r * np.log(alpha) - rx * log_now + np.logaddexp(0, log_odds_gone))
-        d_r += w @ (np.log(alpha) - log_now) + w_gone @ silence
-        d_alpha += w @ (r / alpha - rx / until_now) + w_gone @ (rx * (1 / until_now - 1 / until_last))
+        value += dot(w, r * np.log(alpha) - rx * log_now + np.logaddexp(0, log_odds_gone))
+        d_r += dot(w, np.log(alpha) - log_now) + dot(w_gone, silence)
+        d_alpha += dot(w, r / alpha - rx / until_now) + dot(w_gone, rx * (1 / until_now - 1 / until_last))
         d_a += w_gone.sum() / a
-        d_b -= w_gone @ (1 / (b + self.x - 1))
+        d_b -= dot(w_gone, 1 / (b + self.x - 1))
 
         total = w.sum() + self.single_clients.sum()
         gradient = np.array([r * d_r, alpha * d_alpha, a * d_a, b * d_b])

@@ -71,3 +71,22 @@ def fold(*columns: Floats, weights: Floats | None = None) -> tuple[tuple[Floats,
     else:
         counts = np.add.reduceat(weights[order], starts)
     return tuple(column[starts] for column in ordered), counts
+
+
+def dot(weights: Floats, values: Floats) -> float:
+    """Return the weighted sum: never by BLAS, whose result hangs on how many threads share a long column."""
+    return float(np.einsum("i,i->", weights, values))
+
+
+def thin(clients: Floats, most: int) -> Floats:
+    """Return how many clients each ordered history stands for when only `most` of them are looked at.
+
+    Every k-th client in the order of the histories is taken and stands for k, so that a long list is thinned evenly
+    and always in the same way; the sum stays. A list of `most` histories or fewer stays as it is.
+    """
+    if len(clients) <= most:
+        return clients
+    reach = np.cumsum(clients)
+    every = float(reach[-1]) / most
+    taken = np.searchsorted(reach, (np.arange(most) + 0.5) * every)
+    return np.asarray(np.bincount(taken, minlength=len(clients)) * every, dtype=np.float64)

@@ -25,6 +25,7 @@ from scipy.special import digamma, expit, gammaln
 
 from outreach.purchase_model.columns import (
     Floats,
+    dot,
     floats,
     fold,
     frequencies,
@@ -138,18 +139,18 @@ class FoldedSpend:
         n, w = self.frequency, self.clients
 
         shape = digamma(p * n + q)
-        value = self.frequency_clients @ (gammaln(p * n + q) - gammaln(p * n) - gammaln(q))
-        d_p = self.frequency_clients @ (n * (shape - digamma(p * n)))
-        d_q = self.frequency_clients @ (shape - digamma(q))
+        value = dot(self.frequency_clients, gammaln(p * n + q) - gammaln(p * n) - gammaln(q))
+        d_p = dot(self.frequency_clients, n * (shape - digamma(p * n)))
+        d_q = dot(self.frequency_clients, shape - digamma(q))
 
         log_ratio = np.log(self.x) + self.log_m - log_gamma  # ln(s / gamma)
         over = np.logaddexp(0, log_ratio)
         under = over - log_ratio
-        value -= w @ (self.log_m + p * self.x * under + q * over)
-        d_p -= w @ (self.x * under)
-        d_q -= w @ over
+        value -= dot(w, self.log_m + p * self.x * under + q * over)
+        d_p -= dot(w, self.x * under)
+        d_q -= dot(w, over)
         share = expit(log_ratio)  # s / (s + gamma)
-        d_log_gamma = w @ (q * share - p * self.x * expit(-log_ratio))
+        d_log_gamma = dot(w, q * share - p * self.x * expit(-log_ratio))
 
         total = w.sum()
         return float(value / total), np.array([p * d_p, q * d_q, d_log_gamma]) / total

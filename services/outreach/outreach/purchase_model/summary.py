@@ -116,6 +116,43 @@ def summarise(
     )
 
 
+def summarise_columns(
+    purchase_days: npt.ArrayLike,
+    first_day: npt.ArrayLike,
+    last_day: npt.ArrayLike,
+    *,
+    observed_until: int,
+    days_per_period: float = DAYS_PER_WEEK,
+) -> PurchaseSummary:
+    """Return the rhythm part of what `summarise` gives, from one row a client that was counted before.
+
+    Whole numbers, shape (clients,); days are counted from any day. Clients without a purchase by `observed_until`
+    have no row. Mean values are 0: they are not in these columns. Raises UnusableInput.
+    """
+    days, first, last = (
+        _whole(name, np.asarray(column))
+        for name, column in (
+            ("purchase_days", purchase_days),
+            ("first_day", first_day),
+            ("last_day", last_day),
+        )
+    )
+    require_one_length(purchase_days=days, first_day=first, last_day=last)
+    client = np.flatnonzero((days > 0) & (first <= observed_until))
+    first, last = first[client], np.minimum(last[client], observed_until)
+    if (last < first).any():
+        raise UnusableInput("last_day", "is before first_day")
+    # Bought on one day only, as far as these columns know.
+    frequency = np.where(last > first, np.maximum(days[client] - 1, 1), 0).astype(np.float64)
+    return PurchaseSummary(
+        client=client,
+        frequency=frequency,
+        recency=(last - first) / days_per_period,
+        tenure=(observed_until - first) / days_per_period,
+        mean_value=np.zeros(len(client)),
+    )
+
+
 def _nobody() -> PurchaseSummary:
     none = np.empty(0)
     return PurchaseSummary(np.empty(0, dtype=np.int64), none, none, none, none)

@@ -3,14 +3,20 @@
 import numpy as np
 
 from outreach.signals.book import Book
-from outreach.signals.finding import Figures, Finding, day_of, days, in_words
+from outreach.signals.finding import Figures, Finding, Parameter, day_of, days, falling, in_words
 
 WITHIN_DAYS = 30
 FRESH_DAYS = 30
 LEAST_URGENCY = 0.3
+PARAMETERS = (
+    Parameter("within_days", WITHIN_DAYS, 1, 90, "How many days the visits lie apart at most."),
+    Parameter("fresh_days", FRESH_DAYS, 1, 90, "How many days ago the latest visit is at most."),
+)
 
 
-def find(book: Book, as_of: int, *, within_days: int = WITHIN_DAYS, fresh_days: int = FRESH_DAYS) -> Finding:
+def find(
+    book: Book, as_of: int, *, within_days: float = WITHIN_DAYS, fresh_days: float = FRESH_DAYS
+) -> Finding:
     """Find clients with two visits `within_days` apart or less, the latest within `fresh_days`, and no purchase since.
 
     A visit on or before the day of the latest purchase does not count: whoever bought has what she came for. Two
@@ -29,8 +35,9 @@ def find(book: Book, as_of: int, *, within_days: int = WITHIN_DAYS, fresh_days: 
     at = np.flatnonzero((visits >= 2) & (age <= fresh_days))
     return Finding(
         client=at,
-        urgency=1.0 - (1 - LEAST_URGENCY) * age[at] / max(fresh_days, 1),
-        until=book.last_visit[at] + fresh_days,
+        urgency=falling(age[at], fresh_days, LEAST_URGENCY),
+        until=book.last_visit[at] + int(fresh_days),
+        since=first[at],
         figures={
             "visits": visits[at].astype(np.int64),
             "first_visit": first[at],

@@ -3,15 +3,16 @@
 import numpy as np
 
 from outreach.signals.book import Book
-from outreach.signals.finding import Figures, Finding, days
+from outreach.signals.finding import Figures, Finding, Parameter, days, falling
 
 SILENT_DAYS = 182
 REVIEW_DAYS = 30
 FADES_OVER_DAYS = 365
 LEAST_URGENCY = 0.2
+PARAMETERS = (Parameter("silent_days", SILENT_DAYS, 30, 1095, "Days since the purchase or a later visit."),)
 
 
-def find(book: Book, as_of: int, *, silent_days: int = SILENT_DAYS) -> Finding:
+def find(book: Book, as_of: int, *, silent_days: float = SILENT_DAYS) -> Finding:
     """Find clients with one purchase day whose last sign (that purchase or a later visit) is `silent_days` or more ago.
 
     Urgency is 1 on the first such day and falls in a straight line over a year to a fifth: who has been away for two
@@ -21,10 +22,9 @@ def find(book: Book, as_of: int, *, silent_days: int = SILENT_DAYS) -> Finding:
     last_sign = np.maximum(book.last_purchase, book.last_visit)
     at = np.flatnonzero((book.purchase_days == 1) & (as_of - last_sign >= silent_days))
     silent = as_of - last_sign[at]
-    faded = (silent - silent_days) / FADES_OVER_DAYS
     return Finding(
         client=at,
-        urgency=np.maximum(1.0 - faded * (1 - LEAST_URGENCY), LEAST_URGENCY),
+        urgency=falling(silent - int(silent_days), FADES_OVER_DAYS, LEAST_URGENCY),
         until=np.full(len(at), as_of + REVIEW_DAYS, dtype=np.int64),
         figures={"days_silent": silent, "days_since_purchase": as_of - book.last_purchase[at]},
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from outreach.signals.book import Book
-from outreach.signals.finding import Figures, Finding, days
+from outreach.signals.finding import Figures, Finding, Parameter, days
 
 VIP_SHARE = 0.10
 LEAST_PURCHASE_DAYS = 3
@@ -12,6 +12,20 @@ LEAST_SILENT_DAYS = 30
 REVIEW_DAYS = 30
 LEAST_URGENCY = 0.3
 SLOWEST_GAPS = 6.0
+PARAMETERS = (
+    Parameter(
+        "quiet_gaps",
+        QUIET_GAPS,
+        1.0,
+        5.5,
+        "How many of the client's own mean gaps the silence lasts.",
+        is_whole=False,
+    ),
+    Parameter(
+        "least_purchase_days", LEAST_PURCHASE_DAYS, 2, 20, "On how many days the client has bought at least."
+    ),
+    Parameter("least_silent_days", LEAST_SILENT_DAYS, 7, 365, "The least days of silence."),
+)
 
 
 def find(
@@ -19,8 +33,8 @@ def find(
     as_of: int,
     *,
     quiet_gaps: float = QUIET_GAPS,
-    least_purchase_days: int = LEAST_PURCHASE_DAYS,
-    least_silent_days: int = LEAST_SILENT_DAYS,
+    least_purchase_days: float = LEAST_PURCHASE_DAYS,
+    least_silent_days: float = LEAST_SILENT_DAYS,
 ) -> Finding:
     """Find clients in the chain's top tenth by spend who have been away for twice their own mean gap, and 30 days at
     least.

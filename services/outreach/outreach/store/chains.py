@@ -104,6 +104,24 @@ async def take_lease(tx: Transaction, *, token: str, now: datetime, until: datet
     return bool(taken.rowcount)
 
 
+async def renew_lease(tx: Transaction, *, token: str, until: datetime) -> bool:
+    """Keep the chain for longer; False when it was given to somebody else, whether or not our time had run out."""
+    renewed = await tx.execute(
+        "update chains set scoring_until = :until where chain_id = :chain_id and scoring_token = :token",
+        {"chain_id": tx.chain_id, "token": token, "until": until},
+    )
+    return bool(renewed.rowcount)
+
+
+async def holds_lease(tx: Transaction, *, token: str) -> bool:
+    """Return whether the chain was given to nobody else since it was ours."""
+    held = await tx.execute(
+        "select 1 from chains where chain_id = :chain_id and scoring_token = :token",
+        {"chain_id": tx.chain_id, "token": token},
+    )
+    return held.one_or_none() is not None
+
+
 async def release_lease(tx: Transaction, *, token: str) -> bool:
     """Give the chain back; False when it was not ours any more. The row stays locked until the commit."""
     released = await tx.execute(
@@ -190,6 +208,35 @@ async def put_associate(tx: Transaction, associate_id: str, store_id: str) -> No
         " on conflict (chain_id, associate_id) do nothing",
         {"chain_id": tx.chain_id, "associate_id": associate_id, "store_id": store_id},
     )
+
+
+async def put_associate_state(
+    tx: Transaction, associate_id: str, store_id: str, *, is_active: bool, version: int
+) -> None:
+    """Note that an associate left or came back; what is older than known stays out."""
+    await tx.execute(
+        "insert into associates as old (chain_id, associate_id, store_id, is_active, version)"
+        " values (:chain_id, :associate_id, :store_id, :is_active, :version) on conflict (chain_id, associate_id)"
+        " do update set store_id = excluded.store_id, is_active = excluded.is_active, version = excluded.version"
+        " where old.version < excluded.version",
+        {
+            "chain_id": tx.chain_id,
+            "associate_id": associate_id,
+            "store_id": store_id,
+            "is_active": is_active,
+            "version": version,
+        },
+    )
+
+
+async def find_associate(tx: Transaction, associate_id: str) -> tuple[str, bool] | None:
+    """Return an associate's store and whether the associate is with the house; None for one who is not known."""
+    found = await tx.execute(
+        "select store_id, is_active from associates where chain_id = :chain_id and associate_id = :associate_id",
+        {"chain_id": tx.chain_id, "associate_id": associate_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else (row.store_id, row.is_active)
 
 
 async def store_of_associate(tx: Transaction, associate_id: str) -> str:

@@ -7,9 +7,18 @@ from datetime import date, datetime
 
 from chassis import identities
 from chassis.database import Transaction
+from outreach.store import refresh
 
-# kind, year or 0, month, day, recurrence, lead days or -1, relationship of whose day it is, for whom it is a surprise
-OccasionRow = tuple[int, int, int, int, int, int, int, str]
+# Tables that hold rows of a client and follow whose the client is, beside returns, which follow their purchase.
+OF_CLIENTS = (
+    "purchases", "visits", "repair_moves", "appointment_moves", "wishes", "interests", "offers", "contacts", "arrivals"
+)  # fmt: skip
+
+# kind, year or 0, month, day, recurrence, lead days or -1, relationship of whose day it is, for whom it is a surprise,
+# whose day it is when that is a client
+OccasionRow = tuple[int, int, int, int, int, int, int, str, str]
+# brand, category, metal, stone, reference, quantity, minor units
+LineRow = tuple[str, str, str, str, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,9 @@ class ClientRow:
     time_zone: str
     occasions: tuple[OccasionRow, ...]
     version: int
+    secondary_associate_id: str = ""
+    derived_time_zone: str = ""
+    preferences: tuple[tuple[int, str], ...] = ()  # the contract's kind, and the value
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,11 @@ class PurchaseRow:
     recipient_client_id: str = ""
     surprise_for_client_id: str = ""
     surprise_ends_on: date | None = None
+    store_id: str = ""
+    associate_id: str = ""
+    occasion_kind: int = 0
+    is_engagement: bool = False
+    lines: tuple[LineRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,14 @@ class VisitRow:
     visited_at: datetime
     surprise_for_client_id: str = ""
     surprise_ends_on: date | None = None
+    store_id: str = ""
+    associate_id: str = ""
+    need_by: date | None = None
+    looked_at: int = 0
+    tried_on: int = 0
+    liked: int = 0
+    occasion_kind: int = 0
+    recipient_client_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,17 +107,23 @@ async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: dat
     owners = await identities.resolve(tx, [client.client_id for client in clients])
     newest = {client.client_id: client for client in sorted(clients, key=lambda client: client.version)}
     rows = [newest[client_id] for client_id in sorted(newest) if client_id in owners]
+    await number_names(tx, {name for row in rows for name in (row.associate_id, row.store_id) if name})
     connection = await tx.driver()
     await connection.execute(
         """
         insert into clients (chain_id, client_id, associate_id, store_id, language, time_zone, occasions, version,
-        touched_at) select $1, u.client_id, u.associate_id, u.store_id, u.language, u.time_zone, u.occasions::jsonb,
-        u.version, $2 from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
-            as u (client_id, associate_id, store_id, language, time_zone, occasions, version)
+            secondary_associate_id, derived_time_zone, preferences, touched_at)
+        select $1, u.client_id, u.associate_id, u.store_id, u.language, u.time_zone, u.occasions::jsonb, u.version,
+            u.secondary_associate_id, u.derived_time_zone, u.preferences::jsonb, $2
+        from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[],
+                $11::text[], $12::text[])
+            as u (client_id, associate_id, store_id, language, time_zone, occasions, version, secondary_associate_id,
+                derived_time_zone, preferences)
         on conflict (chain_id, client_id) do update set
             associate_id = excluded.associate_id, store_id = excluded.store_id, language = excluded.language,
             time_zone = excluded.time_zone, occasions = excluded.occasions, version = excluded.version,
-            touched_at = excluded.touched_at
+            secondary_associate_id = excluded.secondary_associate_id, derived_time_zone = excluded.derived_time_zone,
+            preferences = excluded.preferences, touched_at = excluded.touched_at
         where excluded.version > clients.version and not clients.is_deleted
         """,
         tx.chain_id,
@@ -102,10 +133,31 @@ async def put_clients(tx: Transaction, clients: Sequence[ClientRow], *, now: dat
         [row.store_id for row in rows],
         [row.language for row in rows],
         [row.time_zone for row in rows],
-        [json.dumps(row.occasions) for row in rows],
+        [json.dumps(row.occasions) if row.occasions else "[]" for row in rows],
         [row.version for row in rows],
+        [row.secondary_associate_id for row in rows],
+        [row.derived_time_zone for row in rows],
+        [json.dumps(row.preferences) if row.preferences else "[]" for row in rows],
     )
     return owners
+
+
+async def number_names(tx: Transaction, names: Collection[str]) -> None:
+    """Give associates and stores their numbers, once."""
+    connection = await tx.driver()
+    # Looked for first: an insert that another transaction makes as well would wait for its end.
+    missing = await connection.fetch(
+        "select u from unnest($2::text[]) as u where not exists"
+        " (select 1 from numbered_names n where n.chain_id = $1 and n.name = u)",
+        tx.chain_id,
+        sorted(names),
+    )
+    if missing:
+        await connection.execute(
+            "insert into numbered_names (chain_id, name) select $1, unnest($2::text[]) on conflict do nothing",
+            tx.chain_id,
+            [row[0] for row in missing],
+        )
 
 
 async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datetime) -> Mapping[str, str]:
@@ -150,9 +202,12 @@ async def add_purchases(
     connection = await tx.driver()
     await connection.execute(
         "insert into purchases (chain_id, purchase_id, client_id, original_client_id, purchase_day, total_minor,"
-        " currency_code, recipient_client_id, surprise_for_client_id, surprise_ends_on)"
-        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::bigint[], $7::text[],"
-        " $8::text[], $9::text[], $10::date[]) on conflict do nothing",
+        " currency_code, recipient_client_id, surprise_for_client_id, surprise_ends_on, store_id, associate_id,"
+        " occasion_kind, is_engagement, lines)"
+        " select $1, a, b, c, d, e, f, g, h, i, j, k, l, m, n::jsonb from unnest($2::text[], $3::text[], $4::text[],"
+        " $5::date[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::date[], $11::text[], $12::text[],"
+        " $13::smallint[], $14::boolean[], $15::text[]) as u (a, b, c, d, e, f, g, h, i, j, k, l, m, n)"
+        " on conflict do nothing",
         tx.chain_id,
         [purchase_id for purchase_id, _ in rows],
         [owners[row.client_id] for _, row in rows],
@@ -163,6 +218,11 @@ async def add_purchases(
         [row.recipient_client_id for _, row in rows],
         [row.surprise_for_client_id for _, row in rows],
         [row.surprise_ends_on for _, row in rows],
+        [row.store_id for _, row in rows],
+        [row.associate_id for _, row in rows],
+        [row.occasion_kind for _, row in rows],
+        [row.is_engagement for _, row in rows],
+        [json.dumps(row.lines) if row.lines else "[]" for _, row in rows],
     )
     return owners
 
@@ -178,7 +238,9 @@ async def add_visit(tx: Transaction, visit: VisitRow, *, now: datetime) -> str |
     connection = await tx.driver()
     await connection.execute(
         "insert into visits (chain_id, visit_id, client_id, original_client_id, visited_at, surprise_for_client_id,"
-        " surprise_ends_on) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        " surprise_ends_on, store_id, associate_id, need_by, looked_at, tried_on, liked, occasion_kind,"
+        " recipient_client_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        " on conflict do nothing",
         tx.chain_id,
         visit.visit_id,
         current,
@@ -186,6 +248,14 @@ async def add_visit(tx: Transaction, visit: VisitRow, *, now: datetime) -> str |
         visit.visited_at,
         visit.surprise_for_client_id,
         visit.surprise_ends_on,
+        visit.store_id,
+        visit.associate_id,
+        visit.need_by,
+        visit.looked_at,
+        visit.tried_on,
+        visit.liked,
+        visit.occasion_kind,
+        visit.recipient_client_id,
     )
     return current
 
@@ -230,22 +300,23 @@ async def delete_client(tx: Transaction, client_id: str, *, now: datetime) -> No
         "now": now,
     }
     await tx.execute(
-        "update clients set is_deleted = true, associate_id = '', store_id = '', language = '', time_zone = '',"
-        " occasions = '[]', last_sent_at = null, last_marketing_at = null, last_received_at = null, touched_at = :now"
-        " where chain_id = :chain_id and client_id = any(:ids)",
+        "update clients set is_deleted = true, associate_id = '', secondary_associate_id = '', store_id = '',"
+        " language = '', time_zone = '', derived_time_zone = '', occasions = '[]', preferences = '[]',"
+        " touched_at = :now where chain_id = :chain_id and client_id = any(:ids)",
         parameters,
     )
-    await tx.execute(
-        "delete from purchases where chain_id = :chain_id and client_id = :client_id", parameters
-    )
-    await tx.execute("delete from visits where chain_id = :chain_id and client_id = :client_id", parameters)
+    for table in OF_CLIENTS:
+        await tx.execute(
+            f"delete from {table} where chain_id = :chain_id and client_id = :client_id",  # noqa: S608 - fixed text
+            parameters,
+        )
     await tx.execute("delete from returns where chain_id = :chain_id and client_id = any(:ids)", parameters)
 
 
 async def move_facts(tx: Transaction, currents: Mapping[str, str], *, now: datetime) -> None:
     """Give purchases and visits to those whose they are after a merge, or after one that was taken back."""
     await touch_clients(tx, await identities.resolve(tx, currents.keys()), now=now)
-    for table in ("purchases", "visits"):
+    for table in OF_CLIENTS:
         await identities.move_rows(tx, table, "client_id", currents)
 
 
@@ -262,13 +333,14 @@ async def erase_clients(tx: Transaction, client_ids: Sequence[str]) -> dict[str,
         parameters,
     )
     erased = {"returns": returns.rowcount}
-    for table in ("purchases", "visits", "suggestions"):
+    for table in (*OF_CLIENTS, "suggestions"):
         gone = await tx.execute(
             f"delete from {table} where chain_id = :chain_id and {came_as}",  # noqa: S608 - fixed text only
             parameters,
         )
         erased[table] = gone.rowcount
     await _drop_mentions(tx, client_ids)
+    await refresh.drop_rows(tx, client_ids)
     # A ranking that began earlier writes nothing about who is not here any more.
     gone = await tx.execute(
         "delete from clients where chain_id = :chain_id and client_id = any(:ids)", parameters
@@ -282,7 +354,10 @@ async def _drop_mentions(tx: Transaction, client_ids: Sequence[str]) -> None:
     for table, change, column in (
         ("purchases", "recipient_client_id = ''", "recipient_client_id"),
         ("purchases", "surprise_for_client_id = '', surprise_ends_on = null", "surprise_for_client_id"),
+        ("visits", "recipient_client_id = ''", "recipient_client_id"),
         ("visits", "surprise_for_client_id = '', surprise_ends_on = null", "surprise_for_client_id"),
+        ("repair_moves", "surprise_for_client_id = '', surprise_ends_on = null", "surprise_for_client_id"),
+        ("wishes", "bought_by_client_id = ''", "bought_by_client_id"),
     ):
         await tx.execute(
             f"update {table} set {change} where chain_id = :chain_id"  # noqa: S608 - fixed text only
@@ -300,34 +375,6 @@ async def _drop_mentions(tx: Transaction, client_ids: Sequence[str]) -> None:
                 "mention": json.dumps([[client_id]]),
             },
         )
-
-
-async def note_contact(
-    tx: Transaction,
-    client_id: str,
-    *,
-    sent_at: datetime | None = None,
-    marketing_at: datetime | None = None,
-    received_at: datetime | None = None,
-    now: datetime,
-) -> None:
-    """Move a client's last contacts forward, never back."""
-    if not await lock_clients(tx, [client_id], now=now):
-        return
-    # Under the id by which we hear of it, so that a merge that is taken back gives everybody their own.
-    await tx.execute(
-        "update clients set last_sent_at = greatest(last_sent_at, :sent_at),"
-        " last_marketing_at = greatest(last_marketing_at, :marketing_at),"
-        " last_received_at = greatest(last_received_at, :received_at)"
-        " where chain_id = :chain_id and client_id = :client_id and not is_deleted",
-        {
-            "chain_id": tx.chain_id,
-            "client_id": client_id,
-            "sent_at": sent_at,
-            "marketing_at": marketing_at,
-            "received_at": received_at,
-        },
-    )
 
 
 async def note_event(tx: Transaction, happened_at: datetime) -> None:

@@ -1,6 +1,9 @@
-"""Facts as columns: of a whole chain by binary COPY, of one client by one query. Must not judge any of them."""
+"""What happened, as columns: of a whole chain by binary COPY, of some clients by one query. Must not judge any of it.
 
-from collections.abc import Sequence
+Both read the same parts, so what a part says holds for both; `Book.of` makes a book of them for any day.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
@@ -8,38 +11,39 @@ from io import BytesIO
 import numpy as np
 
 from chassis.database import Transaction
-from outreach.domain import SIGNALS, Signal
-from outreach.signals.book import NEVER, OCCASION_COLUMNS, Histories, Integers, table
+from outreach.domain import SIGNALS
+from outreach.signals.book import MARKS, NEVER, Histories, Integers, Mark, table
 from outreach.store.chains import Chain
+from outreach.store.history_parts import (
+    ALL_RETURNS,
+    CHANGES,
+    IS_SOMEBODY,
+    PARTS,
+    SLICE,
+    SOME,
+    SOME_RETURNS,
+    Part,
+)
 
-# Every column is cast to bigint, so a row of the binary format has a fixed size and numpy reads it without a loop.
+# A row of the binary format has a fixed size where every value has, so numpy reads it without a loop.
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
-_DAY = f"coalesce(({{}} at time zone {{}})::date - date '1970-01-01', {NEVER})::bigint"
-# Who was merged into somebody has no history of her own any more.
-_IS_SOMEBODY = """not c.is_deleted and not exists
-    (select 1 from identity_aliases a where a.chain_id = c.chain_id and a.alias_id = c.client_id)"""
-_NUMBER_OF_ASSOCIATE = f"""
-    with books as (
-        select associate_id, row_number() over (order by associate_id collate "C") - 1 as position
-        from (select distinct associate_id from clients c where {_IS_SOMEBODY} and associate_id <> '') as named
-    ), merged as (
-        select a.current_id, max(m.last_marketing_at) as last_marketing_at, max(m.last_received_at) as last_received_at
-        from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
-        where a.chain_id = $1 group by a.current_id
+_WIDEST = max(part.columns for part in PARTS.values())
+
+
+def _one_query(parts: Mapping[str, Part]) -> str:
+    """Return the query of all parts at once, of some clients: number of the part, then its columns.
+
+    Without the white space: the driver keeps no statement prepared that is longer than 15 kB.
+    """
+    query = " union all ".join(
+        f"select {position}, part.*{', null::bigint' * (_WIDEST - part.columns)} from (\n"  # noqa: S608
+        f"{part.query.format(scope=SOME, returns=SOME_RETURNS)}) as part"
+        for position, part in enumerate(parts.values())
     )
-"""  # noqa: S608 - fixed text only
+    return " ".join(query.split())
 
 
-# What a client may know of on a day: not a surprise for that very client, or one that is over.
-_IS_OPEN = """({row}.surprise_for_client_id = '' or {row}.surprise_ends_on < {day} or coalesce(
-    (select s.current_id from identity_aliases s
-        where s.chain_id = {row}.chain_id and s.alias_id = {row}.surprise_for_client_id),
-    {row}.surprise_for_client_id) <> {row}.client_id)"""
-_NO_SURPRISE_DAY = """(coalesce(o->>7, '') = '' or coalesce((select s.current_id from identity_aliases s
-    where s.chain_id = c.chain_id and s.alias_id = o->>7), o->>7) <> c.client_id)"""
-_OCCASION = """(o->>0)::bigint, (o->>1)::bigint, (o->>2)::bigint, (o->>3)::bigint,
-    coalesce((o->>4)::bigint, 0), coalesce((o->>5)::bigint, -1), coalesce((o->>6)::bigint, 0)"""
-_POSITIONS = {signal: position for position, signal in enumerate(SIGNALS)}
+_SOME_QUERY = _one_query({**PARTS, "changes": CHANGES})
 
 
 @dataclass(frozen=True)
@@ -60,84 +64,112 @@ class KnownClient:
     store_id: str
 
 
-async def read_histories(tx: Transaction, chain: Chain, *, as_of: date, rests: Rests) -> Histories:
-    """Return what happened to every client of the chain up to `as_of`."""
-    chain_id, zone = tx.chain_id, chain.zone.key
+async def read_histories(
+    tx: Transaction,
+    chain: Chain,
+    *,
+    as_of: date,
+    rests: Rests,
+    from_number: int = 0,
+    until_number: int | None = None,
+) -> Histories:
+    """Return what happened to every client of the chain, or of a slice of numbers, up to `as_of`."""
     # The planner's statistics do not know a chain that was imported a moment ago: it expects one row and joins by
     # nested loops, which takes minutes for 70,000 purchases. A whole chain is never read that way with profit.
     await tx.execute("set local enable_nestloop = off")
+    arguments = _arguments(tx, chain, as_of, rests)
+    until = 2**62 if until_number is None else until_number
+    found = {
+        name: await copy_columns(
+            tx,
+            [8] * part.columns,
+            part.query.format(scope=SLICE, returns=ALL_RETURNS),
+            *arguments,
+            from_number,
+            until,
+        )
+        for name, part in PARTS.items()
+    }
+    await tx.execute("set local enable_nestloop = on")
+    return _histories({name: np.stack(columns, axis=1) for name, columns in found.items()})
+
+
+async def read_histories_of(
+    tx: Transaction, chain: Chain, client_ids: Sequence[str], *, as_of: date, rests: Rests
+) -> tuple[Histories, Integers]:
+    """Return what happened to some clients, in one query, and the days ahead on which something changes of itself.
+
+    Unknown, deleted and merged clients are left out.
+    """
+    connection = await tx.driver()
+    # Planning it takes many times as long as running it for one client, and would be done every time: for a list of
+    # one the planner thinks better of its plan than of the one it kept.
+    await connection.execute("set local plan_cache_mode = force_generic_plan")
+    rows = await connection.fetch(_SOME_QUERY, *_arguments(tx, chain, as_of, rests), list(client_ids))
+    await connection.execute("set local plan_cache_mode = auto")
+    found: dict[str, list[tuple[int, ...]]] = {name: [] for name in (*PARTS, "changes")}
+    lists = list(found.values())
+    for row in rows:
+        lists[row[0]].append(row[1:])
+    tables = {
+        name: table([row[: part.columns] for row in found[name]], part.columns)
+        for name, part in (*PARTS.items(), ("changes", CHANGES))
+    }
+    changes = tables.pop("changes")
+    return _histories(tables), changes
+
+
+def _arguments(tx: Transaction, chain: Chain, as_of: date, rests: Rests) -> tuple[object, ...]:
+    return (
+        tx.chain_id,
+        chain.zone.key,
+        as_of,
+        chain.currency,
+        rests.sent_since,
+        rests.dismissed_since,
+        [str(signal) for signal in SIGNALS],
+    )
+
+
+def _histories(found: Mapping[str, Integers]) -> Histories:
+    clients, contacts, purchases = found["clients"], found["contacts"], found["purchases"]
+    at = dict(zip(contacts[:, 0].tolist(), range(len(contacts)), strict=True))
+    position = np.array([at.get(number, -1) for number in clients[:, 0].tolist()], dtype=np.int64)
+    lasts = np.full((len(clients), 2), NEVER, dtype=np.int64)
+    lasts[position >= 0] = contacts[position[position >= 0], 1:3]
+    is_bought = purchases[:, 2] >= 0
+    gifts = purchases[is_bought & (purchases[:, 4] != 0)]
+    rings = purchases[is_bought & (purchases[:, 5] == 1)]
     return Histories(
-        clients=await _copy(
-            tx,
-            4,
-            f"""
-            {_NUMBER_OF_ASSOCIATE}
-            select c.number::bigint, coalesce(b.position, -1)::bigint,
-                {_DAY.format("greatest(c.last_marketing_at, m.last_marketing_at)", "$2")},
-                {_DAY.format("greatest(c.last_received_at, m.last_received_at)", "$2")}
-            from clients c left join books b using (associate_id) left join merged m on m.current_id = c.client_id
-            where c.chain_id = $1 and {_IS_SOMEBODY}
-            """,  # noqa: S608 - fixed text only
-            chain_id,
-            zone,
-        ),
-        purchases=await _copy(
-            tx,
-            4,
-            f"""
-            select c.number::bigint, (p.purchase_day - date '1970-01-01')::bigint,
-                (p.total_minor - coalesce(r.total_minor, 0))::bigint, (p.currency_code = $3)::int::bigint
-            from purchases p join clients c using (chain_id, client_id)
-            left join (select purchase_id, currency_code, sum(total_minor)::bigint as total_minor from returns
-                where chain_id = $1 and returned_on <= $2 group by purchase_id, currency_code) as r
-                on r.purchase_id = p.purchase_id and r.currency_code = p.currency_code
-            where p.chain_id = $1 and p.purchase_day <= $2 and not c.is_deleted
-                and (r.total_minor is null or r.total_minor < p.total_minor) and {_IS_OPEN.format(row="p", day="$2")}
-            """,  # noqa: S608 - fixed text only
-            chain_id,
-            as_of,
-            chain.currency,
-        ),
-        visits=await _copy(
-            tx,
-            2,
-            f"""
-            select c.number::bigint, {_DAY.format("v.visited_at", "$2")}
-            from visits v join clients c using (chain_id, client_id)
-            where v.chain_id = $1 and not c.is_deleted and {_IS_OPEN.format(row="v", day="$3")}
-            """,  # noqa: S608 - fixed text only
-            chain_id,
-            zone,
-            as_of,
-        ),
-        occasions=await _copy(
-            tx,
-            OCCASION_COLUMNS,
-            f"""
-            select c.number::bigint, {_OCCASION}
-            from clients c cross join lateral jsonb_array_elements(c.occasions) as o
-            where c.chain_id = $1 and {_IS_SOMEBODY} and {_NO_SURPRISE_DAY}
-            """,  # noqa: S608 - fixed text only
-            chain_id,
-        ),
-        rests=await _copy(
-            tx,
-            2,
-            """
-            select c.number::bigint, (array_position($4::text[], signal) - 1)::bigint
-            from suggestions s join clients c using (chain_id, client_id) cross join lateral unnest(s.signals) as signal
-            where s.chain_id = $1 and not c.is_deleted and ((s.state = 'sent' and s.answered_at > $2)
-                or (s.state = 'dismissed' and s.answered_at > $3))
-            """,
-            chain_id,
-            rests.sent_since,
-            rests.dismissed_since,
-            [str(signal) for signal in SIGNALS],
+        clients=np.column_stack([clients[:, 0], clients[:, 1], lasts, clients[:, 2]]),
+        purchases=purchases[:, :4],
+        visits=found["visits"],
+        occasions=found["occasions"],
+        rests=np.unique(found["rests"], axis=0),
+        gifts=gifts[:, [0, 1, 4]],
+        marks=np.concatenate(
+            [
+                _marks(rings[:, 0], Mark.ENGAGEMENT, rings[:, 1]),
+                _marks(contacts[:, 0], Mark.UNANSWERED, contacts[:, 3]),
+                _marks(contacts[:, 0], Mark.TOUCHED, contacts[:, 4]),
+                found["repairs"],
+                found["appointments"],
+                found["waits"],
+                found["arrivals"],
+            ]
         ),
     )
 
 
-async def _copy(tx: Transaction, columns: int, query: str, *arguments: object) -> Integers:
+def _marks(number: Integers, mark: Mark, day: Integers) -> Integers:
+    rows = np.column_stack([number, np.full(len(number), MARKS.index(mark), dtype=np.int64), day])
+    return table(rows[day != NEVER], 3)
+
+
+async def copy_columns(
+    tx: Transaction, sizes: Sequence[int], query: str, *arguments: object
+) -> list[Integers]:
+    """Return the columns of a query whose values all have a fixed size in bytes, never null, without a loop."""
     connection = await tx.driver()
     taken = BytesIO()
 
@@ -145,63 +177,25 @@ async def _copy(tx: Transaction, columns: int, query: str, *arguments: object) -
         taken.write(chunk)
 
     await connection.copy_from_query(query, *arguments, output=take, format="binary")
-    row = np.dtype([("fields", ">i2"), ("columns", [("size", ">i4"), ("value", ">i8")], (columns,))])
+    row = np.dtype(
+        [("fields", ">i2"), *((f"{n}{part}", form) for n, size in enumerate(sizes)
+         for part, form in (("size", ">i4"), ("", f">i{size}")))]
+    )  # fmt: skip
     body = taken.getbuffer()[_HEADER_BYTES : taken.tell() - _TRAILER_BYTES]
-    return np.frombuffer(body, dtype=row)["columns"]["value"].astype(np.int64)
+    rows = np.frombuffer(body, dtype=row)
+    return [rows[f"{n}"].astype(np.int64) for n in range(len(sizes))]
 
 
-async def read_client_history(
-    tx: Transaction, chain: Chain, client_id: str, *, as_of: date, rests: Rests
-) -> tuple[KnownClient, Histories] | None:
-    """Return what happened to one client, in one query; None for an unknown, deleted or merged client."""
+async def find_known_client(tx: Transaction, client_id: str) -> KnownClient | None:
+    """Return who a client is; None for an unknown, deleted or merged one."""
     connection = await tx.driver()
     row = await connection.fetchrow(
-        f"""
-        with merged as (
-            select max(m.last_marketing_at) as last_marketing_at, max(m.last_received_at) as last_received_at
-            from identity_aliases a join clients m on m.chain_id = a.chain_id and m.client_id = a.alias_id
-            where a.chain_id = $1 and a.current_id = $2
-        )
-        select c.number, c.associate_id, c.store_id,
-            {_DAY.format("greatest(c.last_marketing_at, merged.last_marketing_at)", "$3")} as last_text,
-            {_DAY.format("greatest(c.last_received_at, merged.last_received_at)", "$3")} as last_answer,
-            (select json_agg(json_build_array({_OCCASION}))
-                from jsonb_array_elements(c.occasions) as o where {_NO_SURPRISE_DAY}) as occasions,
-            (select json_agg(json_build_array(p.purchase_day - date '1970-01-01',
-                p.total_minor - coalesce(r.total_minor, 0), (p.currency_code = $4)::int))
-                from purchases p left join lateral (select sum(b.total_minor)::bigint as total_minor from returns b
-                    where b.chain_id = $1 and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code
-                    and b.returned_on <= $7) as r on true
-                where p.chain_id = $1 and p.client_id = $2 and {_IS_OPEN.format(row="p", day="$7")}
-                and (r.total_minor is null or r.total_minor < p.total_minor)) as purchases,
-            (select json_agg({_DAY.format("v.visited_at", "$3")})
-                from visits v where v.chain_id = $1 and v.client_id = $2
-                and {_IS_OPEN.format(row="v", day="$7")}) as visits,
-            (select json_agg(s.signals) from suggestions s where s.chain_id = $1 and s.client_id = $2
-                and ((s.state = 'sent' and s.answered_at > $5) or (s.state = 'dismissed' and s.answered_at > $6))) as
-                rests
-        from clients c cross join merged where c.chain_id = $1 and c.client_id = $2 and {_IS_SOMEBODY}
-        """,  # noqa: S608 - fixed text only
+        "select number, client_id, associate_id, store_id from clients c"  # noqa: S608 - fixed text only
+        f" where c.chain_id = $1 and c.client_id = $2 and {IS_SOMEBODY}",
         tx.chain_id,
         client_id,
-        chain.zone.key,
-        chain.currency,
-        rests.sent_since,
-        rests.dismissed_since,
-        as_of,
     )
-    if row is None:
-        return None
-    number = row["number"]
-    associate = 0 if row["associate_id"] else -1
-    resting = {signal for signals in row["rests"] or [] for signal in signals}
-    return KnownClient(number, client_id, row["associate_id"], row["store_id"]), Histories(
-        clients=table([(number, associate, row["last_text"], row["last_answer"])], 4),
-        purchases=table([(number, *purchase) for purchase in row["purchases"] or []], 4),
-        visits=table([(number, day) for day in row["visits"] or []], 2),
-        occasions=table([(number, *occasion) for occasion in row["occasions"] or []], OCCASION_COLUMNS),
-        rests=table([(number, _POSITIONS[Signal(signal)]) for signal in sorted(resting)], 2),
-    )
+    return None if row is None else KnownClient(**dict(row))
 
 
 async def known_clients(tx: Transaction, numbers: Sequence[int]) -> dict[int, KnownClient]:
@@ -209,7 +203,7 @@ async def known_clients(tx: Transaction, numbers: Sequence[int]) -> dict[int, Kn
     connection = await tx.driver()
     rows = await connection.fetch(
         "select number, client_id, associate_id, store_id from clients c"  # noqa: S608 - fixed text only
-        f" where chain_id = $1 and number = any($2::bigint[]) and {_IS_SOMEBODY}",
+        f" where chain_id = $1 and number = any($2::bigint[]) and {IS_SOMEBODY}",
         tx.chain_id,
         numbers,
     )
@@ -217,11 +211,12 @@ async def known_clients(tx: Transaction, numbers: Sequence[int]) -> dict[int, Kn
 
 
 async def numbers_of_snoozed(tx: Transaction, *, today: date) -> Integers:
-    """Return the numbers of clients whose suggestion is put away until a later day."""
+    """Return the numbers of clients whose suggestion is put away until a later day, or was handed on by somebody."""
     connection = await tx.driver()
     rows = await connection.fetch(
         "select c.number from suggestions s join clients c using (chain_id, client_id)"
-        " where s.chain_id = $1 and s.state = 'snoozed' and s.snoozed_until > $2",
+        " where s.chain_id = $1 and ((s.state = 'snoozed' and s.snoozed_until > $2)"
+        "  or (s.state in ('open', 'snoozed') and s.reassigned_by <> ''))",
         tx.chain_id,
         today,
     )
@@ -252,10 +247,9 @@ async def read_client_figures(tx: Transaction, chain: Chain, client_id: str) -> 
         """
         select c.client_id, c.associate_id, c.store_id, c.language,
             p.purchase_days, p.purchases, p.total_minor, p.first_purchase, p.last_purchase, v.visits,
-            (v.last_visit at time zone :zone)::date as last_visit, (greatest(c.last_sent_at,
-                (select max(m.last_sent_at) from identity_aliases a join clients m on m.chain_id = a.chain_id
-                    and m.client_id = a.alias_id where a.chain_id = c.chain_id and a.current_id = c.client_id)
-            ) at time zone :zone)::date as last_contact
+            (v.last_visit at time zone :zone)::date as last_visit, (
+                (select max(k.contacted_at) from contacts k where k.chain_id = c.chain_id
+                    and k.client_id = c.client_id and k.kind <> 'received') at time zone :zone)::date as last_contact
         from clients c
         cross join lateral (
             select count(*) filter (where net >= 0) as purchases,

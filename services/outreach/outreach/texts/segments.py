@@ -42,3 +42,15 @@ def count_segments(text: str) -> int:
             segments, room = segments + 1, part
         room -= size
     return segments
+
+
+def cost_note(text: str) -> str:
+    """Return in words which characters make a text cost more segments than it had to; empty where none does."""
+    odd = sorted({character for character in text if not is_gsm(character)})
+    segments = count_segments(text)
+    without = count_segments("".join(character if is_gsm(character) else "x" for character in text))
+    if not odd or segments <= without:
+        return ""
+    shown = ", ".join(f'"{character}"' for character in odd[:5])
+    verb = "is" if len(odd) == 1 else "are"
+    return f"{shown} {verb} not in the GSM alphabet: {segments} segments instead of {without}."

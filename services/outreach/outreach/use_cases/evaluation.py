@@ -12,10 +12,11 @@ from chassis.ids import new_id
 from outreach import events
 from outreach.domain import Suggestion, SuggestionState
 from outreach.scoring.ranking import Candidate, rank
-from outreach.signals.book import Book
-from outreach.signals.finding import day_number
-from outreach.store import chains, histories, models, suggestions
+from outreach.store import books, chains, models, suggestions
 from outreach.store.histories import KnownClient, Rests
+from outreach.store.rules import read_rules
+from outreach.use_cases.arrivals import follow_shelf
+from outreach.use_cases.leaving_alone import leave_alone
 
 # A reason that was answered is not brought up again at once. After a dismissal longer: somebody who knows the client
 # said no.
@@ -35,8 +36,9 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     """
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
+    await follow_shelf(tx, [client_id], today=today, now=now)
     live = await suggestions.find_live(tx, client_id)
-    known = await histories.read_client_history(tx, chain, client_id, as_of=today, rests=rests_at(now))
+    known = await books.read_client_book(tx, chain, client_id, as_of=today, rests=rests_at(now))
     is_replayed = live is not None and chain.is_replaying(now) and live.as_of == queue_day != today
     if live is not None and known is not None and (live.tried_bodies or is_replayed):
         if known[0].associate_id:
@@ -45,15 +47,22 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     candidate: Candidate | None = None
     if known is not None:
         stored = await models.find_model(tx)
+        rules = await read_rules(tx)
         found = rank(
-            Book.of(known[1], day_number(today)),
+            known[1],
             stored[0] if stored else None,
             today,
             currency=chain.currency,
             minor_per_unit=chain.minor_per_unit,
             keep=1,
+            rules=rules,
         )
         candidate = found[0] if found else None
+        if candidate is not None and live is None and known[0].associate_id:
+            signals = [reason.signal for reason in candidate.reasons]
+            share = rules.settings.holdout_share
+            if await leave_alone(tx, {0: (known[0], signals)}, share=share, as_of=today, now=now):
+                return
     if live is not None and live.expires_on < today:
         await suggestions.save_suggestion(tx, _expired(live, now=now))
         live = None
@@ -82,21 +91,27 @@ def suggestion_of(candidate: Candidate, client: KnownClient, *, as_of: date, now
         score=candidate.score,
         reasons=candidate.reasons,
         model_note=candidate.model_note,
+        tier=candidate.tier,
+        action=candidate.action,
+        is_explored=candidate.is_explored,
         created_at=now,
         updated_at=now,
     )
 
 
 async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> None:
+    whose = live if live.reassigned_by else ranked
     refreshed = replace(
         live,
-        associate_id=ranked.associate_id,
-        store_id=ranked.store_id,
+        associate_id=whose.associate_id,
+        store_id=whose.store_id,
         as_of=ranked.as_of,
         expires_on=ranked.expires_on,
         score=ranked.score,
         reasons=ranked.reasons,
         model_note=ranked.model_note,
+        tier=ranked.tier,
+        action=whose.action,
     )
     if refreshed != live:
         await suggestions.save_suggestion(
@@ -106,7 +121,7 @@ async def _refresh(tx: Transaction, live: Suggestion, ranked: Suggestion) -> Non
 
 async def _hand_over(tx: Transaction, live: Suggestion, client: KnownClient, *, now: datetime) -> None:
     moved = replace(live, associate_id=client.associate_id, store_id=client.store_id)
-    if moved != live:
+    if moved != live and not live.reassigned_by:
         await suggestions.save_suggestion(tx, replace(moved, version=live.version + 1, updated_at=now))
 
 

@@ -1,4 +1,4 @@
-"""Draft a text for a suggestion, and hand the text to messaging exactly once.
+"""Hand the text for a suggestion to messaging exactly once, and note what it had begun as.
 
 Messaging is asked under a send id made of the suggestion and the attempt, and answers the same id with the same
 message. So after a crash between its answer and our commit, whoever sends again, with whatever request id, gets that
@@ -11,38 +11,23 @@ from dataclasses import dataclass
 from chassis.caller import Caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
-from chassis.errors import Kind, ServiceError, not_found
+from chassis.errors import not_found
 from outreach import events
-from outreach.clients import Answer, Messaging, Outcome, Profiles, TextTaken
-from outreach.domain import SendDenied, SendFailed, Suggestion, SuggestionClosed, SuggestionState
-from outreach.store import chains, facts, histories, suggestions
-from outreach.texts.drafts import Draft, write_draft
+from outreach.clients import Answer, Messaging, Outcome, TextTaken
+from outreach.domain import (
+    SendDenied,
+    SendFailed,
+    SendUnderWay,
+    Suggestion,
+    SuggestionClosed,
+    SuggestionState,
+)
+from outreach.domain.drafts import KeptDraft
+from outreach.store import drafts, suggestions
+from outreach.use_cases import outcomes
+from outreach.use_cases.facts import take_contact
 from outreach.use_cases.queue import require_suggestion
-
-
-async def draft_message(
-    *, database: Database, clock: Clock, profiles: Profiles, caller: Caller, suggestion_id: str
-) -> Draft:
-    """Return a wording in the client's language for the strongest reason. Raises SUGGESTION_CLOSED."""
-    now = clock.now()
-    async with database.transaction(caller.chain_id) as tx:
-        suggestion = await require_suggestion(tx, caller, suggestion_id, now=now, lock=False)
-        suggestion.require_live()
-        figures = await histories.read_client_figures(tx, await chains.get_chain(tx), suggestion.client_id)
-    names = await profiles.names(
-        client_id=suggestion.client_id,
-        # Whoever writes signs: a colleague who covers for the owner does not write in the owner's name.
-        associate_id=caller.associate_id or suggestion.associate_id,
-        store_id=suggestion.store_id,
-    )
-    return write_draft(
-        suggestion.reasons[0].signal,
-        language=names.language,
-        given_name=names.given_name,
-        associate_name=names.associate_name,
-        store_name=names.store_name,
-        is_first=figures is None or figures.last_contact is None,
-    )
+from outreach.use_cases.snippets import note_sent
 
 
 @dataclass(frozen=True)
@@ -51,6 +36,7 @@ class _Attempt:
 
     suggestion: Suggestion
     earlier: tuple[str, ...]
+    draft: KeptDraft | None = None
 
 
 async def send_suggestion(
@@ -62,20 +48,23 @@ async def send_suggestion(
     key: RequestKey,
     suggestion_id: str,
     body: str,
+    draft_id: str = "",
 ) -> Suggestion:
     """Hand a text to messaging; the suggestion is sent when it was taken.
 
-    Raises SUGGESTION_CLOSED for an answered suggestion, SEND_DENIED with the gate's reasons (it stays open),
-    SEND_FAILED when the network refused the text, and what messaging refuses by itself, such as CLIENT_UNREACHABLE.
+    Raises SUGGESTION_CLOSED for an answered suggestion, DRAFT_NOT_FOUND for a draft that is none of this one's,
+    SEND_DENIED with the gate's reasons (it stays open), SEND_FAILED when the network refused the text, and what
+    messaging refuses by itself, such as CLIENT_UNREACHABLE.
     """
     while True:
-        begun = await _begin(database, clock, caller, key, suggestion_id, body)
+        begun = await _begin(database, clock, caller, key, suggestion_id, body, draft_id)
         if begun.suggestion.state is SuggestionState.SENT:
             return begun.suggestion
         answer, went = await _ask(messaging, begun, body)
         if answer.outcome is Outcome.TAKEN:
-            sent = await _finish(database, clock, caller, key, begun.suggestion, answer, is_ours=went == body)
-            if went != body:
+            is_ours = went == body
+            sent = await _finish(database, clock, caller, key, begun, answer, body, is_ours=is_ours)
+            if not is_ours:
                 raise SuggestionClosed(suggestion_id, SuggestionState.SENT)
             return sent
         await _give_back(database, clock, caller, begun.suggestion)
@@ -87,7 +76,13 @@ async def send_suggestion(
 
 
 async def _begin(
-    database: Database, clock: Clock, caller: Caller, key: RequestKey, suggestion_id: str, body: str
+    database: Database,
+    clock: Clock,
+    caller: Caller,
+    key: RequestKey,
+    suggestion_id: str,
+    body: str,
+    draft_id: str,
 ) -> _Attempt:
     """Note the text before messaging is asked; a repeat of a request that went through gets its suggestion back."""
     now = clock.now()
@@ -96,10 +91,14 @@ async def _begin(
         _, is_repeat = await tx.once(key, suggestion_id)
         if is_repeat and found.state is SuggestionState.SENT and found.sent_fingerprint == key.fingerprint:
             return _Attempt(found, ())
+        found.require_live()
+        draft = await drafts.find_draft(tx, draft_id, suggestion_id=suggestion_id) if draft_id else None
+        if draft_id and draft is None:
+            raise not_found("draft", draft_id)
         trying = found.trying(body, now=now)
         if trying is not found:
             await suggestions.save_suggestion(tx, trying)
-        return _Attempt(trying, found.tried_bodies)
+        return _Attempt(trying, found.tried_bodies, draft)
 
 
 async def _ask(messaging: Messaging, begun: _Attempt, body: str) -> tuple[Answer, str]:
@@ -116,13 +115,7 @@ async def _ask(messaging: Messaging, begun: _Attempt, body: str) -> tuple[Answer
         except TextTaken:
             continue
         return answer, text
-    raise ServiceError(
-        Kind.CONFLICT,
-        "SEND_UNDER_WAY",
-        "Another text for this suggestion is on its way at this moment. Look at it again.",
-        metadata={"suggestion_id": suggestion.suggestion_id},
-        retry_after=1.0,
-    )
+    raise SendUnderWay(suggestion.suggestion_id)
 
 
 async def _finish(
@@ -130,15 +123,25 @@ async def _finish(
     clock: Clock,
     caller: Caller,
     key: RequestKey,
-    tried: Suggestion,
+    begun: _Attempt,
     answer: Answer,
+    body: str,
     *,
     is_ours: bool,
 ) -> Suggestion:
     now = clock.now()
+    tried = begun.suggestion
     async with database.transaction(caller.chain_id) as tx:
         # The client first, as everywhere: events of this client wait for the same rows in the same order.
-        await facts.note_contact(tx, tried.client_id, sent_at=now, marketing_at=now, now=now)
+        await take_contact(
+            tx,
+            answer.message_id,
+            tried.client_id,
+            kind="marketing",
+            contacted_at=now,
+            is_expected=True,
+            now=now,
+        )
         found = await _lock(tx, tried.suggestion_id)
         sent = found.sent(
             message_id=answer.message_id,
@@ -149,7 +152,27 @@ async def _finish(
         if sent is not found:
             await suggestions.save_suggestion(tx, sent)
             tx.publish(events.suggestion_sent(sent), entity_id=sent.suggestion_id)
+            if begun.draft is not None and is_ours:
+                await note_sent(tx, begun.draft, body, by=caller.associate_id, now=now)
+            else:
+                await drafts.drop_unsent(tx, sent.suggestion_id)
+            await outcomes.expect_text(
+                tx,
+                sent.message_id,
+                client_id=sent.client_id,
+                associate_id=caller.associate_id or sent.associate_id,
+                store_id=sent.store_id,
+                signals=sent.signals,
+                suggestion_id=sent.suggestion_id,
+                # What goes out by itself is as it was drafted.
+                phrasing="drafted" if caller.role == "service" else await _phrasing(tx, sent.suggestion_id),
+                now=now,
+            )
         return sent
+
+
+async def _phrasing(tx: Transaction, suggestion_id: str) -> str:
+    return (await drafts.phrasings_of(tx, [suggestion_id]))[suggestion_id].phrasing
 
 
 async def _give_back(database: Database, clock: Clock, caller: Caller, tried: Suggestion) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from outreach_story import TODAY, book_of
 
 from outreach.signals import occasion_ahead
+from outreach.signals.calendar import days_until
 from outreach.signals.finding import day_number
 
 
@@ -63,7 +64,7 @@ def test_the_nearest_of_several_counts():
     day=st.integers(1, 28),
 )
 def test_the_next_return_is_the_first_such_day_from_today(as_of, month, day):
-    ahead = occasion_ahead.days_until(np.array([0]), np.array([month]), np.array([day]), day_number(as_of))
+    ahead = days_until(np.array([0]), np.array([month]), np.array([day]), day_number(as_of))
     expected = next(
         n for n in range(367) if ((on := as_of + timedelta(days=n)).month, on.day) == (month, day)
     )

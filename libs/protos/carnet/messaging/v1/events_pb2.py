@@ -28,7 +28,7 @@ from carnet.privacy.v1 import privacy_pb2 as carnet_dot_privacy_dot_v1_dot_priva
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carnet/messaging/v1/events.proto\x12\x13\x63\x61rnet.messaging.v1\x1a#carnet/messaging/v1/messaging.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:(\x9a\xb5\x18$carnet.messaging.message.received.v1\"\xf5\x01\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12-\n\x07purpose\x18\x05 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12\x10\n\x08segments\x18\x06 \x01(\x05\x12-\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:$\x9a\xb5\x18 carnet.messaging.message.sent.v1\"\x8f\x01\n\x10MessageDelivered\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t:)\x9a\xb5\x18%carnet.messaging.message.delivered.v1\"\x9d\x01\n\rMessageFailed\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t:&\x9a\xb5\x18\"carnet.messaging.message.failed.v1\"\x94\x01\n\x11PermissionGranted\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.granted.v1\"\x94\x01\n\x11PermissionRevoked\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.revoked.v1\"o\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:(\x9a\xb5\x18$carnet.messaging.client.forgotten.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carnet/messaging/v1/events.proto\x12\x13\x63\x61rnet.messaging.v1\x1a#carnet/messaging/v1/messaging.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:(\x9a\xb5\x18$carnet.messaging.message.received.v1\"\x85\x02\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12-\n\x07purpose\x18\x05 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12\x10\n\x08segments\x18\x06 \x01(\x05\x12-\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t:$\x9a\xb5\x18 carnet.messaging.message.sent.v1\"\x8f\x01\n\x10MessageDelivered\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t:)\x9a\xb5\x18%carnet.messaging.message.delivered.v1\"\x9d\x01\n\rMessageFailed\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t:&\x9a\xb5\x18\"carnet.messaging.message.failed.v1\"\x94\x01\n\x11PermissionGranted\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.granted.v1\"\x94\x01\n\x11PermissionRevoked\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.revoked.v1\"o\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:(\x9a\xb5\x18$carnet.messaging.client.forgotten.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,15 +52,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGERECEIVED']._serialized_start=194
   _globals['_MESSAGERECEIVED']._serialized_end=385
   _globals['_MESSAGESENT']._serialized_start=388
-  _globals['_MESSAGESENT']._serialized_end=633
-  _globals['_MESSAGEDELIVERED']._serialized_start=636
-  _globals['_MESSAGEDELIVERED']._serialized_end=779
-  _globals['_MESSAGEFAILED']._serialized_start=782
-  _globals['_MESSAGEFAILED']._serialized_end=939
-  _globals['_PERMISSIONGRANTED']._serialized_start=942
-  _globals['_PERMISSIONGRANTED']._serialized_end=1090
-  _globals['_PERMISSIONREVOKED']._serialized_start=1093
-  _globals['_PERMISSIONREVOKED']._serialized_end=1241
-  _globals['_CLIENTFORGOTTEN']._serialized_start=1243
-  _globals['_CLIENTFORGOTTEN']._serialized_end=1354
+  _globals['_MESSAGESENT']._serialized_end=649
+  _globals['_MESSAGEDELIVERED']._serialized_start=652
+  _globals['_MESSAGEDELIVERED']._serialized_end=795
+  _globals['_MESSAGEFAILED']._serialized_start=798
+  _globals['_MESSAGEFAILED']._serialized_end=955
+  _globals['_PERMISSIONGRANTED']._serialized_start=958
+  _globals['_PERMISSIONGRANTED']._serialized_end=1106
+  _globals['_PERMISSIONREVOKED']._serialized_start=1109
+  _globals['_PERMISSIONREVOKED']._serialized_end=1257
+  _globals['_CLIENTFORGOTTEN']._serialized_start=1259
+  _globals['_CLIENTFORGOTTEN']._serialized_end=1370
 # @@protoc_insertion_point(module_scope)

@@ -68,12 +68,15 @@ class MessageSent(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     SEND_TIME_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     conversation_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
     purpose: _messaging_pb2.Purpose.ValueType
     segments: _builtins.int
+    author: _builtins.str
+    """The id of the associate, or of the system, that wrote it, as Message.author."""
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -86,10 +89,11 @@ class MessageSent(_message.Message):
         purpose: _messaging_pb2.Purpose.ValueType = ...,
         segments: _builtins.int = ...,
         send_time: _timestamp_pb2.Timestamp | None = ...,
+        author: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_time", b"send_time", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_time", b"send_time", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

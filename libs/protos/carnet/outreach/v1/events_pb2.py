@@ -23,12 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from carnet.options.v1 import options_pb2 as carnet_dot_options_dot_v1_dot_options__pb2
+from carnet.outreach.v1 import campaigns_pb2 as carnet_dot_outreach_dot_v1_dot_campaigns__pb2
 from carnet.outreach.v1 import outreach_pb2 as carnet_dot_outreach_dot_v1_dot_outreach__pb2
+from carnet.outreach.v1 import reports_pb2 as carnet_dot_outreach_dot_v1_dot_reports__pb2
 from carnet.privacy.v1 import privacy_pb2 as carnet_dot_privacy_dot_v1_dot_privacy__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/outreach/v1/events.proto\x12\x12\x63\x61rnet.outreach.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a!carnet/outreach/v1/outreach.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x16google/type/date.proto\"\xdb\x01\n\x10SuggestionRaised\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12+\n\x07signals\x18\x05 \x03(\x0e\x32\x1a.carnet.outreach.v1.Signal\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x0f\n\x07version\x18\x07 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.suggestion.raised.v1\"\xdc\x01\n\x0eSuggestionSent\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\x12+\n\x07signals\x18\x06 \x03(\x0e\x32\x1a.carnet.outreach.v1.Signal\x12\x0f\n\x07version\x18\x07 \x01(\x03:&\x9a\xb5\x18\"carnet.outreach.suggestion.sent.v1\"\xa5\x01\n\x13SuggestionDismissed\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03:+\x9a\xb5\x18\'carnet.outreach.suggestion.dismissed.v1\"\xd4\x01\n\x10ScoringCompleted\x12%\n\nas_of_date\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12;\n\x0bmodel_state\x18\x02 \x01(\x0e\x32&.carnet.outreach.v1.PurchaseModelState\x12\x16\n\x0e\x63lients_scored\x18\x03 \x01(\x03\x12\x1a\n\x12suggestions_raised\x18\x04 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.scoring.completed.v1\"n\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:\'\x9a\xb5\x18#carnet.outreach.client.forgotten.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61rnet/outreach/v1/events.proto\x12\x12\x63\x61rnet.outreach.v1\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\"carnet/outreach/v1/campaigns.proto\x1a!carnet/outreach/v1/outreach.proto\x1a carnet/outreach/v1/reports.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x16google/type/date.proto\"\xdb\x01\n\x10SuggestionRaised\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12+\n\x07signals\x18\x05 \x03(\x0e\x32\x1a.carnet.outreach.v1.Signal\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x0f\n\x07version\x18\x07 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.suggestion.raised.v1\"\xdc\x01\n\x0eSuggestionSent\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\x12+\n\x07signals\x18\x06 \x03(\x0e\x32\x1a.carnet.outreach.v1.Signal\x12\x0f\n\x07version\x18\x07 \x01(\x03:&\x9a\xb5\x18\"carnet.outreach.suggestion.sent.v1\"\xa5\x01\n\x13SuggestionDismissed\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03:+\x9a\xb5\x18\'carnet.outreach.suggestion.dismissed.v1\"\xfb\x01\n\x10SuggestionLogged\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssociate_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12-\n\x04kind\x18\x05 \x01(\x0e\x32\x1f.carnet.outreach.v1.ContactKind\x12+\n\x07signals\x18\x06 \x03(\x0e\x32\x1a.carnet.outreach.v1.Signal\x12\x0f\n\x07version\x18\x07 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.suggestion.logged.v1\"\xf6\x01\n\x0fOutcomeCredited\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.carnet.outreach.v1.OutcomeKind\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12+\n\x07\x63redits\x18\x05 \x03(\x0b\x32\x1a.carnet.outreach.v1.Credit\x12\x14\n\x0crule_version\x18\x06 \x01(\x05\x12\x0f\n\x07version\x18\x07 \x01(\x03:\'\x9a\xb5\x18#carnet.outreach.outcome.credited.v1\"\xa5\x01\n\x10\x43\x61mpaignFinished\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.carnet.outreach.v1.CampaignState\x12\x12\n\nrecipients\x18\x03 \x01(\x03\x12\x0c\n\x04sent\x18\x04 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.campaign.finished.v1\"\xd4\x01\n\x10ScoringCompleted\x12%\n\nas_of_date\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12;\n\x0bmodel_state\x18\x02 \x01(\x0e\x32&.carnet.outreach.v1.PurchaseModelState\x12\x16\n\x0e\x63lients_scored\x18\x03 \x01(\x03\x12\x1a\n\x12suggestions_raised\x18\x04 \x01(\x03:(\x9a\xb5\x18$carnet.outreach.scoring.completed.v1\"n\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:\'\x9a\xb5\x18#carnet.outreach.client.forgotten.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,18 +43,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUGGESTIONSENT']._serialized_options = b'\232\265\030\"carnet.outreach.suggestion.sent.v1'
   _globals['_SUGGESTIONDISMISSED']._loaded_options = None
   _globals['_SUGGESTIONDISMISSED']._serialized_options = b'\232\265\030\'carnet.outreach.suggestion.dismissed.v1'
+  _globals['_SUGGESTIONLOGGED']._loaded_options = None
+  _globals['_SUGGESTIONLOGGED']._serialized_options = b'\232\265\030$carnet.outreach.suggestion.logged.v1'
+  _globals['_OUTCOMECREDITED']._loaded_options = None
+  _globals['_OUTCOMECREDITED']._serialized_options = b'\232\265\030#carnet.outreach.outcome.credited.v1'
+  _globals['_CAMPAIGNFINISHED']._loaded_options = None
+  _globals['_CAMPAIGNFINISHED']._serialized_options = b'\232\265\030$carnet.outreach.campaign.finished.v1'
   _globals['_SCORINGCOMPLETED']._loaded_options = None
   _globals['_SCORINGCOMPLETED']._serialized_options = b'\232\265\030$carnet.outreach.scoring.completed.v1'
   _globals['_CLIENTFORGOTTEN']._loaded_options = None
   _globals['_CLIENTFORGOTTEN']._serialized_options = b'\232\265\030#carnet.outreach.client.forgotten.v1'
-  _globals['_SUGGESTIONRAISED']._serialized_start=181
-  _globals['_SUGGESTIONRAISED']._serialized_end=400
-  _globals['_SUGGESTIONSENT']._serialized_start=403
-  _globals['_SUGGESTIONSENT']._serialized_end=623
-  _globals['_SUGGESTIONDISMISSED']._serialized_start=626
-  _globals['_SUGGESTIONDISMISSED']._serialized_end=791
-  _globals['_SCORINGCOMPLETED']._serialized_start=794
-  _globals['_SCORINGCOMPLETED']._serialized_end=1006
-  _globals['_CLIENTFORGOTTEN']._serialized_start=1008
-  _globals['_CLIENTFORGOTTEN']._serialized_end=1118
+  _globals['_SUGGESTIONRAISED']._serialized_start=251
+  _globals['_SUGGESTIONRAISED']._serialized_end=470
+  _globals['_SUGGESTIONSENT']._serialized_start=473
+  _globals['_SUGGESTIONSENT']._serialized_end=693
+  _globals['_SUGGESTIONDISMISSED']._serialized_start=696
+  _globals['_SUGGESTIONDISMISSED']._serialized_end=861
+  _globals['_SUGGESTIONLOGGED']._serialized_start=864
+  _globals['_SUGGESTIONLOGGED']._serialized_end=1115
+  _globals['_OUTCOMECREDITED']._serialized_start=1118
+  _globals['_OUTCOMECREDITED']._serialized_end=1364
+  _globals['_CAMPAIGNFINISHED']._serialized_start=1367
+  _globals['_CAMPAIGNFINISHED']._serialized_end=1532
+  _globals['_SCORINGCOMPLETED']._serialized_start=1535
+  _globals['_SCORINGCOMPLETED']._serialized_end=1747
+  _globals['_CLIENTFORGOTTEN']._serialized_start=1749
+  _globals['_CLIENTFORGOTTEN']._serialized_end=1859
 # @@protoc_insertion_point(module_scope)

@@ -3,7 +3,9 @@
 isort:skip_file
 What outreach says happened."""
 
+from carnet.outreach.v1 import campaigns_pb2 as _campaigns_pb2
 from carnet.outreach.v1 import outreach_pb2 as _outreach_pb2
+from carnet.outreach.v1 import reports_pb2 as _reports_pb2
 from carnet.privacy.v1 import privacy_pb2 as _privacy_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -133,6 +135,119 @@ class SuggestionDismissed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SuggestionDismissed: _TypeAlias = SuggestionDismissed  # noqa: Y015
+
+@_typing.final
+class SuggestionLogged(_message.Message):
+    """A contact was made for a suggestion outside messaging."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    suggestion_id: _builtins.str
+    client_id: _builtins.str
+    associate_id: _builtins.str
+    store_id: _builtins.str
+    kind: _outreach_pb2.ContactKind.ValueType
+    version: _builtins.int
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedScalarFieldContainer[_outreach_pb2.Signal.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        suggestion_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        kind: _outreach_pb2.ContactKind.ValueType = ...,
+        signals: _abc.Iterable[_outreach_pb2.Signal.ValueType] | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "client_id", b"client_id", "kind", b"kind", "signals", b"signals", "store_id", b"store_id", "suggestion_id", b"suggestion_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestionLogged: _TypeAlias = SuggestionLogged  # noqa: Y015
+
+@_typing.final
+class OutcomeCredited(_message.Message):
+    """Something that a contact led to was credited, or credited anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
+    RULE_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    outcome_id: _builtins.str
+    kind: _reports_pb2.OutcomeKind.ValueType
+    client_id: _builtins.str
+    store_id: _builtins.str
+    rule_version: _builtins.int
+    version: _builtins.int
+    """Counts up with every change; an event with a lower one than seen is late and is ignored."""
+    @_builtins.property
+    def credits(self) -> _containers.RepeatedCompositeFieldContainer[_reports_pb2.Credit]:
+        """Shares of one outcome add up to one; none when no contact can be credited with it any more."""
+
+    def __init__(
+        self,
+        *,
+        outcome_id: _builtins.str = ...,
+        kind: _reports_pb2.OutcomeKind.ValueType = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        credits: _abc.Iterable[_reports_pb2.Credit] | None = ...,
+        rule_version: _builtins.int = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "credits", b"credits", "kind", b"kind", "outcome_id", b"outcome_id", "rule_version", b"rule_version", "store_id", b"store_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutcomeCredited: _TypeAlias = OutcomeCredited  # noqa: Y015
+
+@_typing.final
+class CampaignFinished(_message.Message):
+    """A campaign is through: sent to everybody it could be sent to, or cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    campaign_id: _builtins.str
+    state: _campaigns_pb2.CampaignState.ValueType
+    recipients: _builtins.int
+    sent: _builtins.int
+    def __init__(
+        self,
+        *,
+        campaign_id: _builtins.str = ...,
+        state: _campaigns_pb2.CampaignState.ValueType = ...,
+        recipients: _builtins.int = ...,
+        sent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "recipients", b"recipients", "sent", b"sent", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignFinished: _TypeAlias = CampaignFinished  # noqa: Y015
 
 @_typing.final
 class ScoringCompleted(_message.Message):

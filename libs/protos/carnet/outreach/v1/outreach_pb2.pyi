@@ -22,6 +22,54 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Tier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TIER_UNSPECIFIED: _Tier.ValueType  # 0
+    TIER_TOP: _Tier.ValueType  # 1
+    TIER_MIDDLE: _Tier.ValueType  # 2
+    TIER_BASE: _Tier.ValueType  # 3
+    TIER_PROSPECT: _Tier.ValueType  # 4
+    """No purchase yet."""
+
+class Tier(_Tier, metaclass=_TierEnumTypeWrapper):
+    """How much a client matters by recency, frequency and money; the bands are the chain's."""
+
+TIER_UNSPECIFIED: Tier.ValueType  # 0
+TIER_TOP: Tier.ValueType  # 1
+TIER_MIDDLE: Tier.ValueType  # 2
+TIER_BASE: Tier.ValueType  # 3
+TIER_PROSPECT: Tier.ValueType  # 4
+"""No purchase yet."""
+Global___Tier: _TypeAlias = Tier  # noqa: Y015
+
+class _TierAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TierActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TierAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TIER_ACTION_UNSPECIFIED: _TierAction.ValueType  # 0
+    TIER_ACTION_PERSONAL: _TierAction.ValueType  # 1
+    """A to-do on the queue of the client's associate."""
+    TIER_ACTION_AUTOMATED: _TierAction.ValueType  # 2
+    """A text from a template, through the send gate, without anybody's doing."""
+    TIER_ACTION_NONE: _TierAction.ValueType  # 3
+
+class TierAction(_TierAction, metaclass=_TierActionEnumTypeWrapper):
+    """What a tier gets when a signal speaks."""
+
+TIER_ACTION_UNSPECIFIED: TierAction.ValueType  # 0
+TIER_ACTION_PERSONAL: TierAction.ValueType  # 1
+"""A to-do on the queue of the client's associate."""
+TIER_ACTION_AUTOMATED: TierAction.ValueType  # 2
+"""A text from a template, through the send gate, without anybody's doing."""
+TIER_ACTION_NONE: TierAction.ValueType  # 3
+Global___TierAction: _TypeAlias = TierAction  # noqa: Y015
+
 class _Signal:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -37,6 +85,36 @@ class _SignalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Signal.ValueTy
     """An occasion within three weeks."""
     SIGNAL_VIP_GOING_QUIET: _Signal.ValueType  # 4
     """A best client whose silence is long against the client's own rhythm."""
+    SIGNAL_LAST_YEARS_GIFT: _Signal.ValueType  # 5
+    """A gift was bought for an occasion about a year ago."""
+    SIGNAL_RELATED_OCCASION: _Signal.ValueType  # 6
+    """The day of somebody close to the client comes near."""
+    SIGNAL_BRIDAL_MILESTONE: _Signal.ValueType  # 7
+    """After an engagement ring: the wedding bands, then the first anniversary."""
+    SIGNAL_NEED_BY_NEAR: _Signal.ValueType  # 8
+    """The day by which the client needs a piece comes near, and nothing was bought."""
+    SIGNAL_VISIT_FOLLOW_UP: _Signal.ValueType  # 9
+    """Was here within the week without buying, and nobody has been in touch since."""
+    SIGNAL_TWO_TWO_TWO: _Signal.ValueType  # 10
+    """Two days, two weeks, two months after a purchase."""
+    SIGNAL_FIRST_PURCHASE_MONTH: _Signal.ValueType  # 11
+    """A first purchase, thirty days on."""
+    SIGNAL_REPAIR_READY: _Signal.ValueType  # 12
+    """A repair is ready and not collected."""
+    SIGNAL_CARE_DUE: _Signal.ValueType  # 13
+    """A piece is due for cleaning or service."""
+    SIGNAL_WISH_ARRIVED: _Signal.ValueType  # 14
+    """A piece from the wishlist is in the store."""
+    SIGNAL_FAVOURITE_ARRIVED: _Signal.ValueType  # 15
+    """Pieces of the favourite brand, or its new collection, are in the store."""
+    SIGNAL_WAITLIST_MOVED: _Signal.ValueType  # 16
+    """Something moved on a waitlist that the client is on."""
+    SIGNAL_APPOINTMENT_MISSED: _Signal.ValueType  # 17
+    """Did not come to an appointment and has no other."""
+    SIGNAL_UNANSWERED_MESSAGE: _Signal.ValueType  # 18
+    """Wrote and has no answer yet."""
+    SIGNAL_THANK_YOU: _Signal.ValueType  # 19
+    """Bought yesterday: thank you."""
 
 class Signal(_Signal, metaclass=_SignalEnumTypeWrapper): ...
 
@@ -49,6 +127,36 @@ SIGNAL_OCCASION_AHEAD: Signal.ValueType  # 3
 """An occasion within three weeks."""
 SIGNAL_VIP_GOING_QUIET: Signal.ValueType  # 4
 """A best client whose silence is long against the client's own rhythm."""
+SIGNAL_LAST_YEARS_GIFT: Signal.ValueType  # 5
+"""A gift was bought for an occasion about a year ago."""
+SIGNAL_RELATED_OCCASION: Signal.ValueType  # 6
+"""The day of somebody close to the client comes near."""
+SIGNAL_BRIDAL_MILESTONE: Signal.ValueType  # 7
+"""After an engagement ring: the wedding bands, then the first anniversary."""
+SIGNAL_NEED_BY_NEAR: Signal.ValueType  # 8
+"""The day by which the client needs a piece comes near, and nothing was bought."""
+SIGNAL_VISIT_FOLLOW_UP: Signal.ValueType  # 9
+"""Was here within the week without buying, and nobody has been in touch since."""
+SIGNAL_TWO_TWO_TWO: Signal.ValueType  # 10
+"""Two days, two weeks, two months after a purchase."""
+SIGNAL_FIRST_PURCHASE_MONTH: Signal.ValueType  # 11
+"""A first purchase, thirty days on."""
+SIGNAL_REPAIR_READY: Signal.ValueType  # 12
+"""A repair is ready and not collected."""
+SIGNAL_CARE_DUE: Signal.ValueType  # 13
+"""A piece is due for cleaning or service."""
+SIGNAL_WISH_ARRIVED: Signal.ValueType  # 14
+"""A piece from the wishlist is in the store."""
+SIGNAL_FAVOURITE_ARRIVED: Signal.ValueType  # 15
+"""Pieces of the favourite brand, or its new collection, are in the store."""
+SIGNAL_WAITLIST_MOVED: Signal.ValueType  # 16
+"""Something moved on a waitlist that the client is on."""
+SIGNAL_APPOINTMENT_MISSED: Signal.ValueType  # 17
+"""Did not come to an appointment and has no other."""
+SIGNAL_UNANSWERED_MESSAGE: Signal.ValueType  # 18
+"""Wrote and has no answer yet."""
+SIGNAL_THANK_YOU: Signal.ValueType  # 19
+"""Bought yesterday: thank you."""
 Global___Signal: _TypeAlias = Signal  # noqa: Y015
 
 class _SuggestionState:
@@ -63,6 +171,8 @@ class _SuggestionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sugge
     SUGGESTION_STATE_SENT: _SuggestionState.ValueType  # 3
     SUGGESTION_STATE_DISMISSED: _SuggestionState.ValueType  # 4
     SUGGESTION_STATE_EXPIRED: _SuggestionState.ValueType  # 5
+    SUGGESTION_STATE_LOGGED: _SuggestionState.ValueType  # 6
+    """Done by a call, a visit or another contact."""
 
 class SuggestionState(_SuggestionState, metaclass=_SuggestionStateEnumTypeWrapper): ...
 
@@ -72,7 +182,122 @@ SUGGESTION_STATE_SNOOZED: SuggestionState.ValueType  # 2
 SUGGESTION_STATE_SENT: SuggestionState.ValueType  # 3
 SUGGESTION_STATE_DISMISSED: SuggestionState.ValueType  # 4
 SUGGESTION_STATE_EXPIRED: SuggestionState.ValueType  # 5
+SUGGESTION_STATE_LOGGED: SuggestionState.ValueType  # 6
+"""Done by a call, a visit or another contact."""
 Global___SuggestionState: _TypeAlias = SuggestionState  # noqa: Y015
+
+class _QueueView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QueueViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueueView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUEUE_VIEW_UNSPECIFIED: _QueueView.ValueType  # 0
+    QUEUE_VIEW_TODAY: _QueueView.ValueType  # 1
+    """Open, the best first: what fits the day's goal and the rest behind it."""
+    QUEUE_VIEW_UPCOMING: _QueueView.ValueType  # 2
+    """Put away until a day to come, that day first."""
+    QUEUE_VIEW_OVERDUE: _QueueView.ValueType  # 3
+    """Open for longer than the chain allows, the oldest first."""
+    QUEUE_VIEW_DONE: _QueueView.ValueType  # 4
+    """Sent, logged or dismissed within 30 days, the newest first."""
+
+class QueueView(_QueueView, metaclass=_QueueViewEnumTypeWrapper):
+    """What an associate asks of a queue."""
+
+QUEUE_VIEW_UNSPECIFIED: QueueView.ValueType  # 0
+QUEUE_VIEW_TODAY: QueueView.ValueType  # 1
+"""Open, the best first: what fits the day's goal and the rest behind it."""
+QUEUE_VIEW_UPCOMING: QueueView.ValueType  # 2
+"""Put away until a day to come, that day first."""
+QUEUE_VIEW_OVERDUE: QueueView.ValueType  # 3
+"""Open for longer than the chain allows, the oldest first."""
+QUEUE_VIEW_DONE: QueueView.ValueType  # 4
+"""Sent, logged or dismissed within 30 days, the newest first."""
+Global___QueueView: _TypeAlias = QueueView  # noqa: Y015
+
+class _ContactKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_KIND_UNSPECIFIED: _ContactKind.ValueType  # 0
+    CONTACT_KIND_CALL: _ContactKind.ValueType  # 1
+    CONTACT_KIND_VISIT: _ContactKind.ValueType  # 2
+    CONTACT_KIND_EMAIL: _ContactKind.ValueType  # 3
+    CONTACT_KIND_OTHER: _ContactKind.ValueType  # 4
+
+class ContactKind(_ContactKind, metaclass=_ContactKindEnumTypeWrapper): ...
+
+CONTACT_KIND_UNSPECIFIED: ContactKind.ValueType  # 0
+CONTACT_KIND_CALL: ContactKind.ValueType  # 1
+CONTACT_KIND_VISIT: ContactKind.ValueType  # 2
+CONTACT_KIND_EMAIL: ContactKind.ValueType  # 3
+CONTACT_KIND_OTHER: ContactKind.ValueType  # 4
+Global___ContactKind: _TypeAlias = ContactKind  # noqa: Y015
+
+class _DraftSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DraftSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DraftSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRAFT_SOURCE_UNSPECIFIED: _DraftSource.ValueType  # 0
+    DRAFT_SOURCE_TEMPLATE: _DraftSource.ValueType  # 1
+    DRAFT_SOURCE_MODEL: _DraftSource.ValueType  # 2
+    """A language model behind the chain's endpoint; checked to say no fact that was not given."""
+
+class DraftSource(_DraftSource, metaclass=_DraftSourceEnumTypeWrapper):
+    """Where a draft is from."""
+
+DRAFT_SOURCE_UNSPECIFIED: DraftSource.ValueType  # 0
+DRAFT_SOURCE_TEMPLATE: DraftSource.ValueType  # 1
+DRAFT_SOURCE_MODEL: DraftSource.ValueType  # 2
+"""A language model behind the chain's endpoint; checked to say no fact that was not given."""
+Global___DraftSource: _TypeAlias = DraftSource  # noqa: Y015
+
+class _SnippetPlace:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SnippetPlaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SnippetPlace.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SNIPPET_PLACE_UNSPECIFIED: _SnippetPlace.ValueType  # 0
+    SNIPPET_PLACE_OPENING: _SnippetPlace.ValueType  # 1
+    SNIPPET_PLACE_CLOSING: _SnippetPlace.ValueType  # 2
+
+class SnippetPlace(_SnippetPlace, metaclass=_SnippetPlaceEnumTypeWrapper): ...
+
+SNIPPET_PLACE_UNSPECIFIED: SnippetPlace.ValueType  # 0
+SNIPPET_PLACE_OPENING: SnippetPlace.ValueType  # 1
+SNIPPET_PLACE_CLOSING: SnippetPlace.ValueType  # 2
+Global___SnippetPlace: _TypeAlias = SnippetPlace  # noqa: Y015
+
+class _CreditShare:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CreditShareEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CreditShare.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CREDIT_SHARE_UNSPECIFIED: _CreditShare.ValueType  # 0
+    CREDIT_SHARE_LAST: _CreditShare.ValueType  # 1
+    """All to the last contact in the window."""
+    CREDIT_SHARE_EVEN: _CreditShare.ValueType  # 2
+    """The same to each."""
+    CREDIT_SHARE_DECAY: _CreditShare.ValueType  # 3
+    """Half as much for every week that a contact lies back."""
+
+class CreditShare(_CreditShare, metaclass=_CreditShareEnumTypeWrapper): ...
+
+CREDIT_SHARE_UNSPECIFIED: CreditShare.ValueType  # 0
+CREDIT_SHARE_LAST: CreditShare.ValueType  # 1
+"""All to the last contact in the window."""
+CREDIT_SHARE_EVEN: CreditShare.ValueType  # 2
+"""The same to each."""
+CREDIT_SHARE_DECAY: CreditShare.ValueType  # 3
+"""Half as much for every week that a contact lies back."""
+Global___CreditShare: _TypeAlias = CreditShare  # noqa: Y015
 
 class _PurchaseModelState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -99,6 +324,26 @@ Global___PurchaseModelState: _TypeAlias = PurchaseModelState  # noqa: Y015
 class ClientFacts(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MarksEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
@@ -114,6 +359,11 @@ class ClientFacts(_message.Message):
     EXPECTED_PURCHASES_YEAR_FIELD_NUMBER: _builtins.int
     EXPECTED_VALUE_YEAR_FIELD_NUMBER: _builtins.int
     MODEL_NOTE_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    AFFINITIES_FIELD_NUMBER: _builtins.int
+    PRICE_BAND_LOW_FIELD_NUMBER: _builtins.int
+    PRICE_BAND_HIGH_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     associate_id: _builtins.str
     store_id: _builtins.str
@@ -126,6 +376,7 @@ class ClientFacts(_message.Message):
     expected_purchases_year: _builtins.float
     model_note: _builtins.str
     """Why the figures above are unset."""
+    tier: Global___Tier.ValueType
     @_builtins.property
     def total(self) -> _money_pb2.Money: ...
     @_builtins.property
@@ -138,6 +389,20 @@ class ClientFacts(_message.Message):
     def last_contact_date(self) -> _date_pb2.Date: ...
     @_builtins.property
     def expected_value_year(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def affinities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Affinity]:
+        """What the client bought and liked most, the strongest first."""
+
+    @_builtins.property
+    def price_band_low(self) -> _money_pb2.Money:
+        """The middle half of what one purchase brought; unset with fewer than two purchases."""
+
+    @_builtins.property
+    def price_band_high(self) -> _money_pb2.Money: ...
+    @_builtins.property
+    def marks(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Days that signals look at, such as {"repair_ready": "2026-11-20"}."""
+
     def __init__(
         self,
         *,
@@ -156,10 +421,15 @@ class ClientFacts(_message.Message):
         expected_purchases_year: _builtins.float | None = ...,
         expected_value_year: _money_pb2.Money | None = ...,
         model_note: _builtins.str = ...,
+        tier: Global___Tier.ValueType = ...,
+        affinities: _abc.Iterable[Global___Affinity] | None = ...,
+        price_band_low: _money_pb2.Money | None = ...,
+        price_band_high: _money_pb2.Money | None = ...,
+        marks: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_purchases_year", b"_expected_purchases_year", "_probability_alive", b"_probability_alive", "expected_purchases_year", b"expected_purchases_year", "expected_value_year", b"expected_value_year", "first_purchase_date", b"first_purchase_date", "last_contact_date", b"last_contact_date", "last_purchase_date", b"last_purchase_date", "last_visit_date", b"last_visit_date", "probability_alive", b"probability_alive", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_purchases_year", b"_expected_purchases_year", "_probability_alive", b"_probability_alive", "expected_purchases_year", b"expected_purchases_year", "expected_value_year", b"expected_value_year", "first_purchase_date", b"first_purchase_date", "last_contact_date", b"last_contact_date", "last_purchase_date", b"last_purchase_date", "last_visit_date", b"last_visit_date", "price_band_high", b"price_band_high", "price_band_low", b"price_band_low", "probability_alive", b"probability_alive", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_purchases_year", b"_expected_purchases_year", "_probability_alive", b"_probability_alive", "associate_id", b"associate_id", "client_id", b"client_id", "expected_purchases_year", b"expected_purchases_year", "expected_value_year", b"expected_value_year", "first_purchase_date", b"first_purchase_date", "last_contact_date", b"last_contact_date", "last_purchase_date", b"last_purchase_date", "last_visit_date", b"last_visit_date", "model_note", b"model_note", "probability_alive", b"probability_alive", "purchase_days", b"purchase_days", "purchases", b"purchases", "store_id", b"store_id", "total", b"total", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_purchases_year", b"_expected_purchases_year", "_probability_alive", b"_probability_alive", "affinities", b"affinities", "associate_id", b"associate_id", "client_id", b"client_id", "expected_purchases_year", b"expected_purchases_year", "expected_value_year", b"expected_value_year", "first_purchase_date", b"first_purchase_date", "last_contact_date", b"last_contact_date", "last_purchase_date", b"last_purchase_date", "last_visit_date", b"last_visit_date", "marks", b"marks", "model_note", b"model_note", "price_band_high", b"price_band_high", "price_band_low", b"price_band_low", "probability_alive", b"probability_alive", "purchase_days", b"purchase_days", "purchases", b"purchases", "store_id", b"store_id", "tier", b"tier", "total", b"total", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_purchases_year: _TypeAlias = _typing.Literal["expected_purchases_year"]  # noqa: Y015
     _WhichOneofArgType__expected_purchases_year: _TypeAlias = _typing.Literal["_expected_purchases_year", b"_expected_purchases_year"]  # noqa: Y015
@@ -171,6 +441,34 @@ class ClientFacts(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__probability_alive) -> _WhichOneofReturnType__probability_alive | None: ...
 
 Global___ClientFacts: _TypeAlias = ClientFacts  # noqa: Y015
+
+@_typing.final
+class Affinity(_message.Message):
+    """What a client prefers of one kind, with its share of what was bought and liked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """brand, category, metal or stone."""
+    value: _builtins.str
+    share: _builtins.float
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        value: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "share", b"share", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Affinity: _TypeAlias = Affinity  # noqa: Y015
 
 @_typing.final
 class FactsSummary(_message.Message):
@@ -234,10 +532,22 @@ class Reason(_message.Message):
     SENTENCE_FIELD_NUMBER: _builtins.int
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    URGENCY_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     signal: Global___Signal.ValueType
     sentence: _builtins.str
     """In words, such as "Bought once, 214 days ago, and has not been back." """
     contribution: _builtins.float
+    value: _builtins.float
+    """The factors of the contribution: value x effect x urgency x freshness; freshness is 1 less fatigue."""
+    effect: _builtins.float
+    urgency: _builtins.float
+    freshness: _builtins.float
+    source: _builtins.str
+    """Where the facts are from, such as profiles or waitlist."""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The figures behind the sentence, such as {"days_silent": "214"}."""
@@ -249,10 +559,15 @@ class Reason(_message.Message):
         sentence: _builtins.str = ...,
         contribution: _builtins.float = ...,
         facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        value: _builtins.float = ...,
+        effect: _builtins.float = ...,
+        urgency: _builtins.float = ...,
+        freshness: _builtins.float = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution", b"contribution", "facts", b"facts", "sentence", b"sentence", "signal", b"signal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution", b"contribution", "effect", b"effect", "facts", b"facts", "freshness", b"freshness", "sentence", b"sentence", "signal", b"signal", "source", b"source", "urgency", b"urgency", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,6 +592,13 @@ class Suggestion(_message.Message):
     MODEL_NOTE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    CONTACT_KIND_FIELD_NUMBER: _builtins.int
+    CONTACT_NOTE_FIELD_NUMBER: _builtins.int
+    IS_EXPLORED_FIELD_NUMBER: _builtins.int
+    IS_OVERDUE_FIELD_NUMBER: _builtins.int
+    REASSIGNED_BY_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     client_id: _builtins.str
     associate_id: _builtins.str
@@ -287,6 +609,17 @@ class Suggestion(_message.Message):
     message_id: _builtins.str
     model_note: _builtins.str
     """Empty, or why the ranking had to do without the purchase model."""
+    tier: Global___Tier.ValueType
+    action: Global___TierAction.ValueType
+    contact_kind: Global___ContactKind.ValueType
+    """How it was done outside messaging."""
+    contact_note: _builtins.str
+    is_explored: _builtins.bool
+    """Chosen by exploration rather than by score, so that rarely tried signals are learned of."""
+    is_overdue: _builtins.bool
+    """Open for longer than the chain allows."""
+    reassigned_by: _builtins.str
+    """Who handed it on from the client's own associate; empty where nobody did."""
     @_builtins.property
     def as_of_date(self) -> _date_pb2.Date:
         """The day that the ranking was made for."""
@@ -319,10 +652,17 @@ class Suggestion(_message.Message):
         model_note: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        tier: Global___Tier.ValueType = ...,
+        action: Global___TierAction.ValueType = ...,
+        contact_kind: Global___ContactKind.ValueType = ...,
+        contact_note: _builtins.str = ...,
+        is_explored: _builtins.bool = ...,
+        is_overdue: _builtins.bool = ...,
+        reassigned_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "create_time", b"create_time", "expire_date", b"expire_date", "snooze_until_date", b"snooze_until_date", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "associate_id", b"associate_id", "client_id", b"client_id", "create_time", b"create_time", "dismiss_reason", b"dismiss_reason", "expire_date", b"expire_date", "message_id", b"message_id", "model_note", b"model_note", "reasons", b"reasons", "score", b"score", "snooze_until_date", b"snooze_until_date", "state", b"state", "store_id", b"store_id", "suggestion_id", b"suggestion_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "as_of_date", b"as_of_date", "associate_id", b"associate_id", "client_id", b"client_id", "contact_kind", b"contact_kind", "contact_note", b"contact_note", "create_time", b"create_time", "dismiss_reason", b"dismiss_reason", "expire_date", b"expire_date", "is_explored", b"is_explored", "is_overdue", b"is_overdue", "message_id", b"message_id", "model_note", b"model_note", "reasons", b"reasons", "reassigned_by", b"reassigned_by", "score", b"score", "snooze_until_date", b"snooze_until_date", "state", b"state", "store_id", b"store_id", "suggestion_id", b"suggestion_id", "tier", b"tier", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -332,15 +672,66 @@ Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
 class Draft(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FactsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SUGGESTION_ID_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    FALLBACK_REASON_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    PIECE_IDS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    COST_NOTE_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     body: _builtins.str
     language: _builtins.str
     segments: _builtins.int
     """How many segments the network will count."""
+    draft_id: _builtins.str
+    """To be said when the text is sent, so that edits teach the next draft."""
+    source: Global___DraftSource.ValueType
+    fallback_reason: _builtins.str
+    """Why a template had to do, in words; empty when nothing else was asked for."""
+    cost_note: _builtins.str
+    """In words, which characters (curly quotes, emoji, some accents) make the text cost more segments; empty where none does."""
+    @_builtins.property
+    def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The facts that the text was made from and no other, such as {"given_name": "Ana"}."""
+
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___DraftVariant]:
+        """Other wordings with the same facts, cheapest in segments first."""
+
+    @_builtins.property
+    def piece_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The store's pieces that the text is about."""
+
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """What the carrier takes for the segments; unset where the chain stated no price."""
+
     def __init__(
         self,
         *,
@@ -348,14 +739,362 @@ class Draft(_message.Message):
         body: _builtins.str = ...,
         language: _builtins.str = ...,
         segments: _builtins.int = ...,
+        draft_id: _builtins.str = ...,
+        source: Global___DraftSource.ValueType = ...,
+        fallback_reason: _builtins.str = ...,
+        facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        variants: _abc.Iterable[Global___DraftVariant] | None = ...,
+        piece_ids: _abc.Iterable[_builtins.str] | None = ...,
+        cost: _money_pb2.Money | None = ...,
+        cost_note: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "language", b"language", "segments", b"segments", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cost", b"cost", "cost_note", b"cost_note", "draft_id", b"draft_id", "facts", b"facts", "fallback_reason", b"fallback_reason", "language", b"language", "piece_ids", b"piece_ids", "segments", b"segments", "source", b"source", "suggestion_id", b"suggestion_id", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Draft: _TypeAlias = Draft  # noqa: Y015
+
+@_typing.final
+class DraftVariant(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    draft_id: _builtins.str
+    body: _builtins.str
+    segments: _builtins.int
+    def __init__(
+        self,
+        *,
+        draft_id: _builtins.str = ...,
+        body: _builtins.str = ...,
+        segments: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "draft_id", b"draft_id", "segments", b"segments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftVariant: _TypeAlias = DraftVariant  # noqa: Y015
+
+@_typing.final
+class Snippet(_message.Message):
+    """A text that drafts use. Variables: {given_name}, {associate_name}, {store_name}."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNIPPET_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    IS_LEARNED_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    snippet_id: _builtins.str
+    associate_id: _builtins.str
+    """Empty: the chain's, for everybody."""
+    place: Global___SnippetPlace.ValueType
+    language: _builtins.str
+    """BCP 47, such as en."""
+    body: _builtins.str
+    is_learned: _builtins.bool
+    """Learned from edits rather than written."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        snippet_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        place: Global___SnippetPlace.ValueType = ...,
+        language: _builtins.str = ...,
+        body: _builtins.str = ...,
+        is_learned: _builtins.bool = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "create_time", b"create_time", "is_learned", b"is_learned", "language", b"language", "place", b"place", "snippet_id", b"snippet_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Snippet: _TypeAlias = Snippet  # noqa: Y015
+
+@_typing.final
+class OutreachSettings(_message.Message):
+    """How a chain works its queue. 0 and empty mean the built-in value unless said otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    TIER_BANDS_FIELD_NUMBER: _builtins.int
+    DAILY_GOAL_FIELD_NUMBER: _builtins.int
+    OVERDUE_DAYS_FIELD_NUMBER: _builtins.int
+    EXPLORATION_SHARE_FIELD_NUMBER: _builtins.int
+    HOLDOUT_SHARE_FIELD_NUMBER: _builtins.int
+    SEGMENT_PRICE_FIELD_NUMBER: _builtins.int
+    APPROVAL_ABOVE_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    daily_goal: _builtins.int
+    """Contacts an associate is to make in a day."""
+    overdue_days: _builtins.int
+    """Days after which an open suggestion is overdue."""
+    exploration_share: _builtins.float
+    """The share of each queue that is chosen to learn from rather than by score; 0 is none."""
+    holdout_share: _builtins.float
+    """The share of clients with a reason who are left alone, to measure what contact brings; 0 is none."""
+    approval_above: _builtins.int
+    """How many recipients a campaign may have before another person has to agree."""
+    etag: _builtins.str
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalSettings]:
+        """Chain-wide and, with a store_id, of one store; the store's wins."""
+
+    @_builtins.property
+    def tier_bands(self) -> Global___TierBands: ...
+    @_builtins.property
+    def segment_price(self) -> _money_pb2.Money:
+        """What the carrier takes for a segment."""
+
+    @_builtins.property
+    def attribution(self) -> Global___AttributionRule: ...
+    def __init__(
+        self,
+        *,
+        signals: _abc.Iterable[Global___SignalSettings] | None = ...,
+        tier_bands: Global___TierBands | None = ...,
+        daily_goal: _builtins.int = ...,
+        overdue_days: _builtins.int = ...,
+        exploration_share: _builtins.float = ...,
+        holdout_share: _builtins.float = ...,
+        segment_price: _money_pb2.Money | None = ...,
+        approval_above: _builtins.int = ...,
+        attribution: Global___AttributionRule | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "segment_price", b"segment_price", "tier_bands", b"tier_bands"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_above", b"approval_above", "attribution", b"attribution", "daily_goal", b"daily_goal", "etag", b"etag", "exploration_share", b"exploration_share", "holdout_share", b"holdout_share", "overdue_days", b"overdue_days", "segment_price", b"segment_price", "signals", b"signals", "tier_bands", b"tier_bands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutreachSettings: _TypeAlias = OutreachSettings  # noqa: Y015
+
+@_typing.final
+class SignalSettings(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    IS_OFF_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    signal: Global___Signal.ValueType
+    store_id: _builtins.str
+    is_off: _builtins.bool
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Such as {"silent_days": 200}; see ListSignals."""
+
+    def __init__(
+        self,
+        *,
+        signal: Global___Signal.ValueType = ...,
+        store_id: _builtins.str = ...,
+        is_off: _builtins.bool = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_off", b"is_off", "parameters", b"parameters", "signal", b"signal", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalSettings: _TypeAlias = SignalSettings  # noqa: Y015
+
+@_typing.final
+class TierBands(_message.Message):
+    """Of clients who bought: the best first, as shares of them. Jewelry is sparse: nearly all bought once, so money and
+    recency part them and one purchase can be top.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOP_SHARE_FIELD_NUMBER: _builtins.int
+    MIDDLE_SHARE_FIELD_NUMBER: _builtins.int
+    TOP_ACTION_FIELD_NUMBER: _builtins.int
+    MIDDLE_ACTION_FIELD_NUMBER: _builtins.int
+    BASE_ACTION_FIELD_NUMBER: _builtins.int
+    PROSPECT_ACTION_FIELD_NUMBER: _builtins.int
+    top_share: _builtins.float
+    middle_share: _builtins.float
+    top_action: Global___TierAction.ValueType
+    middle_action: Global___TierAction.ValueType
+    base_action: Global___TierAction.ValueType
+    prospect_action: Global___TierAction.ValueType
+    def __init__(
+        self,
+        *,
+        top_share: _builtins.float = ...,
+        middle_share: _builtins.float = ...,
+        top_action: Global___TierAction.ValueType = ...,
+        middle_action: Global___TierAction.ValueType = ...,
+        base_action: Global___TierAction.ValueType = ...,
+        prospect_action: Global___TierAction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_action", b"base_action", "middle_action", b"middle_action", "middle_share", b"middle_share", "prospect_action", b"prospect_action", "top_action", b"top_action", "top_share", b"top_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TierBands: _TypeAlias = TierBands  # noqa: Y015
+
+@_typing.final
+class AttributionRule(_message.Message):
+    """How much of a reply, a visit, an appointment or a purchase a contact before it is credited with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLY_DAYS_FIELD_NUMBER: _builtins.int
+    VISIT_DAYS_FIELD_NUMBER: _builtins.int
+    APPOINTMENT_DAYS_FIELD_NUMBER: _builtins.int
+    PURCHASE_DAYS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    reply_days: _builtins.int
+    visit_days: _builtins.int
+    appointment_days: _builtins.int
+    purchase_days: _builtins.int
+    share: Global___CreditShare.ValueType
+    version: _builtins.int
+    """Counts up with every change; outcomes keep the one they were credited by."""
+    def __init__(
+        self,
+        *,
+        reply_days: _builtins.int = ...,
+        visit_days: _builtins.int = ...,
+        appointment_days: _builtins.int = ...,
+        purchase_days: _builtins.int = ...,
+        share: Global___CreditShare.ValueType = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_days", b"appointment_days", "purchase_days", b"purchase_days", "reply_days", b"reply_days", "share", b"share", "version", b"version", "visit_days", b"visit_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributionRule: _TypeAlias = AttributionRule  # noqa: Y015
+
+@_typing.final
+class SignalInfo(_message.Message):
+    """A signal as it is in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    STATED_EFFECT_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    IS_OFF_FIELD_NUMBER: _builtins.int
+    OPEN_SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    signal: Global___Signal.ValueType
+    display_name: _builtins.str
+    description: _builtins.str
+    stated_effect: _builtins.float
+    """The share of contacts for it that get an answer: as stated to begin with, and as learned here."""
+    effect: _builtins.float
+    contacts: _builtins.int
+    answers: _builtins.int
+    is_off: _builtins.bool
+    open_suggestions: _builtins.int
+    """Suggestions of it that are open now."""
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalParameter]: ...
+    def __init__(
+        self,
+        *,
+        signal: Global___Signal.ValueType = ...,
+        display_name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        parameters: _abc.Iterable[Global___SignalParameter] | None = ...,
+        stated_effect: _builtins.float = ...,
+        effect: _builtins.float = ...,
+        contacts: _builtins.int = ...,
+        answers: _builtins.int = ...,
+        is_off: _builtins.bool = ...,
+        open_suggestions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "contacts", b"contacts", "description", b"description", "display_name", b"display_name", "effect", b"effect", "is_off", b"is_off", "open_suggestions", b"open_suggestions", "parameters", b"parameters", "signal", b"signal", "stated_effect", b"stated_effect"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalInfo: _TypeAlias = SignalInfo  # noqa: Y015
+
+@_typing.final
+class SignalParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BUILT_IN_FIELD_NUMBER: _builtins.int
+    LEAST_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.float
+    built_in: _builtins.float
+    least: _builtins.float
+    most: _builtins.float
+    description: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.float = ...,
+        built_in: _builtins.float = ...,
+        least: _builtins.float = ...,
+        most: _builtins.float = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["built_in", b"built_in", "description", b"description", "least", b"least", "most", b"most", "name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalParameter: _TypeAlias = SignalParameter  # noqa: Y015
 
 @_typing.final
 class PurchaseModel(_message.Message):
@@ -508,11 +1247,17 @@ class ListQueueRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     associate_id: _builtins.str
     state: Global___SuggestionState.ValueType
     """OPEN when left out; snoozed suggestions come back as open on their day."""
     page_size: _builtins.int
     page_token: _builtins.str
+    view: Global___QueueView.ValueType
+    """In place of a state."""
+    signal: Global___Signal.ValueType
+    """Only suggestions with this signal."""
     def __init__(
         self,
         *,
@@ -520,10 +1265,12 @@ class ListQueueRequest(_message.Message):
         state: Global___SuggestionState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        view: Global___QueueView.ValueType = ...,
+        signal: Global___Signal.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "page_size", b"page_size", "page_token", b"page_token", "signal", b"signal", "state", b"state", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -553,6 +1300,95 @@ class ListQueueResponse(_message.Message):
 Global___ListQueueResponse: _TypeAlias = ListQueueResponse  # noqa: Y015
 
 @_typing.final
+class ListQueueSummariesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQueueSummariesRequest: _TypeAlias = ListQueueSummariesRequest  # noqa: Y015
+
+@_typing.final
+class ListQueueSummariesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUE_SUMMARIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def queue_summaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueSummary]: ...
+    def __init__(
+        self,
+        *,
+        queue_summaries: _abc.Iterable[Global___QueueSummary] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "queue_summaries", b"queue_summaries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQueueSummariesResponse: _TypeAlias = ListQueueSummariesResponse  # noqa: Y015
+
+@_typing.final
+class QueueSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    UPCOMING_FIELD_NUMBER: _builtins.int
+    DONE_TODAY_FIELD_NUMBER: _builtins.int
+    DAILY_GOAL_FIELD_NUMBER: _builtins.int
+    DISMISSED_TODAY_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    store_id: _builtins.str
+    open: _builtins.int
+    overdue: _builtins.int
+    upcoming: _builtins.int
+    done_today: _builtins.int
+    """Sent and logged today at the chain."""
+    daily_goal: _builtins.int
+    dismissed_today: _builtins.int
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        open: _builtins.int = ...,
+        overdue: _builtins.int = ...,
+        upcoming: _builtins.int = ...,
+        done_today: _builtins.int = ...,
+        daily_goal: _builtins.int = ...,
+        dismissed_today: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "daily_goal", b"daily_goal", "dismissed_today", b"dismissed_today", "done_today", b"done_today", "open", b"open", "overdue", b"overdue", "store_id", b"store_id", "upcoming", b"upcoming"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueSummary: _TypeAlias = QueueSummary  # noqa: Y015
+
+@_typing.final
 class GetSuggestionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -576,15 +1412,29 @@ class DraftMessageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    PIECE_IDS_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
+    language: _builtins.str
+    """Another language than the client's, BCP 47."""
+    variants: _builtins.int
+    """How many wordings, the first included; 1 when left out."""
+    @_builtins.property
+    def piece_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Pieces of the catalogue that the text is about; the best recommendation when left out and there is one."""
+
     def __init__(
         self,
         *,
         suggestion_id: _builtins.str = ...,
+        language: _builtins.str = ...,
+        piece_ids: _abc.Iterable[_builtins.str] | None = ...,
+        variants: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestion_id", b"suggestion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "piece_ids", b"piece_ids", "suggestion_id", b"suggestion_id", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -597,19 +1447,23 @@ class SendSuggestionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SUGGESTION_ID_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     suggestion_id: _builtins.str
     body: _builtins.str
+    draft_id: _builtins.str
+    """The draft that the body began as, so that edits teach the next one."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         suggestion_id: _builtins.str = ...,
         body: _builtins.str = ...,
+        draft_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "draft_id", b"draft_id", "request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -685,6 +1539,251 @@ class DismissSuggestionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DismissSuggestionRequest: _TypeAlias = DismissSuggestionRequest  # noqa: Y015
+
+@_typing.final
+class LogContactRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    CONTACT_TIME_FIELD_NUMBER: _builtins.int
+    suggestion_id: _builtins.str
+    kind: Global___ContactKind.ValueType
+    note: _builtins.str
+    @_builtins.property
+    def contact_time(self) -> _timestamp_pb2.Timestamp:
+        """Now when left out; not ahead and not before the suggestion was made."""
+
+    def __init__(
+        self,
+        *,
+        suggestion_id: _builtins.str = ...,
+        kind: Global___ContactKind.ValueType = ...,
+        note: _builtins.str = ...,
+        contact_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_time", b"contact_time", "kind", b"kind", "note", b"note", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogContactRequest: _TypeAlias = LogContactRequest  # noqa: Y015
+
+@_typing.final
+class ReassignSuggestionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    suggestion_id: _builtins.str
+    associate_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        suggestion_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReassignSuggestionRequest: _TypeAlias = ReassignSuggestionRequest  # noqa: Y015
+
+@_typing.final
+class GetOutreachSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOutreachSettingsRequest: _TypeAlias = GetOutreachSettingsRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOutreachSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    etag: _builtins.str
+    @_builtins.property
+    def settings(self) -> Global___OutreachSettings: ...
+    def __init__(
+        self,
+        *,
+        settings: Global___OutreachSettings | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOutreachSettingsRequest: _TypeAlias = UpdateOutreachSettingsRequest  # noqa: Y015
+
+@_typing.final
+class ListSignalsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    """With the parameters in force at this store."""
+    def __init__(
+        self,
+        *,
+        store_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSignalsRequest: _TypeAlias = ListSignalsRequest  # noqa: Y015
+
+@_typing.final
+class ListSignalsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalInfo]: ...
+    def __init__(
+        self,
+        *,
+        signals: _abc.Iterable[Global___SignalInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signals", b"signals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSignalsResponse: _TypeAlias = ListSignalsResponse  # noqa: Y015
+
+@_typing.final
+class ListSnippetsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    associate_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        associate_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSnippetsRequest: _TypeAlias = ListSnippetsRequest  # noqa: Y015
+
+@_typing.final
+class ListSnippetsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNIPPETS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def snippets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Snippet]: ...
+    def __init__(
+        self,
+        *,
+        snippets: _abc.Iterable[Global___Snippet] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "snippets", b"snippets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSnippetsResponse: _TypeAlias = ListSnippetsResponse  # noqa: Y015
+
+@_typing.final
+class CreateSnippetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    associate_id: _builtins.str
+    """One's own; empty for the chain, which managers may write."""
+    place: Global___SnippetPlace.ValueType
+    language: _builtins.str
+    body: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        associate_id: _builtins.str = ...,
+        place: Global___SnippetPlace.ValueType = ...,
+        language: _builtins.str = ...,
+        body: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "language", b"language", "place", b"place", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSnippetRequest: _TypeAlias = CreateSnippetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSnippetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNIPPET_ID_FIELD_NUMBER: _builtins.int
+    snippet_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        snippet_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["snippet_id", b"snippet_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSnippetRequest: _TypeAlias = DeleteSnippetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSnippetResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSnippetResponse: _TypeAlias = DeleteSnippetResponse  # noqa: Y015
 
 @_typing.final
 class ReopenSuggestionRequest(_message.Message):

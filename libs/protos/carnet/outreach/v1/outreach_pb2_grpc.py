@@ -50,6 +50,11 @@ class OutreachServiceStub:
                 request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueRequest.SerializeToString,
                 response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueResponse.FromString,
                 _registered_method=True)
+        self.ListQueueSummaries = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/ListQueueSummaries',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesResponse.FromString,
+                _registered_method=True)
         self.GetSuggestion = channel.unary_unary(
                 '/carnet.outreach.v1.OutreachService/GetSuggestion',
                 request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetSuggestionRequest.SerializeToString,
@@ -75,6 +80,16 @@ class OutreachServiceStub:
                 request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DismissSuggestionRequest.SerializeToString,
                 response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.FromString,
                 _registered_method=True)
+        self.LogContact = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/LogContact',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.LogContactRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.FromString,
+                _registered_method=True)
+        self.ReassignSuggestion = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/ReassignSuggestion',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ReassignSuggestionRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.FromString,
+                _registered_method=True)
         self.ReopenSuggestion = channel.unary_unary(
                 '/carnet.outreach.v1.OutreachService/ReopenSuggestion',
                 request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ReopenSuggestionRequest.SerializeToString,
@@ -84,6 +99,36 @@ class OutreachServiceStub:
                 '/carnet.outreach.v1.OutreachService/GetPurchaseModel',
                 request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetPurchaseModelRequest.SerializeToString,
                 response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.PurchaseModel.FromString,
+                _registered_method=True)
+        self.GetOutreachSettings = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/GetOutreachSettings',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetOutreachSettingsRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.FromString,
+                _registered_method=True)
+        self.UpdateOutreachSettings = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/UpdateOutreachSettings',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.UpdateOutreachSettingsRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.FromString,
+                _registered_method=True)
+        self.ListSignals = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/ListSignals',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsResponse.FromString,
+                _registered_method=True)
+        self.ListSnippets = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/ListSnippets',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsResponse.FromString,
+                _registered_method=True)
+        self.CreateSnippet = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/CreateSnippet',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.CreateSnippetRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Snippet.FromString,
+                _registered_method=True)
+        self.DeleteSnippet = channel.unary_unary(
+                '/carnet.outreach.v1.OutreachService/DeleteSnippet',
+                request_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetRequest.SerializeToString,
+                response_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetResponse.FromString,
                 _registered_method=True)
         self.RunScoring = channel.unary_unary(
                 '/carnet.outreach.v1.OutreachService/RunScoring',
@@ -117,6 +162,13 @@ class OutreachServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListQueueSummaries(self, request, context):
+        """Count the queues of a store's associates, or of all one may see: what is open, overdue and done today against the goal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSuggestion(self, request, context):
         """Read one suggestion with its reasons.
         """
@@ -125,7 +177,10 @@ class OutreachServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DraftMessage(self, request, context):
-        """Write a draft for a suggestion from a template in the client's language.
+        """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
+        client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+        (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+        language that drafts are not written in (FIELD_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +188,8 @@ class OutreachServiceServicer:
 
     def SendSuggestion(self, request, context):
         """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-        Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+        Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+        denies (SEND_DENIED, with the gate's reasons).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,8 +209,24 @@ class OutreachServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LogContact(self, request, context):
+        """Note a call, a visit or another contact outside messaging; the suggestion is done. Refuses an answered one
+        (SUGGESTION_CLOSED); the same again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReassignSuggestion(self, request, context):
+        """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
+        answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReopenSuggestion(self, request, context):
-        """Bring a snoozed or dismissed suggestion back. Refuses one that was sent (SUGGESTION_CLOSED).
+        """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,6 +234,50 @@ class OutreachServiceServicer:
 
     def GetPurchaseModel(self, request, context):
         """Read the chain's purchase model, or why there is none yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOutreachSettings(self, request, context):
+        """Read how the chain works its queue: signals and their parameters, tiers, goals, exploration.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOutreachSettings(self, request, context):
+        """Decide anew; all fields are taken. Refuses a stale etag (OUTREACH_SETTINGS_CHANGED) and a parameter that its signal
+        does not have or that is out of its bounds (FIELD_INVALID).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSignals(self, request, context):
+        """List the signals with their parameters as they are in force, bounds, and how well each works here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnippets(self, request, context):
+        """List the texts that an associate keeps for drafts, the own ones and those of the chain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSnippet(self, request, context):
+        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSnippet(self, request, context):
+        """Forget a kept text. One that is gone already stays gone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,6 +308,11 @@ def add_OutreachServiceServicer_to_server(servicer, server):
                     request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueRequest.FromString,
                     response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueResponse.SerializeToString,
             ),
+            'ListQueueSummaries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueueSummaries,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesResponse.SerializeToString,
+            ),
             'GetSuggestion': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSuggestion,
                     request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetSuggestionRequest.FromString,
@@ -217,6 +338,16 @@ def add_OutreachServiceServicer_to_server(servicer, server):
                     request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DismissSuggestionRequest.FromString,
                     response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.SerializeToString,
             ),
+            'LogContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogContact,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.LogContactRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.SerializeToString,
+            ),
+            'ReassignSuggestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReassignSuggestion,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ReassignSuggestionRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.SerializeToString,
+            ),
             'ReopenSuggestion': grpc.unary_unary_rpc_method_handler(
                     servicer.ReopenSuggestion,
                     request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ReopenSuggestionRequest.FromString,
@@ -226,6 +357,36 @@ def add_OutreachServiceServicer_to_server(servicer, server):
                     servicer.GetPurchaseModel,
                     request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetPurchaseModelRequest.FromString,
                     response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.PurchaseModel.SerializeToString,
+            ),
+            'GetOutreachSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOutreachSettings,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetOutreachSettingsRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.SerializeToString,
+            ),
+            'UpdateOutreachSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOutreachSettings,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.UpdateOutreachSettingsRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.SerializeToString,
+            ),
+            'ListSignals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSignals,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsResponse.SerializeToString,
+            ),
+            'ListSnippets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnippets,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsResponse.SerializeToString,
+            ),
+            'CreateSnippet': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSnippet,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.CreateSnippetRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.Snippet.SerializeToString,
+            ),
+            'DeleteSnippet': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSnippet,
+                    request_deserializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetRequest.FromString,
+                    response_serializer=carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetResponse.SerializeToString,
             ),
             'RunScoring': grpc.unary_unary_rpc_method_handler(
                     servicer.RunScoring,
@@ -315,6 +476,33 @@ class OutreachService:
             '/carnet.outreach.v1.OutreachService/ListQueue',
             carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueRequest.SerializeToString,
             carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQueueSummaries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/ListQueueSummaries',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListQueueSummariesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -461,6 +649,60 @@ class OutreachService:
             _registered_method=True)
 
     @staticmethod
+    def LogContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/LogContact',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.LogContactRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReassignSuggestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/ReassignSuggestion',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ReassignSuggestionRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.Suggestion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReopenSuggestion(request,
             target,
             options=(),
@@ -504,6 +746,168 @@ class OutreachService:
             '/carnet.outreach.v1.OutreachService/GetPurchaseModel',
             carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetPurchaseModelRequest.SerializeToString,
             carnet_dot_outreach_dot_v1_dot_outreach__pb2.PurchaseModel.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOutreachSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/GetOutreachSettings',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.GetOutreachSettingsRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOutreachSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/UpdateOutreachSettings',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.UpdateOutreachSettingsRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.OutreachSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSignals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/ListSignals',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSignalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnippets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/ListSnippets',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.ListSnippetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSnippet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/CreateSnippet',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.CreateSnippetRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.Snippet.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSnippet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.outreach.v1.OutreachService/DeleteSnippet',
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetRequest.SerializeToString,
+            carnet_dot_outreach_dot_v1_dot_outreach__pb2.DeleteSnippetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,22 +39,53 @@ class OutreachServiceStub:
     """Count the clients, purchases and visits that have arrived in the facts."""
     ListQueue: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListQueueRequest, _outreach_pb2.ListQueueResponse]
     """Read an associate's queue: the best suggestion first."""
+    ListQueueSummaries: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListQueueSummariesRequest, _outreach_pb2.ListQueueSummariesResponse]
+    """Count the queues of a store's associates, or of all one may see: what is open, overdue and done today against the goal."""
     GetSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.GetSuggestionRequest, _outreach_pb2.Suggestion]
     """Read one suggestion with its reasons."""
     DraftMessage: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DraftMessageRequest, _outreach_pb2.Draft]
-    """Write a draft for a suggestion from a template in the client's language."""
+    """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
+    client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+    (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+    language that drafts are not written in (FIELD_INVALID).
+    """
     SendSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.SendSuggestionRequest, _outreach_pb2.SendSuggestionResponse]
     """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-    Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+    Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+    denies (SEND_DENIED, with the gate's reasons).
     """
     SnoozeSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.SnoozeSuggestionRequest, _outreach_pb2.Suggestion]
     """Put a suggestion away until a day. Refuses a day that is not ahead (SNOOZE_NOT_AHEAD)."""
     DismissSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DismissSuggestionRequest, _outreach_pb2.Suggestion]
     """Put a suggestion away for good, with a reason."""
+    LogContact: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.LogContactRequest, _outreach_pb2.Suggestion]
+    """Note a call, a visit or another contact outside messaging; the suggestion is done. Refuses an answered one
+    (SUGGESTION_CLOSED); the same again changes nothing.
+    """
+    ReassignSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ReassignSuggestionRequest, _outreach_pb2.Suggestion]
+    """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
+    answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
+    """
     ReopenSuggestion: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ReopenSuggestionRequest, _outreach_pb2.Suggestion]
-    """Bring a snoozed or dismissed suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
+    """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
     GetPurchaseModel: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.GetPurchaseModelRequest, _outreach_pb2.PurchaseModel]
     """Read the chain's purchase model, or why there is none yet."""
+    GetOutreachSettings: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.GetOutreachSettingsRequest, _outreach_pb2.OutreachSettings]
+    """Read how the chain works its queue: signals and their parameters, tiers, goals, exploration."""
+    UpdateOutreachSettings: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.UpdateOutreachSettingsRequest, _outreach_pb2.OutreachSettings]
+    """Decide anew; all fields are taken. Refuses a stale etag (OUTREACH_SETTINGS_CHANGED) and a parameter that its signal
+    does not have or that is out of its bounds (FIELD_INVALID).
+    """
+    ListSignals: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListSignalsRequest, _outreach_pb2.ListSignalsResponse]
+    """List the signals with their parameters as they are in force, bounds, and how well each works here."""
+    ListSnippets: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]
+    """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+    CreateSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]
+    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """
+    DeleteSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]
+    """Forget a kept text. One that is gone already stays gone."""
     RunScoring: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.RunScoringRequest, _outreach_pb2.RunScoringResponse]
     """Fit the model and rank the whole chain now, as of a day; it happens every night by itself."""
 
@@ -69,22 +100,53 @@ class OutreachServiceAsyncStub(OutreachServiceStub):
     """Count the clients, purchases and visits that have arrived in the facts."""
     ListQueue: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListQueueRequest, _outreach_pb2.ListQueueResponse]  # type: ignore[assignment]
     """Read an associate's queue: the best suggestion first."""
+    ListQueueSummaries: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListQueueSummariesRequest, _outreach_pb2.ListQueueSummariesResponse]  # type: ignore[assignment]
+    """Count the queues of a store's associates, or of all one may see: what is open, overdue and done today against the goal."""
     GetSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.GetSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Read one suggestion with its reasons."""
     DraftMessage: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DraftMessageRequest, _outreach_pb2.Draft]  # type: ignore[assignment]
-    """Write a draft for a suggestion from a template in the client's language."""
+    """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
+    client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+    (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+    language that drafts are not written in (FIELD_INVALID).
+    """
     SendSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.SendSuggestionRequest, _outreach_pb2.SendSuggestionResponse]  # type: ignore[assignment]
     """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-    Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+    Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+    denies (SEND_DENIED, with the gate's reasons).
     """
     SnoozeSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.SnoozeSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Put a suggestion away until a day. Refuses a day that is not ahead (SNOOZE_NOT_AHEAD)."""
     DismissSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DismissSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
     """Put a suggestion away for good, with a reason."""
+    LogContact: _aio.UnaryUnaryMultiCallable[_outreach_pb2.LogContactRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
+    """Note a call, a visit or another contact outside messaging; the suggestion is done. Refuses an answered one
+    (SUGGESTION_CLOSED); the same again changes nothing.
+    """
+    ReassignSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ReassignSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
+    """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
+    answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
+    """
     ReopenSuggestion: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ReopenSuggestionRequest, _outreach_pb2.Suggestion]  # type: ignore[assignment]
-    """Bring a snoozed or dismissed suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
+    """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
     GetPurchaseModel: _aio.UnaryUnaryMultiCallable[_outreach_pb2.GetPurchaseModelRequest, _outreach_pb2.PurchaseModel]  # type: ignore[assignment]
     """Read the chain's purchase model, or why there is none yet."""
+    GetOutreachSettings: _aio.UnaryUnaryMultiCallable[_outreach_pb2.GetOutreachSettingsRequest, _outreach_pb2.OutreachSettings]  # type: ignore[assignment]
+    """Read how the chain works its queue: signals and their parameters, tiers, goals, exploration."""
+    UpdateOutreachSettings: _aio.UnaryUnaryMultiCallable[_outreach_pb2.UpdateOutreachSettingsRequest, _outreach_pb2.OutreachSettings]  # type: ignore[assignment]
+    """Decide anew; all fields are taken. Refuses a stale etag (OUTREACH_SETTINGS_CHANGED) and a parameter that its signal
+    does not have or that is out of its bounds (FIELD_INVALID).
+    """
+    ListSignals: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListSignalsRequest, _outreach_pb2.ListSignalsResponse]  # type: ignore[assignment]
+    """List the signals with their parameters as they are in force, bounds, and how well each works here."""
+    ListSnippets: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]  # type: ignore[assignment]
+    """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+    CreateSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]  # type: ignore[assignment]
+    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """
+    DeleteSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]  # type: ignore[assignment]
+    """Forget a kept text. One that is gone already stays gone."""
     RunScoring: _aio.UnaryUnaryMultiCallable[_outreach_pb2.RunScoringRequest, _outreach_pb2.RunScoringResponse]  # type: ignore[assignment]
     """Fit the model and rank the whole chain now, as of a day; it happens every night by itself."""
 
@@ -116,6 +178,14 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         """Read an associate's queue: the best suggestion first."""
 
     @_abc_1.abstractmethod
+    def ListQueueSummaries(
+        self,
+        request: _outreach_pb2.ListQueueSummariesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.ListQueueSummariesResponse, _abc.Awaitable[_outreach_pb2.ListQueueSummariesResponse]]:
+        """Count the queues of a store's associates, or of all one may see: what is open, overdue and done today against the goal."""
+
+    @_abc_1.abstractmethod
     def GetSuggestion(
         self,
         request: _outreach_pb2.GetSuggestionRequest,
@@ -129,7 +199,11 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _outreach_pb2.DraftMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Draft, _abc.Awaitable[_outreach_pb2.Draft]]:
-        """Write a draft for a suggestion from a template in the client's language."""
+        """Write drafts for a suggestion in the client's language and the associate's voice, from facts that may be said to this
+        client. By template unless a model is configured; says which, and why it fell back. Refuses an answered suggestion
+        (SUGGESTION_CLOSED), an unknown piece (PIECE_NOT_FOUND), one that is a surprise for this client (PIECE_WITHHELD), and a
+        language that drafts are not written in (FIELD_INVALID).
+        """
 
     @_abc_1.abstractmethod
     def SendSuggestion(
@@ -138,7 +212,8 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.SendSuggestionResponse, _abc.Awaitable[_outreach_pb2.SendSuggestionResponse]]:
         """Send the text for a suggestion through messaging; the suggestion is done when the text was taken.
-        Refuses an answered suggestion (SUGGESTION_CLOSED) and what the send gate denies (SEND_DENIED, with the gate's reasons).
+        Refuses an answered suggestion (SUGGESTION_CLOSED), a draft of another one (DRAFT_NOT_FOUND) and what the send gate
+        denies (SEND_DENIED, with the gate's reasons).
         """
 
     @_abc_1.abstractmethod
@@ -158,12 +233,32 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         """Put a suggestion away for good, with a reason."""
 
     @_abc_1.abstractmethod
+    def LogContact(
+        self,
+        request: _outreach_pb2.LogContactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.Suggestion, _abc.Awaitable[_outreach_pb2.Suggestion]]:
+        """Note a call, a visit or another contact outside messaging; the suggestion is done. Refuses an answered one
+        (SUGGESTION_CLOSED); the same again changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def ReassignSuggestion(
+        self,
+        request: _outreach_pb2.ReassignSuggestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.Suggestion, _abc.Awaitable[_outreach_pb2.Suggestion]]:
+        """Give a suggestion to another associate of a store one works in; the client stays in the book where she is. Refuses an
+        answered one (SUGGESTION_CLOSED), whom nobody knows (ASSOCIATE_NOT_FOUND), and who left (ASSOCIATE_LEFT).
+        """
+
+    @_abc_1.abstractmethod
     def ReopenSuggestion(
         self,
         request: _outreach_pb2.ReopenSuggestionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Suggestion, _abc.Awaitable[_outreach_pb2.Suggestion]]:
-        """Bring a snoozed or dismissed suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
+        """Bring a snoozed, dismissed or logged suggestion back. Refuses one that was sent (SUGGESTION_CLOSED)."""
 
     @_abc_1.abstractmethod
     def GetPurchaseModel(
@@ -172,6 +267,58 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.PurchaseModel, _abc.Awaitable[_outreach_pb2.PurchaseModel]]:
         """Read the chain's purchase model, or why there is none yet."""
+
+    @_abc_1.abstractmethod
+    def GetOutreachSettings(
+        self,
+        request: _outreach_pb2.GetOutreachSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.OutreachSettings, _abc.Awaitable[_outreach_pb2.OutreachSettings]]:
+        """Read how the chain works its queue: signals and their parameters, tiers, goals, exploration."""
+
+    @_abc_1.abstractmethod
+    def UpdateOutreachSettings(
+        self,
+        request: _outreach_pb2.UpdateOutreachSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.OutreachSettings, _abc.Awaitable[_outreach_pb2.OutreachSettings]]:
+        """Decide anew; all fields are taken. Refuses a stale etag (OUTREACH_SETTINGS_CHANGED) and a parameter that its signal
+        does not have or that is out of its bounds (FIELD_INVALID).
+        """
+
+    @_abc_1.abstractmethod
+    def ListSignals(
+        self,
+        request: _outreach_pb2.ListSignalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.ListSignalsResponse, _abc.Awaitable[_outreach_pb2.ListSignalsResponse]]:
+        """List the signals with their parameters as they are in force, bounds, and how well each works here."""
+
+    @_abc_1.abstractmethod
+    def ListSnippets(
+        self,
+        request: _outreach_pb2.ListSnippetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.ListSnippetsResponse, _abc.Awaitable[_outreach_pb2.ListSnippetsResponse]]:
+        """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+
+    @_abc_1.abstractmethod
+    def CreateSnippet(
+        self,
+        request: _outreach_pb2.CreateSnippetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.Snippet, _abc.Awaitable[_outreach_pb2.Snippet]]:
+        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
+        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSnippet(
+        self,
+        request: _outreach_pb2.DeleteSnippetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outreach_pb2.DeleteSnippetResponse, _abc.Awaitable[_outreach_pb2.DeleteSnippetResponse]]:
+        """Forget a kept text. One that is gone already stays gone."""
 
     @_abc_1.abstractmethod
     def RunScoring(

@@ -3,9 +3,9 @@
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from chassis.errors import Kind, ServiceError
+from chassis.errors import Kind, ServiceError, invalid
 
 
 class Signal(enum.StrEnum):
@@ -15,6 +15,21 @@ class Signal(enum.StrEnum):
     HIGH_INTENT = "high_intent"
     OCCASION_AHEAD = "occasion_ahead"
     VIP_GOING_QUIET = "vip_going_quiet"
+    LAST_YEARS_GIFT = "last_years_gift"
+    RELATED_OCCASION = "related_occasion"
+    BRIDAL_MILESTONE = "bridal_milestone"
+    NEED_BY_NEAR = "need_by_near"
+    VISIT_FOLLOW_UP = "visit_follow_up"
+    TWO_TWO_TWO = "two_two_two"
+    FIRST_PURCHASE_MONTH = "first_purchase_month"
+    REPAIR_READY = "repair_ready"
+    CARE_DUE = "care_due"
+    WISH_ARRIVED = "wish_arrived"
+    FAVOURITE_ARRIVED = "favourite_arrived"
+    WAITLIST_MOVED = "waitlist_moved"
+    APPOINTMENT_MISSED = "appointment_missed"
+    UNANSWERED_MESSAGE = "unanswered_message"
+    THANK_YOU = "thank_you"
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)
@@ -28,7 +43,39 @@ class SuggestionState(enum.StrEnum):
     SENT = "sent"
     DISMISSED = "dismissed"
     EXPIRED = "expired"
+    LOGGED = "logged"
 
+
+class Tier(enum.StrEnum):
+    """How much a client matters by recency, frequency and money; the order is the contract's."""
+
+    TOP = "top"
+    MIDDLE = "middle"
+    BASE = "base"
+    PROSPECT = "prospect"
+
+
+class TierAction(enum.StrEnum):
+    """What a tier gets when a signal speaks."""
+
+    PERSONAL = "personal"
+    AUTOMATED = "automated"
+    NONE = "none"
+
+
+class ContactKind(enum.StrEnum):
+    """How a client was reached outside messaging."""
+
+    CALL = "call"
+    VISIT = "visit"
+    EMAIL = "email"
+    OTHER = "other"
+
+
+# Longer than handing a text to messaging takes.
+_ON_ITS_WAY = timedelta(minutes=1)
+# By which an associate's phone may be ahead of us.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 _LIVE = (SuggestionState.OPEN, SuggestionState.SNOOZED)
 
@@ -98,6 +145,31 @@ class SendFailed(ServiceError):
         )
 
 
+class SendUnderWay(ServiceError):
+    """A text of the suggestion is going out at this moment."""
+
+    def __init__(self, suggestion_id: str) -> None:
+        super().__init__(
+            Kind.CONFLICT,
+            "SEND_UNDER_WAY",
+            "A text for this suggestion is on its way at this moment. Look at it again.",
+            metadata={"suggestion_id": suggestion_id},
+            retry_after=1.0,
+        )
+
+
+class AssociateLeft(ServiceError):
+    """Nothing is handed on to somebody who is not with the house any more."""
+
+    def __init__(self, associate_id: str) -> None:
+        super().__init__(
+            Kind.PRECONDITION,
+            "ASSOCIATE_LEFT",
+            "This associate is no longer with the house.",
+            metadata={"associate_id": associate_id},
+        )
+
+
 class ScoringRunning(ServiceError):
     """Another ranking of this chain is under way."""
 
@@ -124,12 +196,21 @@ class AsOfAhead(ServiceError):
 
 @dataclass(frozen=True)
 class Reason:
-    """One part of why; the contributions of a suggestion's reasons add up to its score."""
+    """One part of why; the contributions of a suggestion's reasons add up to its score.
+
+    A contribution is value x effect x urgency x freshness; all are 0 in one that was made before they were kept.
+    `source` is where the facts are from.
+    """
 
     signal: Signal
     sentence: str
     contribution: float
     facts: Mapping[str, str] = field(default_factory=dict)
+    value: float = 0.0
+    effect: float = 0.0
+    urgency: float = 0.0
+    freshness: float = 0.0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,11 +242,30 @@ class Suggestion:
     attempt: int = 0
     tried_bodies: tuple[str, ...] = ()
     answered_at: datetime | None = None
+    tier: Tier | None = None
+    action: TierAction = TierAction.PERSONAL
+    is_explored: bool = False
+    contact_kind: ContactKind | None = None
+    contact_note: str = ""
+    contacted_at: datetime | None = None
+    reassigned_by: str = ""
+    # Has been open, or would be, for longer than the chain allows; known where a queue was read.
+    waits_long: bool = False
 
     @property
     def signals(self) -> tuple[Signal, ...]:
         """Return the signals of its reasons, strongest first."""
         return tuple(reason.signal for reason in self.reasons)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Return whether it is open for longer than the chain allows."""
+        return self.state is SuggestionState.OPEN and self.waits_long
+
+    def require_still(self, now: datetime) -> None:
+        """Refuse with SEND_UNDER_WAY while a text of it may be going out: what is done with it is not known yet."""
+        if self.tried_bodies and now - self.updated_at < _ON_ITS_WAY:
+            raise SendUnderWay(self.suggestion_id)
 
     def require_live(self) -> None:
         """Refuse with SUGGESTION_CLOSED what was answered or has expired."""
@@ -179,6 +279,7 @@ class Suggestion:
             raise SnoozeNotAhead(until, today)
         if self.state is SuggestionState.SNOOZED and self.snoozed_until == until:
             return self
+        self.require_still(now)
         return self._changed(now, state=SuggestionState.SNOOZED, snoozed_until=until)
 
     def dismissed(self, reason: str, *, now: datetime) -> "Suggestion":
@@ -186,9 +287,47 @@ class Suggestion:
         if self.state is SuggestionState.DISMISSED:
             return self
         self.require_live()
+        self.require_still(now)
         return self._changed(
             now, state=SuggestionState.DISMISSED, snoozed_until=None, dismiss_reason=reason, answered_at=now
         )
+
+    def logged(
+        self, kind: ContactKind, note: str, contacted_at: datetime | None, *, now: datetime
+    ) -> "Suggestion":
+        """Return it done by a contact outside messaging, now where no time is given; the same again changes nothing.
+
+        Raises SUGGESTION_CLOSED, SEND_UNDER_WAY, and FIELD_INVALID for a time ahead or before there was a suggestion.
+        """
+        is_same = (self.contact_kind, self.contact_note) == (kind, note)
+        if self.state is SuggestionState.LOGGED and is_same and contacted_at in (None, self.contacted_at):
+            return self
+        self.require_live()
+        self.require_still(now)
+        if contacted_at is not None and contacted_at > now + _CLOCKS_DIFFER:
+            raise invalid("contact_time", "is ahead: a contact is noted when it was made")
+        if contacted_at is not None and contacted_at < self.created_at:
+            raise invalid("contact_time", "is before the suggestion was made")
+        return self._changed(
+            now,
+            state=SuggestionState.LOGGED,
+            snoozed_until=None,
+            contact_kind=kind,
+            contact_note=note,
+            contacted_at=now if contacted_at is None else min(contacted_at, now),
+            answered_at=now,
+        )
+
+    def handed_on(self, associate_id: str, *, by: str, is_owner: bool, now: datetime) -> "Suggestion":
+        """Return it on another associate's queue, snoozed if it was; who has it already keeps it as it is.
+
+        `is_owner`: the client is in that associate's book, so rankings may say again whose it is.
+        """
+        self.require_live()
+        if associate_id == self.associate_id:
+            return self
+        self.require_still(now)
+        return self._changed(now, associate_id=associate_id, reassigned_by="" if is_owner else by)
 
     def reopened(self, *, today: date, now: datetime) -> "Suggestion":
         """Return it open again; one that is open stays as it is. Refuses one that was sent or whose time is up."""
@@ -199,7 +338,14 @@ class Suggestion:
         if self.expires_on < today:
             raise SuggestionClosed(self.suggestion_id, SuggestionState.EXPIRED)
         return self._changed(
-            now, state=SuggestionState.OPEN, snoozed_until=None, dismiss_reason="", answered_at=None
+            now,
+            state=SuggestionState.OPEN,
+            snoozed_until=None,
+            dismiss_reason="",
+            answered_at=None,
+            contact_kind=None,
+            contact_note="",
+            contacted_at=None,
         )
 
     def trying(self, body: str, *, now: datetime) -> "Suggestion":

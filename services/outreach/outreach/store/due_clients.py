@@ -1,0 +1,78 @@
+"""Clients who wait to be looked at again in sets. Must not look at them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.database import Transaction
+from outreach.store.histories import KnownClient
+from outreach.store.history_parts import IS_SOMEBODY
+
+
+async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
+    """Have clients looked at again soon, all that wait in one go."""
+    connection = await tx.driver()
+    await connection.execute(
+        "insert into due_clients (chain_id, client_id, marked_at) select $1, u, $3 from unnest($2::text[]) as u",
+        tx.chain_id,
+        sorted(set(client_ids)),
+        now,
+    )
+
+
+async def take_due(tx: Transaction, *, most: int) -> Sequence[str]:
+    """Return up to `most` clients who wait, the longest first; they do not wait any more once this commits."""
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "delete from due_clients d using (select position from due_clients where chain_id = $1"
+        "  order by position limit $2 for update skip locked) as t where d.position = t.position returning d.client_id",
+        tx.chain_id,
+        most,
+    )
+    return sorted({row["client_id"] for row in rows})
+
+
+async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequence[str]:
+    """Return who of these clients is still to be counted; whoever asks counts them.
+
+    To be called before their rows are held, as everybody does who counts.
+    """
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id",
+        tx.chain_id,
+        sorted(client_ids),
+    )
+    return [row["client_id"] for row in rows]
+
+
+async def forget_due(tx: Transaction, client_ids: Collection[str]) -> None:
+    """Let go of clients who are nobody's any more."""
+    await tx.execute(
+        "delete from due_clients where chain_id = :chain_id and client_id = any(:ids)",
+        {"chain_id": tx.chain_id, "ids": list(client_ids)},
+    )
+
+
+async def waiting_chains(platform: AsyncConnection) -> Sequence[tuple[str, int, datetime]]:
+    """Return the chains with clients who wait, how many, and when the last of them began to."""
+    found = await platform.execute(
+        text(
+            "select chain_id, count(*) as clients, max(marked_at) as marked_at from due_clients group by chain_id"
+        )
+    )
+    return [(row.chain_id, row.clients, row.marked_at) for row in found]
+
+
+async def known_clients(tx: Transaction, client_ids: Collection[str]) -> Sequence[KnownClient]:
+    """Return who the clients are; unknown, deleted and merged ones are left out."""
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "select number, client_id, associate_id, store_id from clients c"  # noqa: S608 - fixed text only
+        f" where c.chain_id = $1 and c.client_id = any($2::text[]) and {IS_SOMEBODY}",
+        tx.chain_id,
+        list(client_ids),
+    )
+    return [KnownClient(**dict(row)) for row in rows]
