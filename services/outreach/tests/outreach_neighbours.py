@@ -53,7 +53,8 @@ class FakeProfiles(profiles_pb2_grpc.ProfilesServiceServicer):
     ) -> profiles_pb2.ListBrandsResponse:
         return profiles_pb2.ListBrandsResponse(
             brands=[
-                profiles_pb2.Brand(brand_id=brand_id, display_name=name) for brand_id, name in self.brands.items()
+                profiles_pb2.Brand(brand_id=brand_id, display_name=name)
+                for brand_id, name in self.brands.items()
             ]
         )
 
@@ -144,7 +145,6 @@ class FakeMessaging(messaging_pb2_grpc.MessagingServiceServicer):
         if self.loses_answers:
             raise unavailable("messaging")
         return self.messages[key][1]
-
 
     async def ListConversations(
         self, request: messaging_pb2.ListConversationsRequest, context: Any

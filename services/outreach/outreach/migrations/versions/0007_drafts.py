@@ -32,7 +32,7 @@ def upgrade() -> None:
             created_at timestamptz not null,
             sent_at timestamptz,
             phrasing text check (phrasing in ('drafted', 'edited')),
-            -- What stood in the place of opening and closing when it was sent, names as variables; taken away once learned.
+            -- What stood in the place of opening and closing when it was sent, names as variables; gone once learned.
             opening_edit text,
             closing_edit text,
             primary key (chain_id, draft_id),
