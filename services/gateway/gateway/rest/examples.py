@@ -14,6 +14,24 @@ _PRICE = {"currency_code": "USD", "units": "10250", "nanos": 0}
 _ULID = "01kk5t0q3v8n2e4w6y7z9a1b3c"
 
 VALUES: dict[str, Any] = {
+    "exploration_share": 0.05,
+    "holdout_share": 0.1,
+    "top_share": 0.1,
+    "middle_share": 0.3,
+    "daily_goal": 8,
+    "overdue_days": 3,
+    "approval_above": 500,
+    "pace_per_hour": 600,
+    "reply_days": 7,
+    "visit_days": 30,
+    "appointment_days": 30,
+    "purchase_days": 60,
+    "parameters": {"silent_days": 200},
+    "excluded_by_reason": {"CONSENT_MISSING": "12"},
+    "CataloguePiece.code": "RNG-1042",
+    "collection": "Autumn",
+    "set_code": "SET-7",
+    "image_url": "https://pieces.example/rng-1042.jpg",
     # ids
     "attachment_id": f"att_{_ULID}",
     "audit_entry_id": f"aud_{_ULID}",
