@@ -113,6 +113,13 @@ class Api:
                 raise Refused(response.request, response)
             await asyncio.sleep(float(pause))
 
+    async def download(self, path: str, **query: Any) -> bytes:
+        """Read an answer as it comes, JSON or a file. Raises Refused."""
+        response = await self.http.get(path, params=plain_query(query), headers=self._headers())
+        if not response.is_success:
+            raise Refused(response.request, response)
+        return response.content
+
     async def upload(self, path: str, content: AsyncIterator[bytes], content_type: str) -> Json:
         """Stream a file to an address; returns the answer, which may take minutes. Raises Refused."""
         response = await self.http.put(

@@ -61,7 +61,7 @@ class Newest(NamedTuple):
 
 
 _PROBE = 500
-_MOST_SCANNED = 10_000
+_MOST_SCANNED = 5_000
 _FEWEST_HITS = 2
 _MOST_WHOLES = 64
 _NEWEST = "~"  # after every id
