@@ -27,7 +27,7 @@ from profiles.grpc_api import (
     SegmentsServicer,
     SyncServicer,
 )
-from profiles.objects import open_objects
+from chassis.objects import open_objects
 from profiles.receipts import receipt_handlers
 from profiles.record_keepers import GrpcRecordKeepers
 from profiles.suppression import Suppressor

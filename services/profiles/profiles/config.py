@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from chassis.config import ServiceSettings
+from chassis.objects import ObjectSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ObjectSettings):
     """The settings of this service."""
 
     suppression_key: str = Field(
@@ -36,22 +36,6 @@ class Settings(ServiceSettings):
     attachment_max_bytes: int = Field(
         15 * 1024 * 1024, ge=1024, le=1024**3, description="most bytes of one attachment"
     )
-    objects_dir: str = Field(
-        "/var/lib/carnet/objects",
-        description="folder of attachments and exports, shared by all replicas; not used when there is a bucket",
-    )
-    objects_s3_bucket: str = Field(
-        "",
-        description="bucket of attachments and exports, at Amazon or what speaks its protocol; empty: a folder",
-    )
-    objects_s3_endpoint: str = Field(
-        "", description="http(s) address of the S3-compatible server; empty for Amazon's own"
-    )
-    objects_s3_region: str = Field("us-east-1", description="region of the bucket, which signatures name")
-    objects_s3_access_key_id: str = Field(
-        "", description="access key of the bucket; empty takes what the machine's own role gives"
-    )
-    objects_s3_secret_access_key: str = Field("", description="secret of that access key")
     objects_sweep_seconds: float = Field(
         60.0, gt=0, le=3600, description="seconds between two looks for objects that are to be removed"
     )

@@ -28,7 +28,7 @@ from chassis.grpc_server import GrpcServer
 from chassis.testing import NOON, Keys, channel_to, eventually
 from profiles.client_tables import CLIENT_TABLES
 from profiles.domain.exports import wait_after
-from profiles.objects import FolderObjects, open_objects
+from chassis.objects import FolderObjects, open_objects
 from profiles.record_keepers import GrpcRecordKeepers
 from profiles.use_cases.exports import ExportWorker
 

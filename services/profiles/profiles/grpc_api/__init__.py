@@ -44,7 +44,7 @@ from profiles.grpc_api.segments import SegmentCalls
 from profiles.grpc_api.timeline import TimelineCalls
 from profiles.grpc_api.visits import VisitCalls
 from profiles.grpc_api.wishes import WishCalls
-from profiles.objects import ObjectStore
+from chassis.objects import ObjectStore
 from profiles.suppression import Suppressor
 from profiles.use_cases.connectors import Dialling
 

@@ -16,7 +16,7 @@ from chassis.values import proto_date_of, timestamp_of
 from profiles.domain.attachments import Attachment
 from profiles.grpc_api.pages import before_of
 from profiles.grpc_api.surprises import surprise_of
-from profiles.objects import ObjectStore
+from chassis.objects import ObjectStore
 from profiles.use_cases import attachments as use_cases
 
 

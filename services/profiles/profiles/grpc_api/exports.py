@@ -12,7 +12,7 @@ from chassis.database import Database, RequestKey
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.exports import Export, ExportAudience
-from profiles.objects import ObjectStore
+from chassis.objects import ObjectStore
 from profiles.store import clients as client_store
 from profiles.store import exports as store
 from profiles.use_cases import exports as use_cases

@@ -28,7 +28,7 @@ from profiles.domain.attachments import (
     require_type,
 )
 from profiles.domain.surprises import Surprise
-from profiles.objects import ObjectMissing, ObjectStore, object_key
+from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.store import attachments as store
 from profiles.store import audit
 from profiles.store import clients as client_store

@@ -33,7 +33,7 @@ from profiles.domain.exports import (
     ExportState,
     wait_after,
 )
-from profiles.objects import ObjectMissing, ObjectStore, object_key
+from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.record_keepers import RecordKeepers
 from profiles.store import audit, privacy_jobs
 from profiles.store import client_records as records_store

@@ -5,7 +5,7 @@ import asyncio
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.errors import ServiceError
-from profiles.objects import ObjectStore
+from chassis.objects import ObjectStore
 from profiles.store import objects as store
 
 _BATCH = 100

@@ -28,7 +28,7 @@ from carnet.privacy.v1 import privacy_pb2 as carnet_dot_privacy_dot_v1_dot_priva
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carnet/messaging/v1/events.proto\x12\x13\x63\x61rnet.messaging.v1\x1a#carnet/messaging/v1/messaging.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:(\x9a\xb5\x18$carnet.messaging.message.received.v1\"\x85\x02\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12-\n\x07purpose\x18\x05 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12\x10\n\x08segments\x18\x06 \x01(\x05\x12-\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t:$\x9a\xb5\x18 carnet.messaging.message.sent.v1\"\x8f\x01\n\x10MessageDelivered\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t:)\x9a\xb5\x18%carnet.messaging.message.delivered.v1\"\x9d\x01\n\rMessageFailed\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t:&\x9a\xb5\x18\"carnet.messaging.message.failed.v1\"\x94\x01\n\x11PermissionGranted\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.granted.v1\"\x94\x01\n\x11PermissionRevoked\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose:*\x9a\xb5\x18&carnet.messaging.permission.revoked.v1\"o\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:(\x9a\xb5\x18$carnet.messaging.client.forgotten.v1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n carnet/messaging/v1/events.proto\x12\x13\x63\x61rnet.messaging.v1\x1a#carnet/messaging/v1/messaging.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\x1a\x1f\x63\x61rnet/privacy/v1/privacy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x1c.carnet.messaging.v1.Channel\x12\x13\n\x0bmedia_count\x18\x07 \x01(\x05:(\x9a\xb5\x18$carnet.messaging.message.received.v1\"\xc9\x02\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12-\n\x07purpose\x18\x05 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12\x10\n\x08segments\x18\x06 \x01(\x05\x12-\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t\x12-\n\x07\x63hannel\x18\t \x01(\x0e\x32\x1c.carnet.messaging.v1.Channel\x12\x13\n\x0b\x63\x61mpaign_id\x18\n \x01(\t:$\x9a\xb5\x18 carnet.messaging.message.sent.v1\"\x8f\x01\n\x10MessageDelivered\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t:)\x9a\xb5\x18%carnet.messaging.message.delivered.v1\"\xb2\x01\n\rMessageFailed\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x12\n\nerror_code\x18\x05 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x06 \x01(\t:&\x9a\xb5\x18\"carnet.messaging.message.failed.v1\"\xc3\x01\n\x11PermissionGranted\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12-\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.carnet.messaging.v1.Channel:*\x9a\xb5\x18&carnet.messaging.permission.granted.v1\"\xc3\x01\n\x11PermissionRevoked\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\nclient_ids\x18\x02 \x03(\t\x12-\n\x07purpose\x18\x03 \x01(\x0e\x32\x1c.carnet.messaging.v1.Purpose\x12-\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x1c.carnet.messaging.v1.Channel:*\x9a\xb5\x18&carnet.messaging.permission.revoked.v1\"\xc3\x01\n\x14\x43onversationAssigned\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\x04 \x01(\t\x12\x1a\n\x12\x66ormer_assignee_id\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t:-\x9a\xb5\x18)carnet.messaging.conversation.assigned.v1\"\xb8\x01\n\x13\x43onversationChanged\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x10\n\x08store_id\x18\x03 \x01(\t\x12\x35\n\x05state\x18\x04 \x01(\x0e\x32&.carnet.messaging.v1.ConversationState:,\x9a\xb5\x18(carnet.messaging.conversation.changed.v1\"p\n\rSenderStopped\x12\x11\n\tsender_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x12\n\nerror_code\x18\x03 \x01(\t:&\x9a\xb5\x18\"carnet.messaging.sender.stopped.v1\"\xa6\x01\n\x11ReminderCancelled\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08store_id\x18\x04 \x01(\t\x12\x13\n\x0breminder_id\x18\x05 \x01(\t:*\x9a\xb5\x18&carnet.messaging.reminder.cancelled.v1\"y\n\x0e\x43\x61mpaignPaused\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x12\n\nsent_count\x18\x02 \x01(\x05\x12\x15\n\ropt_out_count\x18\x03 \x01(\x05:\'\x9a\xb5\x18#carnet.messaging.campaign.paused.v1\"\xbf\x01\n\x10\x42ulkSendFinished\x12\x14\n\x0c\x62ulk_send_id\x18\x01 \x01(\t\x12\x10\n\x08store_id\x18\x02 \x01(\t\x12\x12\n\nsent_count\x18\x03 \x01(\x05\x12\x14\n\x0c\x64\x65nied_count\x18\x04 \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\x05 \x01(\x05\x12\x17\n\x0f\x63\x61ncelled_count\x18\x06 \x01(\x05:*\x9a\xb5\x18&carnet.messaging.bulk_send.finished.v1\"o\n\x0f\x43lientForgotten\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.carnet.privacy.v1.ErasureReceipt:(\x9a\xb5\x18$carnet.messaging.client.forgotten.v1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,20 +47,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERMISSIONGRANTED']._serialized_options = b'\232\265\030&carnet.messaging.permission.granted.v1'
   _globals['_PERMISSIONREVOKED']._loaded_options = None
   _globals['_PERMISSIONREVOKED']._serialized_options = b'\232\265\030&carnet.messaging.permission.revoked.v1'
+  _globals['_CONVERSATIONASSIGNED']._loaded_options = None
+  _globals['_CONVERSATIONASSIGNED']._serialized_options = b'\232\265\030)carnet.messaging.conversation.assigned.v1'
+  _globals['_CONVERSATIONCHANGED']._loaded_options = None
+  _globals['_CONVERSATIONCHANGED']._serialized_options = b'\232\265\030(carnet.messaging.conversation.changed.v1'
+  _globals['_SENDERSTOPPED']._loaded_options = None
+  _globals['_SENDERSTOPPED']._serialized_options = b'\232\265\030\"carnet.messaging.sender.stopped.v1'
+  _globals['_REMINDERCANCELLED']._loaded_options = None
+  _globals['_REMINDERCANCELLED']._serialized_options = b'\232\265\030&carnet.messaging.reminder.cancelled.v1'
+  _globals['_CAMPAIGNPAUSED']._loaded_options = None
+  _globals['_CAMPAIGNPAUSED']._serialized_options = b'\232\265\030#carnet.messaging.campaign.paused.v1'
+  _globals['_BULKSENDFINISHED']._loaded_options = None
+  _globals['_BULKSENDFINISHED']._serialized_options = b'\232\265\030&carnet.messaging.bulk_send.finished.v1'
   _globals['_CLIENTFORGOTTEN']._loaded_options = None
   _globals['_CLIENTFORGOTTEN']._serialized_options = b'\232\265\030$carnet.messaging.client.forgotten.v1'
   _globals['_MESSAGERECEIVED']._serialized_start=194
-  _globals['_MESSAGERECEIVED']._serialized_end=385
-  _globals['_MESSAGESENT']._serialized_start=388
-  _globals['_MESSAGESENT']._serialized_end=649
-  _globals['_MESSAGEDELIVERED']._serialized_start=652
-  _globals['_MESSAGEDELIVERED']._serialized_end=795
-  _globals['_MESSAGEFAILED']._serialized_start=798
-  _globals['_MESSAGEFAILED']._serialized_end=955
-  _globals['_PERMISSIONGRANTED']._serialized_start=958
-  _globals['_PERMISSIONGRANTED']._serialized_end=1106
-  _globals['_PERMISSIONREVOKED']._serialized_start=1109
-  _globals['_PERMISSIONREVOKED']._serialized_end=1257
-  _globals['_CLIENTFORGOTTEN']._serialized_start=1259
-  _globals['_CLIENTFORGOTTEN']._serialized_end=1370
+  _globals['_MESSAGERECEIVED']._serialized_end=453
+  _globals['_MESSAGESENT']._serialized_start=456
+  _globals['_MESSAGESENT']._serialized_end=785
+  _globals['_MESSAGEDELIVERED']._serialized_start=788
+  _globals['_MESSAGEDELIVERED']._serialized_end=931
+  _globals['_MESSAGEFAILED']._serialized_start=934
+  _globals['_MESSAGEFAILED']._serialized_end=1112
+  _globals['_PERMISSIONGRANTED']._serialized_start=1115
+  _globals['_PERMISSIONGRANTED']._serialized_end=1310
+  _globals['_PERMISSIONREVOKED']._serialized_start=1313
+  _globals['_PERMISSIONREVOKED']._serialized_end=1508
+  _globals['_CONVERSATIONASSIGNED']._serialized_start=1511
+  _globals['_CONVERSATIONASSIGNED']._serialized_end=1706
+  _globals['_CONVERSATIONCHANGED']._serialized_start=1709
+  _globals['_CONVERSATIONCHANGED']._serialized_end=1893
+  _globals['_SENDERSTOPPED']._serialized_start=1895
+  _globals['_SENDERSTOPPED']._serialized_end=2007
+  _globals['_REMINDERCANCELLED']._serialized_start=2010
+  _globals['_REMINDERCANCELLED']._serialized_end=2176
+  _globals['_CAMPAIGNPAUSED']._serialized_start=2178
+  _globals['_CAMPAIGNPAUSED']._serialized_end=2299
+  _globals['_BULKSENDFINISHED']._serialized_start=2302
+  _globals['_BULKSENDFINISHED']._serialized_end=2493
+  _globals['_CLIENTFORGOTTEN']._serialized_start=2495
+  _globals['_CLIENTFORGOTTEN']._serialized_end=2606
 # @@protoc_insertion_point(module_scope)

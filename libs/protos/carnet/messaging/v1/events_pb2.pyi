@@ -32,10 +32,14 @@ class MessageReceived(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MEDIA_COUNT_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     conversation_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
+    channel: _messaging_pb2.Channel.ValueType
+    media_count: _builtins.int
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -46,10 +50,12 @@ class MessageReceived(_message.Message):
         client_id: _builtins.str = ...,
         store_id: _builtins.str = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: _messaging_pb2.Channel.ValueType = ...,
+        media_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "receive_time", b"receive_time", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "client_id", b"client_id", "conversation_id", b"conversation_id", "media_count", b"media_count", "message_id", b"message_id", "receive_time", b"receive_time", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -69,6 +75,8 @@ class MessageSent(_message.Message):
     SEGMENTS_FIELD_NUMBER: _builtins.int
     SEND_TIME_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     conversation_id: _builtins.str
     client_id: _builtins.str
@@ -77,6 +85,8 @@ class MessageSent(_message.Message):
     segments: _builtins.int
     author: _builtins.str
     """The id of the associate, or of the system, that wrote it, as Message.author."""
+    channel: _messaging_pb2.Channel.ValueType
+    campaign_id: _builtins.str
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -90,10 +100,12 @@ class MessageSent(_message.Message):
         segments: _builtins.int = ...,
         send_time: _timestamp_pb2.Timestamp | None = ...,
         author: _builtins.str = ...,
+        channel: _messaging_pb2.Channel.ValueType = ...,
+        campaign_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_time", b"send_time", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "campaign_id", b"campaign_id", "channel", b"channel", "client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_time", b"send_time", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,11 +152,14 @@ class MessageFailed(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     ERROR_CODE_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     conversation_id: _builtins.str
     client_id: _builtins.str
     store_id: _builtins.str
     error_code: _builtins.str
+    """The carrier's code, the gate's reason, or EXPIRED."""
+    campaign_id: _builtins.str
     def __init__(
         self,
         *,
@@ -153,10 +168,11 @@ class MessageFailed(_message.Message):
         client_id: _builtins.str = ...,
         store_id: _builtins.str = ...,
         error_code: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "conversation_id", b"conversation_id", "error_code", b"error_code", "message_id", b"message_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "client_id", b"client_id", "conversation_id", b"conversation_id", "error_code", b"error_code", "message_id", b"message_id", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -171,8 +187,10 @@ class PermissionGranted(_message.Message):
     ENTRY_ID_FIELD_NUMBER: _builtins.int
     CLIENT_IDS_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     purpose: _messaging_pb2.Purpose.ValueType
+    channel: _messaging_pb2.Channel.ValueType
     @_builtins.property
     def client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -181,10 +199,11 @@ class PermissionGranted(_message.Message):
         entry_id: _builtins.str = ...,
         client_ids: _abc.Iterable[_builtins.str] | None = ...,
         purpose: _messaging_pb2.Purpose.ValueType = ...,
+        channel: _messaging_pb2.Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_ids", b"client_ids", "entry_id", b"entry_id", "purpose", b"purpose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "client_ids", b"client_ids", "entry_id", b"entry_id", "purpose", b"purpose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,8 +218,10 @@ class PermissionRevoked(_message.Message):
     ENTRY_ID_FIELD_NUMBER: _builtins.int
     CLIENT_IDS_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     purpose: _messaging_pb2.Purpose.ValueType
+    channel: _messaging_pb2.Channel.ValueType
     @_builtins.property
     def client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -209,14 +230,208 @@ class PermissionRevoked(_message.Message):
         entry_id: _builtins.str = ...,
         client_ids: _abc.Iterable[_builtins.str] | None = ...,
         purpose: _messaging_pb2.Purpose.ValueType = ...,
+        channel: _messaging_pb2.Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_ids", b"client_ids", "entry_id", b"entry_id", "purpose", b"purpose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "client_ids", b"client_ids", "entry_id", b"entry_id", "purpose", b"purpose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PermissionRevoked: _TypeAlias = PermissionRevoked  # noqa: Y015
+
+@_typing.final
+class ConversationAssigned(_message.Message):
+    """A conversation was given to somebody, or to nobody (empty)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    FORMER_ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    assignee_id: _builtins.str
+    former_assignee_id: _builtins.str
+    actor: _builtins.str
+    """Who did it."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        assignee_id: _builtins.str = ...,
+        former_assignee_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "assignee_id", b"assignee_id", "client_id", b"client_id", "conversation_id", b"conversation_id", "former_assignee_id", b"former_assignee_id", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationAssigned: _TypeAlias = ConversationAssigned  # noqa: Y015
+
+@_typing.final
+class ConversationChanged(_message.Message):
+    """A conversation was opened, closed, linked or noted in, and is to be read anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    state: _messaging_pb2.ConversationState.ValueType
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        state: _messaging_pb2.ConversationState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "conversation_id", b"conversation_id", "state", b"state", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationChanged: _TypeAlias = ConversationChanged  # noqa: Y015
+
+@_typing.final
+class SenderStopped(_message.Message):
+    """The carrier faults a sender, or somebody stopped it; what is to go out from it waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENDER_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    ERROR_CODE_FIELD_NUMBER: _builtins.int
+    sender_id: _builtins.str
+    store_id: _builtins.str
+    error_code: _builtins.str
+    """The carrier's code; empty when a person stopped it."""
+    def __init__(
+        self,
+        *,
+        sender_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        error_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_code", b"error_code", "sender_id", b"sender_id", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SenderStopped: _TypeAlias = SenderStopped  # noqa: Y015
+
+@_typing.final
+class ReminderCancelled(_message.Message):
+    """The carrier opted a number out because the client answered CANCEL to a reminder: the store should call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    REMINDER_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    conversation_id: _builtins.str
+    client_id: _builtins.str
+    store_id: _builtins.str
+    reminder_id: _builtins.str
+    """Such as an appointment's id."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        reminder_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "conversation_id", b"conversation_id", "message_id", b"message_id", "reminder_id", b"reminder_id", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReminderCancelled: _TypeAlias = ReminderCancelled  # noqa: Y015
+
+@_typing.final
+class CampaignPaused(_message.Message):
+    """So many recipients of a campaign opted out that the rest of it is held back until somebody has looked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    SENT_COUNT_FIELD_NUMBER: _builtins.int
+    OPT_OUT_COUNT_FIELD_NUMBER: _builtins.int
+    campaign_id: _builtins.str
+    """A bulk send's id, or the id that a sender of single texts gave."""
+    sent_count: _builtins.int
+    opt_out_count: _builtins.int
+    def __init__(
+        self,
+        *,
+        campaign_id: _builtins.str = ...,
+        sent_count: _builtins.int = ...,
+        opt_out_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["campaign_id", b"campaign_id", "opt_out_count", b"opt_out_count", "sent_count", b"sent_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignPaused: _TypeAlias = CampaignPaused  # noqa: Y015
+
+@_typing.final
+class BulkSendFinished(_message.Message):
+    """A bulk send has nothing left to do: all went out, failed, or was taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BULK_SEND_ID_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    SENT_COUNT_FIELD_NUMBER: _builtins.int
+    DENIED_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    CANCELLED_COUNT_FIELD_NUMBER: _builtins.int
+    bulk_send_id: _builtins.str
+    store_id: _builtins.str
+    sent_count: _builtins.int
+    denied_count: _builtins.int
+    failed_count: _builtins.int
+    cancelled_count: _builtins.int
+    def __init__(
+        self,
+        *,
+        bulk_send_id: _builtins.str = ...,
+        store_id: _builtins.str = ...,
+        sent_count: _builtins.int = ...,
+        denied_count: _builtins.int = ...,
+        failed_count: _builtins.int = ...,
+        cancelled_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bulk_send_id", b"bulk_send_id", "cancelled_count", b"cancelled_count", "denied_count", b"denied_count", "failed_count", b"failed_count", "sent_count", b"sent_count", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkSendFinished: _TypeAlias = BulkSendFinished  # noqa: Y015
 
 @_typing.final
 class ClientForgotten(_message.Message):

@@ -20,6 +20,64 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Channel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANNEL_UNSPECIFIED: _Channel.ValueType  # 0
+    CHANNEL_SMS: _Channel.ValueType  # 1
+    CHANNEL_EMAIL: _Channel.ValueType  # 2
+    CHANNEL_WHATSAPP: _Channel.ValueType  # 3
+
+class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+    """Where a message goes. A picture on SMS goes as MMS."""
+
+CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
+CHANNEL_SMS: Channel.ValueType  # 1
+CHANNEL_EMAIL: Channel.ValueType  # 2
+CHANNEL_WHATSAPP: Channel.ValueType  # 3
+Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
+class _SenderState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SenderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SenderState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SENDER_STATE_UNSPECIFIED: _SenderState.ValueType  # 0
+    SENDER_STATE_ACTIVE: _SenderState.ValueType  # 1
+    SENDER_STATE_STOPPED: _SenderState.ValueType  # 2
+    """The carrier faults it, or somebody stopped it: what is to go out waits, what comes in is taken."""
+
+class SenderState(_SenderState, metaclass=_SenderStateEnumTypeWrapper): ...
+
+SENDER_STATE_UNSPECIFIED: SenderState.ValueType  # 0
+SENDER_STATE_ACTIVE: SenderState.ValueType  # 1
+SENDER_STATE_STOPPED: SenderState.ValueType  # 2
+"""The carrier faults it, or somebody stopped it: what is to go out waits, what comes in is taken."""
+Global___SenderState: _TypeAlias = SenderState  # noqa: Y015
+
+class _ConversationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConversationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConversationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONVERSATION_STATE_UNSPECIFIED: _ConversationState.ValueType  # 0
+    CONVERSATION_STATE_OPEN: _ConversationState.ValueType  # 1
+    CONVERSATION_STATE_CLOSED: _ConversationState.ValueType  # 2
+    """Nothing is left to do; a message of the client opens it again."""
+
+class ConversationState(_ConversationState, metaclass=_ConversationStateEnumTypeWrapper): ...
+
+CONVERSATION_STATE_UNSPECIFIED: ConversationState.ValueType  # 0
+CONVERSATION_STATE_OPEN: ConversationState.ValueType  # 1
+CONVERSATION_STATE_CLOSED: ConversationState.ValueType  # 2
+"""Nothing is left to do; a message of the client opens it again."""
+Global___ConversationState: _TypeAlias = ConversationState  # noqa: Y015
+
 class _Direction:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -29,12 +87,16 @@ class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.V
     DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
     DIRECTION_OUTBOUND: _Direction.ValueType  # 1
     DIRECTION_INBOUND: _Direction.ValueType  # 2
+    DIRECTION_NOTE: _Direction.ValueType  # 3
+    """An internal note: part of the conversation as the store sees it, never sent to anybody."""
 
 class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper): ...
 
 DIRECTION_UNSPECIFIED: Direction.ValueType  # 0
 DIRECTION_OUTBOUND: Direction.ValueType  # 1
 DIRECTION_INBOUND: Direction.ValueType  # 2
+DIRECTION_NOTE: Direction.ValueType  # 3
+"""An internal note: part of the conversation as the store sees it, never sent to anybody."""
 Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 class _MessageState:
@@ -59,6 +121,10 @@ class _MessageStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageS
     """The carrier's answer was lost; the carrier is asked what became of it, it is not sent again."""
     MESSAGE_STATE_CANCELLED: _MessageState.ValueType  # 9
     MESSAGE_STATE_RECEIVED: _MessageState.ValueType  # 10
+    MESSAGE_STATE_EXPIRED: _MessageState.ValueType  # 11
+    """What it was about had passed before it could go out."""
+    MESSAGE_STATE_NOTED: _MessageState.ValueType  # 12
+    """An internal note."""
 
 class MessageState(_MessageState, metaclass=_MessageStateEnumTypeWrapper): ...
 
@@ -78,6 +144,10 @@ MESSAGE_STATE_UNKNOWN: MessageState.ValueType  # 8
 """The carrier's answer was lost; the carrier is asked what became of it, it is not sent again."""
 MESSAGE_STATE_CANCELLED: MessageState.ValueType  # 9
 MESSAGE_STATE_RECEIVED: MessageState.ValueType  # 10
+MESSAGE_STATE_EXPIRED: MessageState.ValueType  # 11
+"""What it was about had passed before it could go out."""
+MESSAGE_STATE_NOTED: MessageState.ValueType  # 12
+"""An internal note."""
 Global___MessageState: _TypeAlias = MessageState  # noqa: Y015
 
 class _Purpose:
@@ -98,6 +168,29 @@ PURPOSE_CONVERSATIONAL: Purpose.ValueType  # 1
 PURPOSE_SERVICE: Purpose.ValueType  # 2
 PURPOSE_MARKETING: Purpose.ValueType  # 3
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
+
+class _MediaState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MediaStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MediaState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MEDIA_STATE_UNSPECIFIED: _MediaState.ValueType  # 0
+    MEDIA_STATE_PENDING: _MediaState.ValueType  # 1
+    """Its content is being fetched."""
+    MEDIA_STATE_STORED: _MediaState.ValueType  # 2
+    MEDIA_STATE_REFUSED: _MediaState.ValueType  # 3
+    """Its type or size is not taken, or it could not be fetched."""
+
+class MediaState(_MediaState, metaclass=_MediaStateEnumTypeWrapper): ...
+
+MEDIA_STATE_UNSPECIFIED: MediaState.ValueType  # 0
+MEDIA_STATE_PENDING: MediaState.ValueType  # 1
+"""Its content is being fetched."""
+MEDIA_STATE_STORED: MediaState.ValueType  # 2
+MEDIA_STATE_REFUSED: MediaState.ValueType  # 3
+"""Its type or size is not taken, or it could not be fetched."""
+Global___MediaState: _TypeAlias = MediaState  # noqa: Y015
 
 class _Verdict:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -131,6 +224,8 @@ class _PermissionChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Perm
     """A text may have asked for silence: nothing goes out until somebody has looked, see PermissionReview."""
     PERMISSION_CHANGE_LIFTED: _PermissionChange.ValueType  # 4
     """Somebody looked: earlier suspensions of the number count no more, and permission is what it was without them."""
+    PERMISSION_CHANGE_REQUESTED: _PermissionChange.ValueType  # 5
+    """A consent was captured that the client has yet to confirm by YES, because the chain wants it so."""
 
 class PermissionChange(_PermissionChange, metaclass=_PermissionChangeEnumTypeWrapper): ...
 
@@ -141,6 +236,8 @@ PERMISSION_CHANGE_SUSPENDED: PermissionChange.ValueType  # 3
 """A text may have asked for silence: nothing goes out until somebody has looked, see PermissionReview."""
 PERMISSION_CHANGE_LIFTED: PermissionChange.ValueType  # 4
 """Somebody looked: earlier suspensions of the number count no more, and permission is what it was without them."""
+PERMISSION_CHANGE_REQUESTED: PermissionChange.ValueType  # 5
+"""A consent was captured that the client has yet to confirm by YES, because the chain wants it so."""
 Global___PermissionChange: _TypeAlias = PermissionChange  # noqa: Y015
 
 class _RevocationLikelihood:
@@ -212,7 +309,7 @@ Global___PermissionReviewDecision: _TypeAlias = PermissionReviewDecision  # noqa
 
 @_typing.final
 class Sender(_message.Message):
-    """A number that texts go out from."""
+    """A number or an e-mail address that messages go out from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -221,12 +318,31 @@ class Sender(_message.Message):
     PHONE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    BRAND_REGISTRATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGING_SERVICE_ID_FIELD_NUMBER: _builtins.int
+    SEGMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STOP_REASON_FIELD_NUMBER: _builtins.int
     sender_id: _builtins.str
     store_id: _builtins.str
     phone: _builtins.str
-    """E.164."""
+    """E.164; empty on e-mail."""
     display_name: _builtins.str
     """The name that a first message must carry."""
+    channel: Global___Channel.ValueType
+    email: _builtins.str
+    """On e-mail only."""
+    brand_registration_id: _builtins.str
+    """The brand registration whose day the sender's segments count against; empty when the chain has none."""
+    messaging_service_id: _builtins.str
+    """The carrier's messaging service that the number belongs to, such as MG...; empty for a bare number."""
+    segments_per_second: _builtins.float
+    """How fast the number may send, in segments a second."""
+    state: Global___SenderState.ValueType
+    stop_reason: _builtins.str
+    """Why it is stopped: the carrier's code or what somebody wrote."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -237,10 +353,17 @@ class Sender(_message.Message):
         phone: _builtins.str = ...,
         display_name: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: Global___Channel.ValueType = ...,
+        email: _builtins.str = ...,
+        brand_registration_id: _builtins.str = ...,
+        messaging_service_id: _builtins.str = ...,
+        segments_per_second: _builtins.float = ...,
+        state: Global___SenderState.ValueType = ...,
+        stop_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "phone", b"phone", "sender_id", b"sender_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand_registration_id", b"brand_registration_id", "channel", b"channel", "create_time", b"create_time", "display_name", b"display_name", "email", b"email", "messaging_service_id", b"messaging_service_id", "phone", b"phone", "segments_per_second", b"segments_per_second", "sender_id", b"sender_id", "state", b"state", "stop_reason", b"stop_reason", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -261,6 +384,16 @@ class Conversation(_message.Message):
     UNREAD_COUNT_FIELD_NUMBER: _builtins.int
     LAST_MESSAGE_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CLIENT_EMAIL_FIELD_NUMBER: _builtins.int
+    CLIENT_IDS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    COVER_ASSOCIATE_ID_FIELD_NUMBER: _builtins.int
+    WAITING_SINCE_TIME_FIELD_NUMBER: _builtins.int
+    LAST_INBOUND_TIME_FIELD_NUMBER: _builtins.int
+    SESSION_END_TIME_FIELD_NUMBER: _builtins.int
+    LAST_MESSAGE_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     store_id: _builtins.str
     sender_id: _builtins.str
@@ -270,10 +403,37 @@ class Conversation(_message.Message):
     is_shared_number: _builtins.bool
     """True when several clients have this number: then it is said, not guessed, who wrote."""
     unread_count: _builtins.int
+    """Messages of the client that the caller has not read; for a caller that is no person, that nobody has read."""
+    channel: Global___Channel.ValueType
+    client_email: _builtins.str
+    """On e-mail only."""
+    state: Global___ConversationState.ValueType
+    assignee_id: _builtins.str
+    """Who sees to it; empty while nobody does."""
+    cover_associate_id: _builtins.str
+    """Who sees to it today because the assignee is away; empty otherwise."""
     @_builtins.property
     def last_message_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All who are known to have the number."""
+
+    @_builtins.property
+    def waiting_since_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the client waits for an answer; unset when the last word was ours."""
+
+    @_builtins.property
+    def last_inbound_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def session_end_time(self) -> _timestamp_pb2.Timestamp:
+        """On WhatsApp: until when free text may be written; after that, templates only."""
+
+    @_builtins.property
+    def last_message(self) -> Global___Message:
+        """The newest message or note."""
+
     def __init__(
         self,
         *,
@@ -286,10 +446,20 @@ class Conversation(_message.Message):
         unread_count: _builtins.int = ...,
         last_message_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: Global___Channel.ValueType = ...,
+        client_email: _builtins.str = ...,
+        client_ids: _abc.Iterable[_builtins.str] | None = ...,
+        state: Global___ConversationState.ValueType = ...,
+        assignee_id: _builtins.str = ...,
+        cover_associate_id: _builtins.str = ...,
+        waiting_since_time: _timestamp_pb2.Timestamp | None = ...,
+        last_inbound_time: _timestamp_pb2.Timestamp | None = ...,
+        session_end_time: _timestamp_pb2.Timestamp | None = ...,
+        last_message: Global___Message | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message_time", b"last_message_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_inbound_time", b"last_inbound_time", "last_message", b"last_message", "last_message_time", b"last_message_time", "session_end_time", b"session_end_time", "waiting_since_time", b"waiting_since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_phone", b"client_phone", "conversation_id", b"conversation_id", "create_time", b"create_time", "is_shared_number", b"is_shared_number", "last_message_time", b"last_message_time", "sender_id", b"sender_id", "store_id", b"store_id", "unread_count", b"unread_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "channel", b"channel", "client_email", b"client_email", "client_id", b"client_id", "client_ids", b"client_ids", "client_phone", b"client_phone", "conversation_id", b"conversation_id", "cover_associate_id", b"cover_associate_id", "create_time", b"create_time", "is_shared_number", b"is_shared_number", "last_inbound_time", b"last_inbound_time", "last_message", b"last_message", "last_message_time", b"last_message_time", "sender_id", b"sender_id", "session_end_time", b"session_end_time", "state", b"state", "store_id", b"store_id", "unread_count", b"unread_count", "waiting_since_time", b"waiting_since_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,6 +482,16 @@ class Message(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    BULK_SEND_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    DELIVER_TIME_FIELD_NUMBER: _builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     conversation_id: _builtins.str
     direction: Global___Direction.ValueType
@@ -323,6 +503,15 @@ class Message(_message.Message):
     """The carrier's error, such as 30005."""
     author: _builtins.str
     """The associate or system that wrote it."""
+    channel: Global___Channel.ValueType
+    template_id: _builtins.str
+    bulk_send_id: _builtins.str
+    """The bulk send or the campaign that it belongs to; empty for a single text."""
+    campaign_id: _builtins.str
+    error_message: _builtins.str
+    """error_code in words that say what to do."""
+    subject: _builtins.str
+    """On e-mail only."""
     @_builtins.property
     def decision(self) -> Global___GateDecision:
         """What the gate said when it was last asked; unset for inbound."""
@@ -333,6 +522,18 @@ class Message(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[Global___Media]: ...
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is too late to send it."""
+
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """When the carrier took it, and when it arrived."""
+
+    @_builtins.property
+    def deliver_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -349,14 +550,62 @@ class Message(_message.Message):
         author: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: Global___Channel.ValueType = ...,
+        media: _abc.Iterable[Global___Media] | None = ...,
+        template_id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        bulk_send_id: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+        deliver_time: _timestamp_pb2.Timestamp | None = ...,
+        error_message: _builtins.str = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decision", b"decision", "send_after_time", b"send_after_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decision", b"decision", "deliver_time", b"deliver_time", "expire_time", b"expire_time", "send_after_time", b"send_after_time", "send_time", b"send_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "body", b"body", "conversation_id", b"conversation_id", "create_time", b"create_time", "decision", b"decision", "direction", b"direction", "error_code", b"error_code", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_after_time", b"send_after_time", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "body", b"body", "bulk_send_id", b"bulk_send_id", "campaign_id", b"campaign_id", "channel", b"channel", "conversation_id", b"conversation_id", "create_time", b"create_time", "decision", b"decision", "deliver_time", b"deliver_time", "direction", b"direction", "error_code", b"error_code", "error_message", b"error_message", "expire_time", b"expire_time", "media", b"media", "message_id", b"message_id", "purpose", b"purpose", "segments", b"segments", "send_after_time", b"send_after_time", "send_time", b"send_time", "state", b"state", "subject", b"subject", "template_id", b"template_id", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class Media(_message.Message):
+    """A picture or another file of a message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    BYTE_COUNT_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    media_id: _builtins.str
+    content_type: _builtins.str
+    """Such as image/jpeg."""
+    byte_count: _builtins.int
+    file_name: _builtins.str
+    state: Global___MediaState.ValueType
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        media_id: _builtins.str = ...,
+        content_type: _builtins.str = ...,
+        byte_count: _builtins.int = ...,
+        file_name: _builtins.str = ...,
+        state: Global___MediaState.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["byte_count", b"byte_count", "content_type", b"content_type", "create_time", b"create_time", "file_name", b"file_name", "media_id", b"media_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Media: _TypeAlias = Media  # noqa: Y015
 
 @_typing.final
 class GateDecision(_message.Message):
@@ -427,6 +676,8 @@ class PermissionEntry(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     OCCUR_TIME_FIELD_NUMBER: _builtins.int
     CAUSE_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     phone: _builtins.str
     purpose: Global___Purpose.ValueType
@@ -440,6 +691,9 @@ class PermissionEntry(_message.Message):
     actor: _builtins.str
     cause_id: _builtins.str
     """The consent, message, call or review behind it."""
+    channel: Global___Channel.ValueType
+    email: _builtins.str
+    """On e-mail only, instead of phone."""
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -454,10 +708,12 @@ class PermissionEntry(_message.Message):
         actor: _builtins.str = ...,
         occur_time: _timestamp_pb2.Timestamp | None = ...,
         cause_id: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
+        email: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause_id", b"cause_id", "change", b"change", "entry_id", b"entry_id", "evidence", b"evidence", "occur_time", b"occur_time", "phone", b"phone", "purpose", b"purpose", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause_id", b"cause_id", "change", b"change", "channel", b"channel", "email", b"email", "entry_id", b"entry_id", "evidence", b"evidence", "occur_time", b"occur_time", "phone", b"phone", "purpose", b"purpose", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -545,10 +801,24 @@ class CreateSenderRequest(_message.Message):
     STORE_ID_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    BRAND_REGISTRATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGING_SERVICE_ID_FIELD_NUMBER: _builtins.int
+    SEGMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     store_id: _builtins.str
     phone: _builtins.str
+    """E.164; empty on e-mail."""
     display_name: _builtins.str
+    channel: Global___Channel.ValueType
+    """SMS when unspecified."""
+    email: _builtins.str
+    """On e-mail only."""
+    brand_registration_id: _builtins.str
+    messaging_service_id: _builtins.str
+    segments_per_second: _builtins.float
+    """1 when left out."""
     def __init__(
         self,
         *,
@@ -556,10 +826,15 @@ class CreateSenderRequest(_message.Message):
         store_id: _builtins.str = ...,
         phone: _builtins.str = ...,
         display_name: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
+        email: _builtins.str = ...,
+        brand_registration_id: _builtins.str = ...,
+        messaging_service_id: _builtins.str = ...,
+        segments_per_second: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "phone", b"phone", "request_id", b"request_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand_registration_id", b"brand_registration_id", "channel", b"channel", "display_name", b"display_name", "email", b"email", "messaging_service_id", b"messaging_service_id", "phone", b"phone", "request_id", b"request_id", "segments_per_second", b"segments_per_second", "store_id", b"store_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -614,16 +889,71 @@ Global___ListSendersResponse: _TypeAlias = ListSendersResponse  # noqa: Y015
 class SendMessageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     STORE_ID_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    MEDIA_IDS_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    REMINDER_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     client_id: _builtins.str
+    """Whom to write to; or conversation_id, which is the only way to write to a number that is nobody's."""
     store_id: _builtins.str
+    """Which store writes; with conversation_id it is that of the conversation."""
     body: _builtins.str
+    """Needed unless there is a picture or a template."""
     purpose: Global___Purpose.ValueType
+    channel: Global___Channel.ValueType
+    """SMS when unspecified; with conversation_id it is that of the conversation."""
+    conversation_id: _builtins.str
+    template_id: _builtins.str
+    """Written by a template instead of body, with values for those of its variables that the client and the store do not give."""
+    campaign_id: _builtins.str
+    reminder_id: _builtins.str
+    """What the text reminds of, such as an appointment: an answer of CANCEL to it also raises a task for the store."""
+    subject: _builtins.str
+    """On e-mail only, where it is needed."""
+    @_builtins.property
+    def media_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """Not before; at once when left out."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Not after: what it is about has passed then. 72 hours after send_time when left out."""
+
     def __init__(
         self,
         *,
@@ -632,10 +962,20 @@ class SendMessageRequest(_message.Message):
         store_id: _builtins.str = ...,
         body: _builtins.str = ...,
         purpose: Global___Purpose.ValueType = ...,
+        channel: Global___Channel.ValueType = ...,
+        conversation_id: _builtins.str = ...,
+        media_ids: _abc.Iterable[_builtins.str] | None = ...,
+        template_id: _builtins.str = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        campaign_id: _builtins.str = ...,
+        reminder_id: _builtins.str = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "send_time", b"send_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "client_id", b"client_id", "purpose", b"purpose", "request_id", b"request_id", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "campaign_id", b"campaign_id", "channel", b"channel", "client_id", b"client_id", "conversation_id", b"conversation_id", "expire_time", b"expire_time", "media_ids", b"media_ids", "purpose", b"purpose", "reminder_id", b"reminder_id", "request_id", b"request_id", "send_time", b"send_time", "store_id", b"store_id", "subject", b"subject", "template_id", b"template_id", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -649,11 +989,18 @@ class CheckMessageRequest(_message.Message):
     STORE_ID_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     store_id: _builtins.str
     purpose: Global___Purpose.ValueType
     body: _builtins.str
     """Checked as well when given."""
+    channel: Global___Channel.ValueType
+    """As in SendMessage."""
+    conversation_id: _builtins.str
+    template_id: _builtins.str
     def __init__(
         self,
         *,
@@ -661,10 +1008,13 @@ class CheckMessageRequest(_message.Message):
         store_id: _builtins.str = ...,
         purpose: Global___Purpose.ValueType = ...,
         body: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
+        conversation_id: _builtins.str = ...,
+        template_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "client_id", b"client_id", "purpose", b"purpose", "store_id", b"store_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "channel", b"channel", "client_id", b"client_id", "conversation_id", b"conversation_id", "purpose", b"purpose", "store_id", b"store_id", "template_id", b"template_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -717,11 +1067,27 @@ class ListConversationsRequest(_message.Message):
     UNREAD_ONLY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    UNASSIGNED_ONLY_FIELD_NUMBER: _builtins.int
+    UNLINKED_ONLY_FIELD_NUMBER: _builtins.int
+    WAITING_ONLY_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     store_id: _builtins.str
     client_id: _builtins.str
     unread_only: _builtins.bool
+    """With something that the caller has not read."""
     page_size: _builtins.int
     page_token: _builtins.str
+    state: Global___ConversationState.ValueType
+    assignee_id: _builtins.str
+    """Of one associate, and of those whom the associate covers for today."""
+    unassigned_only: _builtins.bool
+    unlinked_only: _builtins.bool
+    """Of numbers that are nobody's, or more than one client's."""
+    waiting_only: _builtins.bool
+    """In which the client waits for an answer."""
+    channel: Global___Channel.ValueType
     def __init__(
         self,
         *,
@@ -730,10 +1096,16 @@ class ListConversationsRequest(_message.Message):
         unread_only: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        state: Global___ConversationState.ValueType = ...,
+        assignee_id: _builtins.str = ...,
+        unassigned_only: _builtins.bool = ...,
+        unlinked_only: _builtins.bool = ...,
+        waiting_only: _builtins.bool = ...,
+        channel: Global___Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "page_size", b"page_size", "page_token", b"page_token", "store_id", b"store_id", "unread_only", b"unread_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "channel", b"channel", "client_id", b"client_id", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "store_id", b"store_id", "unassigned_only", b"unassigned_only", "unlinked_only", b"unlinked_only", "unread_only", b"unread_only", "waiting_only", b"waiting_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -904,6 +1276,7 @@ class RevokePermissionRequest(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     PURPOSES_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     client_id: _builtins.str
     note: _builtins.str
@@ -912,6 +1285,10 @@ class RevokePermissionRequest(_message.Message):
     def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___Purpose.ValueType]:
         """All purposes when empty."""
 
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[Global___Channel.ValueType]:
+        """All channels when empty."""
+
     def __init__(
         self,
         *,
@@ -919,10 +1296,11 @@ class RevokePermissionRequest(_message.Message):
         client_id: _builtins.str = ...,
         purposes: _abc.Iterable[Global___Purpose.ValueType] | None = ...,
         note: _builtins.str = ...,
+        channels: _abc.Iterable[Global___Channel.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "note", b"note", "purposes", b"purposes", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "client_id", b"client_id", "note", b"note", "purposes", b"purposes", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -956,14 +1334,21 @@ class RevokeNumberRequest(_message.Message):
     PHONE_FIELD_NUMBER: _builtins.int
     PURPOSES_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     phone: _builtins.str
-    """E.164."""
+    """E.164; or an e-mail address, which is the one of the two."""
     note: _builtins.str
     """How somebody said so; "Told in person" when left out."""
+    email: _builtins.str
     @_builtins.property
     def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___Purpose.ValueType]:
         """All purposes when empty."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[Global___Channel.ValueType]:
+        """All channels of the number when empty."""
 
     def __init__(
         self,
@@ -972,10 +1357,12 @@ class RevokeNumberRequest(_message.Message):
         phone: _builtins.str = ...,
         purposes: _abc.Iterable[Global___Purpose.ValueType] | None = ...,
         note: _builtins.str = ...,
+        channels: _abc.Iterable[Global___Channel.ValueType] | None = ...,
+        email: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "phone", b"phone", "purposes", b"purposes", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "email", b"email", "note", b"note", "phone", b"phone", "purposes", b"purposes", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1092,6 +1479,8 @@ class SimulateInboundRequest(_message.Message):
     TO_PHONE_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     PROVIDER_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MEDIA_IDS_FIELD_NUMBER: _builtins.int
     from_phone: _builtins.str
     """The client's number, E.164."""
     to_phone: _builtins.str
@@ -1099,6 +1488,12 @@ class SimulateInboundRequest(_message.Message):
     body: _builtins.str
     provider_message_id: _builtins.str
     """The network's own id for it; the same id twice is one message. Made up when left out."""
+    channel: Global___Channel.ValueType
+    """SMS when unspecified."""
+    @_builtins.property
+    def media_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Pictures, uploaded before as media."""
+
     def __init__(
         self,
         *,
@@ -1106,10 +1501,12 @@ class SimulateInboundRequest(_message.Message):
         to_phone: _builtins.str = ...,
         body: _builtins.str = ...,
         provider_message_id: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
+        media_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "from_phone", b"from_phone", "provider_message_id", b"provider_message_id", "to_phone", b"to_phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "channel", b"channel", "from_phone", b"from_phone", "media_ids", b"media_ids", "provider_message_id", b"provider_message_id", "to_phone", b"to_phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1144,13 +1541,18 @@ class SandboxMessage(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MEDIA_IDS_FIELD_NUMBER: _builtins.int
     provider_message_id: _builtins.str
     from_phone: _builtins.str
     to_phone: _builtins.str
     body: _builtins.str
     segments: _builtins.int
+    channel: Global___Channel.ValueType
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def media_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1160,14 +1562,91 @@ class SandboxMessage(_message.Message):
         body: _builtins.str = ...,
         segments: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: Global___Channel.ValueType = ...,
+        media_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "create_time", b"create_time", "from_phone", b"from_phone", "provider_message_id", b"provider_message_id", "segments", b"segments", "to_phone", b"to_phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "channel", b"channel", "create_time", b"create_time", "from_phone", b"from_phone", "media_ids", b"media_ids", "provider_message_id", b"provider_message_id", "segments", b"segments", "to_phone", b"to_phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SandboxMessage: _TypeAlias = SandboxMessage  # noqa: Y015
+
+@_typing.final
+class ListSandboxPhonesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSandboxPhonesRequest: _TypeAlias = ListSandboxPhonesRequest  # noqa: Y015
+
+@_typing.final
+class SandboxPhone(_message.Message):
+    """A phone of the sandbox network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONE_FIELD_NUMBER: _builtins.int
+    FROM_PHONE_FIELD_NUMBER: _builtins.int
+    LAST_MESSAGE_TIME_FIELD_NUMBER: _builtins.int
+    phone: _builtins.str
+    """E.164."""
+    from_phone: _builtins.str
+    """The store's number that wrote to it last."""
+    @_builtins.property
+    def last_message_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        phone: _builtins.str = ...,
+        from_phone: _builtins.str = ...,
+        last_message_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_message_time", b"last_message_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_phone", b"from_phone", "last_message_time", b"last_message_time", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SandboxPhone: _TypeAlias = SandboxPhone  # noqa: Y015
+
+@_typing.final
+class ListSandboxPhonesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def phones(self) -> _containers.RepeatedCompositeFieldContainer[Global___SandboxPhone]: ...
+    def __init__(
+        self,
+        *,
+        phones: _abc.Iterable[Global___SandboxPhone] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "phones", b"phones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSandboxPhonesResponse: _TypeAlias = ListSandboxPhonesResponse  # noqa: Y015
 
 @_typing.final
 class ListSandboxMessagesRequest(_message.Message):

@@ -115,6 +115,11 @@ class MessagingServiceStub:
                 request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundRequest.SerializeToString,
                 response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundResponse.FromString,
                 _registered_method=True)
+        self.ListSandboxPhones = channel.unary_unary(
+                '/carnet.messaging.v1.MessagingService/ListSandboxPhones',
+                request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesRequest.SerializeToString,
+                response_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesResponse.FromString,
+                _registered_method=True)
         self.ListSandboxMessages = channel.unary_unary(
                 '/carnet.messaging.v1.MessagingService/ListSandboxMessages',
                 request_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxMessagesRequest.SerializeToString,
@@ -127,7 +132,8 @@ class MessagingServiceServicer:
     """
 
     def CreateSender(self, request, context):
-        """Give a store its number. Refuses a number that is none (PHONE_INVALID) or is taken (SENDER_PHONE_TAKEN).
+        """Give a store its number or its e-mail address on a channel. Refuses a number that is none (PHONE_INVALID) or is taken on
+        that channel (SENDER_PHONE_TAKEN), and a brand registration that is not there (BRAND_REGISTRATION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +148,9 @@ class MessagingServiceServicer:
 
     def SendMessage(self, request, context):
         """Send a text. Answers with the message and the gate's decision: sent at once, deferred until its hour, or denied.
-        Refuses a client without a mobile number (CLIENT_UNREACHABLE) and a store without a sender (SENDER_MISSING).
+        Refuses a client without a mobile number (CLIENT_UNREACHABLE), a store without a sender (SENDER_MISSING), a picture that is
+        not there (MEDIA_NOT_FOUND), a template that is not (TEMPLATE_NOT_FOUND) or that a value is missing for
+        (TEMPLATE_VALUE_MISSING), and a picture where the channel or the number takes none (MEDIA_REFUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,14 +171,14 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelMessage(self, request, context):
-        """Take back a message that waits. Refuses one that is out (MESSAGE_NOT_WAITING).
+        """Take back a message that waits, or was to be sent later. Refuses one that is out (MESSAGE_NOT_WAITING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListConversations(self, request, context):
-        """List conversations, the latest first, of one store, one client or all.
+        """List conversations, the latest first, of one store, one client or all; without a state, the open ones and the closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,14 +192,14 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """List a conversation's messages, newest first.
+        """List a conversation's messages and internal notes, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkConversationRead(self, request, context):
-        """Say that everything so far was read.
+        """Say that the caller has read everything so far; what others have not read stays unread for them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,6 +245,13 @@ class MessagingServiceServicer:
 
     def SimulateInbound(self, request, context):
         """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSandboxPhones(self, request, context):
+        """List the phones of the sandbox network that have received something, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -331,6 +346,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.SimulateInbound,
                     request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundRequest.FromString,
                     response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundResponse.SerializeToString,
+            ),
+            'ListSandboxPhones': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSandboxPhones,
+                    request_deserializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesRequest.FromString,
+                    response_serializer=carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesResponse.SerializeToString,
             ),
             'ListSandboxMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSandboxMessages,
@@ -771,6 +791,33 @@ class MessagingService:
             '/carnet.messaging.v1.MessagingService/SimulateInbound',
             carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundRequest.SerializeToString,
             carnet_dot_messaging_dot_v1_dot_messaging__pb2.SimulateInboundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSandboxPhones(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carnet.messaging.v1.MessagingService/ListSandboxPhones',
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesRequest.SerializeToString,
+            carnet_dot_messaging_dot_v1_dot_messaging__pb2.ListSandboxPhonesResponse.FromString,
             options,
             channel_credentials,
             insecure,

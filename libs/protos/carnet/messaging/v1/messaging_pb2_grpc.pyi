@@ -34,27 +34,31 @@ class MessagingServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MessagingServiceAsyncStub: ...
     CreateSender: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.CreateSenderRequest, _messaging_pb2.Sender]
-    """Give a store its number. Refuses a number that is none (PHONE_INVALID) or is taken (SENDER_PHONE_TAKEN)."""
+    """Give a store its number or its e-mail address on a channel. Refuses a number that is none (PHONE_INVALID) or is taken on
+    that channel (SENDER_PHONE_TAKEN), and a brand registration that is not there (BRAND_REGISTRATION_NOT_FOUND).
+    """
     ListSenders: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSendersRequest, _messaging_pb2.ListSendersResponse]
     """List the chain's senders."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SendMessageRequest, _messaging_pb2.Message]
     """Send a text. Answers with the message and the gate's decision: sent at once, deferred until its hour, or denied.
-    Refuses a client without a mobile number (CLIENT_UNREACHABLE) and a store without a sender (SENDER_MISSING).
+    Refuses a client without a mobile number (CLIENT_UNREACHABLE), a store without a sender (SENDER_MISSING), a picture that is
+    not there (MEDIA_NOT_FOUND), a template that is not (TEMPLATE_NOT_FOUND) or that a value is missing for
+    (TEMPLATE_VALUE_MISSING), and a picture where the channel or the number takes none (MEDIA_REFUSED).
     """
     CheckMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.CheckMessageRequest, _messaging_pb2.GateDecision]
     """Ask the gate without sending: why can't I text her now?"""
     GetMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetMessageRequest, _messaging_pb2.Message]
     """Read one message with its state at the network."""
     CancelMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.CancelMessageRequest, _messaging_pb2.Message]
-    """Take back a message that waits. Refuses one that is out (MESSAGE_NOT_WAITING)."""
+    """Take back a message that waits, or was to be sent later. Refuses one that is out (MESSAGE_NOT_WAITING)."""
     ListConversations: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]
-    """List conversations, the latest first, of one store, one client or all."""
+    """List conversations, the latest first, of one store, one client or all; without a state, the open ones and the closed."""
     GetConversation: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.Conversation]
     """Read one conversation."""
     ListMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]
-    """List a conversation's messages, newest first."""
+    """List a conversation's messages and internal notes, newest first."""
     MarkConversationRead: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.MarkConversationReadRequest, _messaging_pb2.Conversation]
-    """Say that everything so far was read."""
+    """Say that the caller has read everything so far; what others have not read stays unread for them."""
     ListPermissions: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionsRequest, _messaging_pb2.ListPermissionsResponse]
     """Read the permission ledger of a client's numbers, newest first."""
     RevokePermission: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.RevokePermissionRequest, _messaging_pb2.RevokePermissionResponse]
@@ -73,6 +77,8 @@ class MessagingServiceStub:
     """
     SimulateInbound: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
+    ListSandboxPhones: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxPhonesRequest, _messaging_pb2.ListSandboxPhonesResponse]
+    """List the phones of the sandbox network that have received something, the latest first."""
     ListSandboxMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]
     """Read what a phone of the sandbox network has received, newest first."""
 
@@ -82,27 +88,31 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSender: _aio.UnaryUnaryMultiCallable[_messaging_pb2.CreateSenderRequest, _messaging_pb2.Sender]  # type: ignore[assignment]
-    """Give a store its number. Refuses a number that is none (PHONE_INVALID) or is taken (SENDER_PHONE_TAKEN)."""
+    """Give a store its number or its e-mail address on a channel. Refuses a number that is none (PHONE_INVALID) or is taken on
+    that channel (SENDER_PHONE_TAKEN), and a brand registration that is not there (BRAND_REGISTRATION_NOT_FOUND).
+    """
     ListSenders: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSendersRequest, _messaging_pb2.ListSendersResponse]  # type: ignore[assignment]
     """List the chain's senders."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SendMessageRequest, _messaging_pb2.Message]  # type: ignore[assignment]
     """Send a text. Answers with the message and the gate's decision: sent at once, deferred until its hour, or denied.
-    Refuses a client without a mobile number (CLIENT_UNREACHABLE) and a store without a sender (SENDER_MISSING).
+    Refuses a client without a mobile number (CLIENT_UNREACHABLE), a store without a sender (SENDER_MISSING), a picture that is
+    not there (MEDIA_NOT_FOUND), a template that is not (TEMPLATE_NOT_FOUND) or that a value is missing for
+    (TEMPLATE_VALUE_MISSING), and a picture where the channel or the number takes none (MEDIA_REFUSED).
     """
     CheckMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.CheckMessageRequest, _messaging_pb2.GateDecision]  # type: ignore[assignment]
     """Ask the gate without sending: why can't I text her now?"""
     GetMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetMessageRequest, _messaging_pb2.Message]  # type: ignore[assignment]
     """Read one message with its state at the network."""
     CancelMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.CancelMessageRequest, _messaging_pb2.Message]  # type: ignore[assignment]
-    """Take back a message that waits. Refuses one that is out (MESSAGE_NOT_WAITING)."""
+    """Take back a message that waits, or was to be sent later. Refuses one that is out (MESSAGE_NOT_WAITING)."""
     ListConversations: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]  # type: ignore[assignment]
-    """List conversations, the latest first, of one store, one client or all."""
+    """List conversations, the latest first, of one store, one client or all; without a state, the open ones and the closed."""
     GetConversation: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
     """Read one conversation."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]  # type: ignore[assignment]
-    """List a conversation's messages, newest first."""
+    """List a conversation's messages and internal notes, newest first."""
     MarkConversationRead: _aio.UnaryUnaryMultiCallable[_messaging_pb2.MarkConversationReadRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
-    """Say that everything so far was read."""
+    """Say that the caller has read everything so far; what others have not read stays unread for them."""
     ListPermissions: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListPermissionsRequest, _messaging_pb2.ListPermissionsResponse]  # type: ignore[assignment]
     """Read the permission ledger of a client's numbers, newest first."""
     RevokePermission: _aio.UnaryUnaryMultiCallable[_messaging_pb2.RevokePermissionRequest, _messaging_pb2.RevokePermissionResponse]  # type: ignore[assignment]
@@ -121,6 +131,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """
     SimulateInbound: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]  # type: ignore[assignment]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
+    ListSandboxPhones: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxPhonesRequest, _messaging_pb2.ListSandboxPhonesResponse]  # type: ignore[assignment]
+    """List the phones of the sandbox network that have received something, the latest first."""
     ListSandboxMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]  # type: ignore[assignment]
     """Read what a phone of the sandbox network has received, newest first."""
 
@@ -133,7 +145,9 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.CreateSenderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Sender, _abc.Awaitable[_messaging_pb2.Sender]]:
-        """Give a store its number. Refuses a number that is none (PHONE_INVALID) or is taken (SENDER_PHONE_TAKEN)."""
+        """Give a store its number or its e-mail address on a channel. Refuses a number that is none (PHONE_INVALID) or is taken on
+        that channel (SENDER_PHONE_TAKEN), and a brand registration that is not there (BRAND_REGISTRATION_NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def ListSenders(
@@ -150,7 +164,9 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Message, _abc.Awaitable[_messaging_pb2.Message]]:
         """Send a text. Answers with the message and the gate's decision: sent at once, deferred until its hour, or denied.
-        Refuses a client without a mobile number (CLIENT_UNREACHABLE) and a store without a sender (SENDER_MISSING).
+        Refuses a client without a mobile number (CLIENT_UNREACHABLE), a store without a sender (SENDER_MISSING), a picture that is
+        not there (MEDIA_NOT_FOUND), a template that is not (TEMPLATE_NOT_FOUND) or that a value is missing for
+        (TEMPLATE_VALUE_MISSING), and a picture where the channel or the number takes none (MEDIA_REFUSED).
         """
 
     @_abc_1.abstractmethod
@@ -175,7 +191,7 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.CancelMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Message, _abc.Awaitable[_messaging_pb2.Message]]:
-        """Take back a message that waits. Refuses one that is out (MESSAGE_NOT_WAITING)."""
+        """Take back a message that waits, or was to be sent later. Refuses one that is out (MESSAGE_NOT_WAITING)."""
 
     @_abc_1.abstractmethod
     def ListConversations(
@@ -183,7 +199,7 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.ListConversationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListConversationsResponse, _abc.Awaitable[_messaging_pb2.ListConversationsResponse]]:
-        """List conversations, the latest first, of one store, one client or all."""
+        """List conversations, the latest first, of one store, one client or all; without a state, the open ones and the closed."""
 
     @_abc_1.abstractmethod
     def GetConversation(
@@ -199,7 +215,7 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListMessagesResponse, _abc.Awaitable[_messaging_pb2.ListMessagesResponse]]:
-        """List a conversation's messages, newest first."""
+        """List a conversation's messages and internal notes, newest first."""
 
     @_abc_1.abstractmethod
     def MarkConversationRead(
@@ -207,7 +223,7 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.MarkConversationReadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Conversation, _abc.Awaitable[_messaging_pb2.Conversation]]:
-        """Say that everything so far was read."""
+        """Say that the caller has read everything so far; what others have not read stays unread for them."""
 
     @_abc_1.abstractmethod
     def ListPermissions(
@@ -262,6 +278,14 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.SimulateInboundResponse, _abc.Awaitable[_messaging_pb2.SimulateInboundResponse]]:
         """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
+
+    @_abc_1.abstractmethod
+    def ListSandboxPhones(
+        self,
+        request: _messaging_pb2.ListSandboxPhonesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.ListSandboxPhonesResponse, _abc.Awaitable[_messaging_pb2.ListSandboxPhonesResponse]]:
+        """List the phones of the sandbox network that have received something, the latest first."""
 
     @_abc_1.abstractmethod
     def ListSandboxMessages(

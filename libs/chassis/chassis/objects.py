@@ -1,7 +1,7 @@
-"""Where bytes that are no rows are kept, attachments and archives of exports: a folder, or any S3-compatible store.
+"""Where bytes that are no rows are kept: a folder, or any S3-compatible store.
 
-Keys are `attachments/<chain>/<id>` and `exports/<chain>/<id>`, of ids that this service made. An object is written
-once, under an id of its own, and appears as a whole or not at all. Must not know what the bytes are, nor who sees them.
+Keys are `<kind>/<chain>/<id>`, such as `attachments/...`, of ids that the service made. An object is written once, under
+an id of its own, and appears as a whole or not at all. Must not know what the bytes are, nor who sees them.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from pydantic import Field
 
+from chassis.config import ServiceSettings
 from chassis.errors import unavailable
-from profiles.config import Settings
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -27,9 +28,30 @@ CHUNK_BYTES = 256 * 1024
 _PART_BYTES = (
     5 * 1024 * 1024
 )  # the least that S3 takes for a part of an upload; smaller objects go in one request
-_KEY = re.compile(r"(attachments|exports)/[a-z0-9_]+/[a-z0-9_]+")
+_KEY = re.compile(r"[a-z]+/[a-z0-9_]+/[a-z0-9_]+")
 
 _log = structlog.get_logger(__name__)
+
+
+class ObjectSettings(ServiceSettings):
+    """What a service that keeps objects is told beside what every service is told."""
+
+    objects_dir: str = Field(
+        "/var/lib/carnet/objects",
+        description="folder of what are no rows, such as pictures, shared by all replicas; not used when there is a"
+        " bucket",
+    )
+    objects_s3_bucket: str = Field(
+        "", description="bucket for the same, at Amazon or what speaks its protocol; empty: a folder"
+    )
+    objects_s3_endpoint: str = Field(
+        "", description="http(s) address of the S3-compatible server; empty for Amazon's own"
+    )
+    objects_s3_region: str = Field("us-east-1", description="region of the bucket, which signatures name")
+    objects_s3_access_key_id: str = Field(
+        "", description="access key of the bucket; empty takes what the machine's own role gives"
+    )
+    objects_s3_secret_access_key: str = Field("", description="secret of that access key")
 
 
 class ObjectStore(Protocol):
@@ -55,7 +77,7 @@ def object_key(kind: str, chain_id: str, object_id: str) -> str:
     return _checked(f"{kind}/{chain_id}/{object_id}")
 
 
-def open_objects(settings: Settings) -> ObjectStore:
+def open_objects(settings: ObjectSettings) -> ObjectStore:
     """Return the store that the settings name: S3-compatible when there is a bucket, else a folder."""
     if not settings.objects_s3_bucket:
         return FolderObjects(Path(settings.objects_dir))
