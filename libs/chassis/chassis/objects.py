@@ -1,7 +1,7 @@
 """Where bytes that are no rows are kept: a folder, or any S3-compatible store.
 
-Keys are `<kind>/<chain>/<id>`, such as `attachments/...`, of ids that the service made. An object is written once, under
-an id of its own, and appears as a whole or not at all. Must not know what the bytes are, nor who sees them.
+Keys are `<kind>/<chain>/<id>`, such as `attachments/...`, of ids that the service made. An object is written once,
+under an id of its own, and appears as a whole or not at all. Must not know what the bytes are, nor who sees them.
 """
 
 import asyncio

@@ -18,8 +18,8 @@ from starlette.responses import Response
 
 from chassis.errors import ServiceError
 from chassis.http import HttpServer
-from chassis.testing import free_port
 from chassis.objects import CHUNK_BYTES, FolderObjects, ObjectMissing, ObjectStore, S3Objects, object_key
+from chassis.testing import free_port
 
 BUCKET, KEY_ID, SECRET, REGION = (
     "maison-objects",

@@ -1,27 +1,68 @@
 """The one place where messaging's parts are made and put together."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from carnet.messaging.v1 import messaging_pb2_grpc
+from carnet.messaging.v1 import (
+    bulk_pb2_grpc,
+    conversations_pb2_grpc,
+    gate_pb2_grpc,
+    media_pb2_grpc,
+    messaging_pb2_grpc,
+    outside_pb2_grpc,
+    reports_pb2_grpc,
+    senders_pb2_grpc,
+    templates_pb2_grpc,
+)
 from carnet.privacy.v1 import privacy_pb2_grpc
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
 from chassis.database import Database
+from chassis.objects import open_objects
 from chassis.runtime import Background, Component
 from chassis.service import Foundation, Service
 from messaging.clients import GrpcProfiles, Profiles
 from messaging.config import Settings
 from messaging.consumers import handlers
 from messaging.courier import Courier
-from messaging.grpc_api import ClientRecordsServicer, MessagingServicer
+from messaging.grpc_api import (
+    BulkSendsServicer,
+    ClientRecordsServicer,
+    ConversationsServicer,
+    GateServicer,
+    MediaServicer,
+    MessagingReportsServicer,
+    MessagingServicer,
+    OutsideServicer,
+    SendersServicer,
+    TemplatesServicer,
+)
+from messaging.parts import Parts
 from messaging.providers import Carrier, InboundText, Receipt
 from messaging.providers.sandbox import Sandbox
 from messaging.suppression import Suppressor
 from messaging.use_cases import delivery, inbound
 
+SERVICERS: Mapping[str, tuple[Callable[..., None], Callable[[Parts], object]]] = {
+    "MessagingService": (messaging_pb2_grpc.add_MessagingServiceServicer_to_server, MessagingServicer),
+    "BulkSendsService": (bulk_pb2_grpc.add_BulkSendsServiceServicer_to_server, BulkSendsServicer),
+    "ConversationsService": (
+        conversations_pb2_grpc.add_ConversationsServiceServicer_to_server,
+        ConversationsServicer,
+    ),
+    "GateService": (gate_pb2_grpc.add_GateServiceServicer_to_server, GateServicer),
+    "MediaService": (media_pb2_grpc.add_MediaServiceServicer_to_server, MediaServicer),
+    "OutsideService": (outside_pb2_grpc.add_OutsideServiceServicer_to_server, OutsideServicer),
+    "MessagingReportsService": (
+        reports_pb2_grpc.add_MessagingReportsServiceServicer_to_server,
+        MessagingReportsServicer,
+    ),
+    "SendersService": (senders_pb2_grpc.add_SendersServiceServicer_to_server, SendersServicer),
+    "TemplatesService": (templates_pb2_grpc.add_TemplatesServiceServicer_to_server, TemplatesServicer),
+}
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -55,17 +96,25 @@ def build(
             lease_seconds=settings.carrier_lease_seconds,
         )
         components.append(Background("courier", courier.run))
-    servicer = MessagingServicer(
-        database=database, clock=clock, profiles=profiles, suppressor=suppressor, due=due, sandbox=sandbox
+    parts = Parts(
+        settings=settings,
+        database=database,
+        clock=clock,
+        profiles=profiles,
+        suppressor=suppressor,
+        objects=open_objects(settings),
+        due=due,
+        sandbox=sandbox,
     )
     heard = handlers(
         database=database, profiles=profiles, clock=clock, suppressor=suppressor, sandbox=sandbox
     )
     return foundation.service(
         contracts={
-            "carnet.messaging.v1.MessagingService": partial(
-                messaging_pb2_grpc.add_MessagingServiceServicer_to_server, servicer
-            ),
+            **{
+                f"carnet.messaging.v1.{name}": partial(add, servicer(parts))
+                for name, (add, servicer) in SERVICERS.items()
+            },
             "carnet.privacy.v1.ClientRecordsService": partial(
                 privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server, ClientRecordsServicer(database)
             ),

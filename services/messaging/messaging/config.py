@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from chassis.config import ServiceSettings
+from chassis.objects import ObjectSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ObjectSettings):
     """What messaging is told beside what every service is told."""
 
     suppression_key: str = Field(

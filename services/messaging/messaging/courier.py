@@ -120,7 +120,7 @@ class Courier:
     async def _ask(self, errand: delivery.Errand) -> None:
         text = errand.text
         async with asyncio.timeout(self._timeout_seconds):
-            found = await self._carrier.find_by_reference(text.chain_id, text.reference)
+            found = await self._carrier.find(text)
         if found is None:
             await delivery.note_absent(
                 database=self._database, clock=self._clock, text=text, lease=self._lease

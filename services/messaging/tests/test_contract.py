@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 from carnet.messaging.v1 import messaging_pb2 as pb
-from carnet.messaging.v1 import messaging_pb2_grpc
 from carnet.privacy.v1 import privacy_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profile_events
 from google.protobuf.message import Message as ProtoMessage
@@ -25,21 +24,26 @@ from chassis.testing_contract import (
     reasons_in,
 )
 from messaging import events
-from messaging.bootstrap import VERSIONS
+from messaging.bootstrap import SERVICERS, VERSIONS
 from messaging.config import Settings
 from messaging.consumers import handlers
 from messaging.domain import (
     Change,
+    Channel,
+    Conversation,
+    ConversationState,
     Direction,
     Likelihood,
     Message,
     PermissionEntry,
     Purpose,
     ReviewState,
+    Sender,
+    SenderState,
     State,
     Verdict,
 )
-from messaging.grpc_api import ClientRecordsServicer, MessagingServicer
+from messaging.grpc_api import ClientRecordsServicer
 from messaging.providers.codes import FAULTS
 from messaging.providers.sandbox import MAGIC
 from messaging.suppression import Suppressor
@@ -47,6 +51,7 @@ from messaging.suppression import Suppressor
 SERVICE = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 README = (SERVICE / "README.md").read_text(encoding="utf-8")
+PAGES = "".join(page.read_text(encoding="utf-8") for page in sorted((SERVICE / "docs").glob("*.md")))
 MOMENT = datetime(2026, 3, 10, 18, tzinfo=UTC)
 
 MESSAGE = Message(
@@ -63,7 +68,20 @@ MESSAGE = Message(
     created_at=MOMENT,
     updated_at=MOMENT,
     sent_at=MOMENT,
+    campaign_id="cmp_01kqh1m6q7",
 )
+CONVERSATION = Conversation(
+    conversation_id="cnv_01kqh1m6q1",
+    store_id="sto_01kqh1m6q2",
+    sender_id="snd_01kqh1m6q8",
+    client_phone="not in events",
+    client_ids=("cli_01kqh1m6q3",),
+    unread_count=0,
+    last_message_time=MOMENT,
+    created_at=MOMENT,
+    assignee_id="asc_01kqh1m6q4",
+)
+SENDER = Sender("snd_01kqh1m6q8", "sto_01kqh1m6q2", "not in events", "not in events", MOMENT)
 CLIENTS = ["cli_01kqh1m6q3", "cli_01kqh1m6q4"]
 
 
@@ -82,7 +100,15 @@ def entry(change: Change) -> PermissionEntry:
 
 
 SAID = [
-    events.message_received(MESSAGE),
+    events.conversation_assigned(CONVERSATION, former_assignee_id="asc_01kqh1m6q9", actor="asc_01kqh1m6qa"),
+    events.conversation_changed(CONVERSATION),
+    events.sender_stopped(SENDER, error_code="30034"),
+    events.reminder_cancelled(MESSAGE, "apt_01kqh1m6qb"),
+    events.campaign_paused("cmp_01kqh1m6q7", sent_count=400, opt_out_count=12),
+    events.bulk_send_finished(
+        bulk_send_id="blk_01kqh1m6qc", store_id="sto_01kqh1m6q2", sent=390, denied=7, failed=2, cancelled=1
+    ),
+    events.message_received(MESSAGE, media_count=1),
     events.message_sent(MESSAGE),
     events.message_delivered(MESSAGE),
     events.message_failed(MESSAGE, "30005"),
@@ -102,9 +128,11 @@ HEARD = handlers(
 )
 
 
-def test_every_rpc_is_implemented() -> None:
-    generated = messaging_pb2_grpc.MessagingServiceServicer
-    assert_rpcs_implemented("carnet.messaging.v1.MessagingService", MessagingServicer, generated)
+@pytest.mark.parametrize("name", SERVICERS)
+def test_every_rpc_is_implemented(name: str) -> None:
+    servicer = cast(type, SERVICERS[name][1])
+    generated = next(kind for kind in servicer.__mro__[1:] if kind.__name__ == f"{name}Servicer")
+    assert_rpcs_implemented(f"carnet.messaging.v1.{name}", servicer, generated)
 
 
 def test_the_records_of_a_client_are_told() -> None:
@@ -140,9 +168,10 @@ def test_every_event_that_is_heard_stands_in_the_readme() -> None:
     assert [event_type_of(kind) for kind in HEARD if event_type_of(kind) not in README] == []
 
 
-def test_every_rpc_stands_in_the_readme() -> None:
-    methods = service_named("carnet.messaging.v1.MessagingService").methods
-    assert [method.name for method in methods if method.name not in README] == []
+@pytest.mark.parametrize("name", SERVICERS)
+def test_every_rpc_stands_in_the_readme_or_its_pages(name: str) -> None:
+    methods = service_named(f"carnet.messaging.v1.{name}").methods
+    assert [method.name for method in methods if method.name not in README + PAGES] == []
 
 
 def test_every_event_of_the_contract_is_said_and_has_a_golden_file() -> None:
@@ -169,6 +198,9 @@ def test_a_golden_event_has_every_field_filled_and_no_words(event: ProtoMessage)
         (Change, pb.PermissionChange, "PERMISSION_CHANGE"),
         (Direction, pb.Direction, "DIRECTION"),
         (Likelihood, pb.RevocationLikelihood, "REVOCATION_LIKELIHOOD"),
+        (Channel, pb.Channel, "CHANNEL"),
+        (ConversationState, pb.ConversationState, "CONVERSATION_STATE"),
+        (SenderState, pb.SenderState, "SENDER_STATE"),
         (ReviewState, pb.PermissionReviewState, "PERMISSION_REVIEW_STATE"),
     ],
 )
@@ -187,8 +219,8 @@ def test_every_setting_is_described_and_stands_in_the_readme() -> None:
 def test_every_reason_stands_in_the_readme() -> None:
     reasons = reasons_in(SERVICE / "messaging")
     assert reasons >= {"PHONE_INVALID", "SENDER_MISSING", "QUIET_HOURS", "MESSAGE_NOT_FOUND"}
-    assert_reasons_documented(reasons, README)
+    assert_reasons_documented(reasons, README + PAGES, quote="")
 
 
 def test_every_magic_number_and_error_code_stands_in_the_readme() -> None:
-    assert [code for code in (*MAGIC, *FAULTS) if code not in README] == []
+    assert [code for code in (*MAGIC, *FAULTS) if code not in README + PAGES] == []

@@ -46,10 +46,10 @@ class HostileCarrier:
             await self.after_send()
         return accepted
 
-    async def find_by_reference(self, chain_id: str, reference: str) -> Found | None:
+    async def find(self, text: Text) -> Found | None:
         if self.instead_of_find is not None:
             await self.instead_of_find()
-        return await self.sandbox.find_by_reference(chain_id, reference)
+        return await self.sandbox.find(text)
 
 
 async def killed() -> None:

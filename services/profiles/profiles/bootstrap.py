@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
+from chassis.objects import open_objects
 from chassis.runtime import Background, Component, every
 from chassis.service import Foundation, Service
 from profiles.config import Settings
@@ -27,7 +28,6 @@ from profiles.grpc_api import (
     SegmentsServicer,
     SyncServicer,
 )
-from chassis.objects import open_objects
 from profiles.receipts import receipt_handlers
 from profiles.record_keepers import GrpcRecordKeepers
 from profiles.suppression import Suppressor

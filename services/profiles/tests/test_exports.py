@@ -25,10 +25,10 @@ from chassis.caller import CallerVerifier, current_caller
 from chassis.clock import SystemClock
 from chassis.errors import ServiceError, unavailable
 from chassis.grpc_server import GrpcServer
+from chassis.objects import FolderObjects, open_objects
 from chassis.testing import NOON, Keys, channel_to, eventually
 from profiles.client_tables import CLIENT_TABLES
 from profiles.domain.exports import wait_after
-from chassis.objects import FolderObjects, open_objects
 from profiles.record_keepers import GrpcRecordKeepers
 from profiles.use_cases.exports import ExportWorker
 

@@ -7,7 +7,16 @@ from typing import Any
 
 from carnet.appointments.v1 import appointments_pb2
 from carnet.gateway.v1 import gateway_pb2
-from carnet.messaging.v1 import messaging_pb2
+from carnet.messaging.v1 import (
+    bulk_pb2,
+    conversations_pb2,
+    gate_pb2,
+    media_pb2,
+    messaging_pb2,
+    senders_pb2,
+    templates_pb2,
+)
+from carnet.messaging.v1 import reports_pb2 as messaging_reports_pb2
 from carnet.outreach.v1 import campaigns_pb2, catalogue_pb2, outreach_pb2, reports_pb2
 from carnet.profiles.v1 import duplicates_pb2, privacy_pb2, profiles_pb2, records_pb2, segments_pb2, sync_pb2
 from carnet.waitlist.v1 import waitlist_pb2
@@ -33,6 +42,13 @@ FILES: Sequence[FileDescriptor] = tuple(
         campaigns_pb2,
         reports_pb2,
         messaging_pb2,
+        conversations_pb2,
+        senders_pb2,
+        templates_pb2,
+        media_pb2,
+        bulk_pb2,
+        gate_pb2,
+        messaging_reports_pb2,
         waitlist_pb2,
         appointments_pb2,
     )

@@ -14,6 +14,7 @@ _PRICE = {"currency_code": "USD", "units": "10250", "nanos": 0}
 _ULID = "01kk5t0q3v8n2e4w6y7z9a1b3c"
 
 VALUES: dict[str, Any] = {
+    "CreateBulkSendRequest.purpose": "PURPOSE_MARKETING",
     "exploration_share": 0.05,
     "holdout_share": 0.1,
     "top_share": 0.1,

@@ -30,8 +30,7 @@ class Change(enum.StrEnum):
 
 @dataclass(frozen=True)
 class PermissionEntry:
-    """One line of the ledger. `phone` is an e-mail address on EMAIL. `cause_id` is what is behind it: a consent, an inbound
-    message or a call."""
+    """One line of the ledger. `phone` is an e-mail address on EMAIL; `cause_id` is the consent, message or call."""
 
     entry_id: str
     phone: str

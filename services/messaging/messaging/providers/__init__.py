@@ -1,20 +1,50 @@
 """The carriers, one module each, behind one Protocol. Must not decide whether a text may go out."""
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
+
+from messaging.domain import Channel
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a text: where the network can fetch it, for as long as the address is good."""
+
+    media_id: str
+    url: str = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True)
+class ProviderTemplate:
+    """A text that the network approved beforehand, by its id there, with the values that stand in it."""
+
+    provider_template_id: str
+    values: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Text:
-    """One text for the network. `reference` is ours: a network takes one text per reference and can be asked by it."""
+    """One text for the network. `reference` is ours: a network takes one text per reference and can be asked by it.
+
+    `from_phone` and `to_phone` are e-mail addresses on EMAIL. `attempted_at` is when this attempt began.
+    """
 
     chain_id: str
     reference: str
     from_phone: str = field(repr=False)
     to_phone: str = field(repr=False)
     body: str = field(repr=False)
+    channel: Channel = Channel.SMS
+    subject: str = field(default="", repr=False)
+    pictures: tuple[Picture, ...] = ()
+    template: ProviderTemplate | None = None
+    messaging_service_id: str = ""
+    sender_name: str = ""
+    attempted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +100,9 @@ class InboundText:
     from_phone: str = field(repr=False)
     to_phone: str = field(repr=False)
     body: str = field(repr=False)
+    channel: Channel = Channel.SMS
+    # Where the network keeps its pictures, with their types as it says them.
+    media: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 ReceiptIntake = Callable[[Receipt], Awaitable[None]]
@@ -83,6 +116,6 @@ class Carrier(Protocol):
         """Hand one text over. Any exception means that nobody knows whether the network has it."""
         ...
 
-    async def find_by_reference(self, chain_id: str, reference: str) -> Found | None:
-        """Say what became of a text; None when the network never took it."""
+    async def find(self, text: Text) -> Found | None:
+        """Say what became of an attempt to send a text; None when the network never took it."""
         ...

@@ -107,10 +107,10 @@ class Sandbox:
             raise AnswerLost("the connection broke")
         return accepted
 
-    async def find_by_reference(self, chain_id: str, reference: str) -> Found | None:
+    async def find(self, text: Text) -> Found | None:
         """Say what became of a text."""
-        async with self._database.transaction(chain_id) as tx:
-            return await _find(tx, reference)
+        async with self._database.transaction(text.chain_id) as tx:
+            return await _find(tx, text.reference)
 
     async def text_from_phone(
         self, *, chain_id: str, from_phone: str, to_phone: str, body: str, provider_message_id: str = ""
@@ -148,6 +148,18 @@ class Sandbox:
                 f" from sandbox_messages where to_phone = :phone and error_code = '' {cut}"
                 " order by position desc limit :most",
                 {"phone": phone, "most": most, **({} if before is None else {"before": before})},
+            )
+            return [PhoneMessage(**row._mapping) for row in found]
+
+    async def phones(self, *, chain_id: str, before: int | None, most: int) -> Sequence[PhoneMessage]:
+        """Return the newest text of up to `most` phones, the latest first."""
+        cut = "" if before is None else "where position < :before"
+        async with self._database.transaction(chain_id) as tx:
+            found = await tx.execute(
+                "select position, provider_message_id, from_phone, to_phone, body, segments, created_at from ("
+                "  select distinct on (to_phone) * from sandbox_messages where error_code = ''"
+                f"  order by to_phone, position desc) as latest {cut} order by position desc limit :most",
+                {"most": most, **({} if before is None else {"before": before})},
             )
             return [PhoneMessage(**row._mapping) for row in found]
 

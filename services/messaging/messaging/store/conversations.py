@@ -8,11 +8,12 @@ from sqlalchemy import Row
 
 from chassis import identities
 from chassis.database import Transaction
-from messaging.domain import Conversation, Sender
+from messaging.domain import Channel, Conversation, ConversationState, Sender
 
 _SELECT = """
     select c.conversation_id, c.store_id, c.sender_id, c.client_phone, c.unread_count, c.last_message_time,
-        c.created_at, array(select distinct coalesce(a.current_id, p.client_id) from phone_clients p
+        c.created_at, c.channel, c.conversation_state as state, c.assignee_id, c.waiting_since, c.last_inbound_at,
+        array(select distinct coalesce(a.current_id, p.client_id) from phone_clients p
             left join identity_aliases a on a.chain_id = p.chain_id and a.alias_id = p.client_id
             where p.chain_id = c.chain_id and p.phone = c.client_phone order by 1) as client_ids
     from conversations c
@@ -35,7 +36,8 @@ async def find_or_create(
     """Return the id of the conversation between a sender and a number, `new_id` when it begins with this call."""
     await tx.execute(
         "insert into conversations (conversation_id, chain_id, store_id, sender_id, client_phone, unread_count,"
-        " last_message_time, created_at) values (:id, :chain_id, :store_id, :sender_id, :phone, 0, :now, :now)"
+        " last_message_time, created_at, channel) values (:id, :chain_id, :store_id, :sender_id, :phone, 0, :now, :now,"
+        " :channel)"
         " on conflict do nothing",
         {
             "id": new_id,
@@ -43,6 +45,7 @@ async def find_or_create(
             "store_id": sender.store_id,
             "sender_id": sender.sender_id,
             "phone": client_phone,
+            "channel": sender.channel,
             "now": now,
         },
     )
@@ -171,5 +174,12 @@ async def phones_of(tx: Transaction, client_id: str) -> list[str]:
     return [str(phone) for phone in found.scalars()]
 
 
-def _conversation(row: Row[tuple[object, ...]]) -> Conversation:
-    return Conversation(**{**row._mapping, "client_ids": tuple(row.client_ids)})
+def _conversation(row: Row[Any]) -> Conversation:
+    return Conversation(
+        **{
+            **row._mapping,
+            "client_ids": tuple(row.client_ids),
+            "channel": Channel(row.channel),
+            "state": ConversationState(row.state),
+        }
+    )

@@ -12,14 +12,17 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Transaction
-from messaging.domain import Decision, Direction, Message, Purpose, Reason, Sender, State, Verdict
+from messaging.domain import Channel, Decision, Direction, Message, Purpose, Reason, Sender, State, Verdict
 from messaging.providers import InboundText
+from messaging.store import senders
 
 _COLUMNS = (
     "m.message_id, m.conversation_id, m.store_id, m.client_id, m.direction, m.body, m.state, m.purpose, m.segments,"
     " m.author, m.created_at, m.updated_at, m.decision, m.send_after, m.error_code, m.client_zone, m.attempts,"
-    " m.attempted_at, m.sent_at, m.provider_message_id, m.position"
+    " m.attempted_at, m.sent_at, m.provider_message_id, m.position,"
+    " m.channel, m.subject, m.template_id, m.campaign_id, m.bulk_send_id, m.reminder_id, m.expires_at, m.delivered_at"
 )
+_SENDER = ", ".join(f"s.{name} as sender_{name}" for name in senders.COLUMNS)
 # Outbound states that count as having written to somebody, or being about to.
 _REACHING = ("QUEUED", "DEFERRED", "SENDING", "UNKNOWN", "SENT", "DELIVERED")
 
@@ -38,9 +41,11 @@ async def add(tx: Transaction, message: Message) -> None:
     await tx.execute(
         "insert into messages (message_id, chain_id, conversation_id, store_id, client_id, direction, body, state,"
         " purpose, segments, decision, send_after, client_zone, error_code, author, attempts, attempted_at, sent_at,"
-        " provider_message_id, created_at, updated_at) values (:message_id, :chain_id, :conversation_id, :store_id,"
+        " provider_message_id, created_at, updated_at, channel, subject, template_id, campaign_id, bulk_send_id,"
+        " reminder_id, expires_at, delivered_at) values (:message_id, :chain_id, :conversation_id, :store_id,"
         " :client_id, :direction, :body, :state, :purpose, :segments, :decision, :send_after, :client_zone,"
-        " :error_code, :author, :attempts, :attempted_at, :sent_at, :provider_message_id, :created_at, :updated_at)",
+        " :error_code, :author, :attempts, :attempted_at, :sent_at, :provider_message_id, :created_at, :updated_at,"
+        " :channel, :subject, :template_id, :campaign_id, :bulk_send_id, :reminder_id, :expires_at, :delivered_at)",
         {
             "chain_id": tx.chain_id,
             "message_id": message.message_id,
@@ -53,6 +58,13 @@ async def add(tx: Transaction, message: Message) -> None:
             "client_zone": message.client_zone,
             "author": message.author,
             "created_at": message.created_at,
+            "channel": message.channel,
+            "subject": message.subject,
+            "template_id": message.template_id,
+            "campaign_id": message.campaign_id,
+            "bulk_send_id": message.bulk_send_id,
+            "reminder_id": message.reminder_id,
+            "expires_at": message.expires_at,
             **_changing(message),
         },
     )
@@ -63,7 +75,8 @@ async def save(tx: Transaction, message: Message) -> None:
     await tx.execute(
         "update messages set state = :state, segments = :segments, decision = :decision, send_after = :send_after,"
         " error_code = :error_code, attempts = :attempts, attempted_at = :attempted_at, sent_at = :sent_at,"
-        " provider_message_id = :provider_message_id, updated_at = :updated_at where message_id = :message_id",
+        " provider_message_id = :provider_message_id, delivered_at = :delivered_at,"
+        " updated_at = :updated_at where message_id = :message_id",
         {"message_id": message.message_id, **_changing(message)},
     )
 
@@ -79,6 +92,7 @@ def _changing(message: Message) -> dict[str, Any]:
         "attempted_at": message.attempted_at,
         "sent_at": message.sent_at,
         "provider_message_id": message.provider_message_id,
+        "delivered_at": message.delivered_at,
         "updated_at": message.updated_at,
     }
 
@@ -109,8 +123,7 @@ async def take_due(tx: Transaction, message_id: str, now: datetime) -> Addressed
 
 async def _addressed(tx: Transaction, rest: str, parameters: Mapping[str, Any]) -> Addressed | None:
     found = await tx.execute(
-        f"select {_COLUMNS}, c.client_phone, s.sender_id, s.phone as sender_phone, s.display_name,"
-        " s.created_at as sender_created_at from messages m"
+        f"select {_COLUMNS}, c.client_phone, {_SENDER} from messages m"
         " join conversations c on c.conversation_id = m.conversation_id"
         f" join senders s on s.sender_id = c.sender_id {rest}",
         parameters,
@@ -118,8 +131,7 @@ async def _addressed(tx: Transaction, rest: str, parameters: Mapping[str, Any]) 
     row = found.one_or_none()
     if row is None:
         return None
-    sender = Sender(row.sender_id, row.store_id, row.sender_phone, row.display_name, row.sender_created_at)
-    return Addressed(_message(row), sender, row.client_phone)
+    return Addressed(_message(row), senders.sender_of(row, "sender_"), row.client_phone)
 
 
 async def page(tx: Transaction, *, conversation_id: str, before: int | None, most: int) -> Sequence[Message]:
@@ -218,6 +230,14 @@ def _message(row: Row[Any]) -> Message:
         sent_at=row.sent_at,
         provider_message_id=row.provider_message_id,
         position=row.position,
+        channel=Channel(row.channel),
+        subject=row.subject,
+        template_id=row.template_id,
+        campaign_id=row.campaign_id,
+        bulk_send_id=row.bulk_send_id,
+        reminder_id=row.reminder_id,
+        expires_at=row.expires_at,
+        delivered_at=row.delivered_at,
     )
 
 

@@ -24,7 +24,7 @@ from messaging.providers.codes import Fault, fault_of, pause_after
 from messaging.store import conversations, messages, permissions
 from messaging.store.messages import Addressed
 from messaging.suppression import Suppressor
-from messaging.use_cases.messages import ask_gate
+from messaging.use_cases.gate_questions import Outgoing, ask_gate
 from messaging.use_cases.permissions import record
 
 # An answer was lost: the carrier is asked soon, and again until it knows or the lease is over.
@@ -70,17 +70,18 @@ async def take_errand(
             await messages.make_settled(tx, message_id)
             return None
         await conversations.lock_number(tx, found.client_phone)
-        decision = await ask_gate(
-            tx,
-            suppressor=suppressor,
-            sender=found.sender,
-            phone=found.client_phone,
-            client_zone=message.client_zone,
-            purpose=message.purpose,
-            body=message.body,
-            now=now,
+        outgoing = Outgoing(
+            found.sender,
+            found.client_phone,
+            message.client_zone,
+            message.purpose,
+            message.body,
+            message.author,
+            message.campaign_id,
+            segments=message.segments,
             position=message.position,
         )
+        decision = await ask_gate(tx, outgoing, suppressor=suppressor, now=now)
         message = message.changed(now=now, decision=decision, send_after=decision.defer_until)
         if decision.verdict is Verdict.DENY:
             await messages.save(tx, message.changed(now=now, state=State.DENIED))
@@ -100,7 +101,18 @@ async def take_errand(
 
 
 def _text(tx: Transaction, found: Addressed, message: Message) -> Text:
-    return Text(tx.chain_id, message.reference, found.sender.phone, found.client_phone, message.body)
+    return Text(
+        tx.chain_id,
+        message.reference,
+        found.sender.phone,
+        found.client_phone,
+        message.body,
+        channel=message.channel,
+        subject=message.subject,
+        messaging_service_id=found.sender.messaging_service_id,
+        sender_name=found.sender.display_name,
+        attempted_at=message.attempted_at,
+    )
 
 
 async def note_accepted(*, database: Database, clock: Clock, text: Text, accepted: Accepted) -> None:

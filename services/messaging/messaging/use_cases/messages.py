@@ -28,38 +28,9 @@ from messaging.domain import (
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
 from messaging.suppression import Suppressor
+from messaging.use_cases.gate_questions import Outgoing, ask_gate
 
 _STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED, Verdict.DENY: State.DENIED}
-
-
-async def ask_gate(
-    tx: Transaction,
-    *,
-    suppressor: Suppressor,
-    sender: Sender,
-    phone: str,
-    client_zone: str,
-    purpose: Purpose,
-    body: str | None,
-    now: datetime,
-    position: int | None = None,
-) -> Decision:
-    """Collect what the gate must know about one text, and return its decision; `position` is that of a stored one."""
-    conversation_id, last_inbound_at = await messages.last_inbound_at(tx, sender.sender_id, phone)
-    decides = await permissions.deciding(tx, phone, purpose, suppressor)
-    return gate.decide(
-        gate.Question(
-            purpose=purpose,
-            now=now,
-            standing=None if decides is None else decides.change,
-            hours=places.hours_for(purpose, client_zone, phone),
-            sender_name=sender.display_name,
-            last_inbound_at=last_inbound_at,
-            is_dead_number=await permissions.is_dead(tx, phone),
-            is_first_message=await messages.is_first(tx, conversation_id, position),
-            body=body,
-        )
-    )
 
 
 async def send_message(
@@ -139,16 +110,8 @@ async def write(
 ) -> Message:
     """Put one text into its conversation as the gate decides, due at once or at its hour."""
     await conversations.lock_number(tx, phone)
-    decision = await ask_gate(
-        tx,
-        suppressor=suppressor,
-        sender=sender,
-        phone=phone,
-        client_zone=client_zone,
-        purpose=purpose,
-        body=body,
-        now=now,
-    )
+    outgoing = Outgoing(sender, phone, client_zone, purpose, body, author)
+    decision = await ask_gate(tx, outgoing, suppressor=suppressor, now=now)
     message = Message(
         message_id=message_id,
         conversation_id=await conversations.find_or_create(
@@ -167,6 +130,7 @@ async def write(
         decision=decision,
         send_after=decision.defer_until,
         client_zone=client_zone,
+        channel=sender.channel,
     )
     await messages.add(tx, message)
     await conversations.note_outbound(tx, message.conversation_id, now)
@@ -194,16 +158,8 @@ async def check_message(
         sender = await senders.find_by_store(tx, store_id)
         phone = await _phone_of(tx, recipient, purpose, suppressor)
         if sender is not None and phone is not None:
-            return await ask_gate(
-                tx,
-                suppressor=suppressor,
-                sender=sender,
-                phone=phone,
-                client_zone=recipient.time_zone,
-                purpose=purpose,
-                body=body,
-                now=now,
-            )
+            outgoing = Outgoing(sender, phone, recipient.time_zone, purpose, body)
+            return await ask_gate(tx, outgoing, suppressor=suppressor, now=now)
         decides = None if phone is None else await permissions.deciding(tx, phone, purpose, suppressor)
     return gate.decide(
         gate.Question(

@@ -11,6 +11,7 @@ from carnet.profiles.v1 import (
 
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.objects import ObjectStore
 from profiles.grpc_api.attachments import AttachmentCalls
 from profiles.grpc_api.audit import AuditCalls
 from profiles.grpc_api.books import BookCalls
@@ -44,7 +45,6 @@ from profiles.grpc_api.segments import SegmentCalls
 from profiles.grpc_api.timeline import TimelineCalls
 from profiles.grpc_api.visits import VisitCalls
 from profiles.grpc_api.wishes import WishCalls
-from chassis.objects import ObjectStore
 from profiles.suppression import Suppressor
 from profiles.use_cases.connectors import Dialling
 

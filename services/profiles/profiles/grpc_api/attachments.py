@@ -11,12 +11,12 @@ from chassis.caller import current_caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.errors import invalid
+from chassis.objects import ObjectStore
 from chassis.paging import cut_page, page_size_of
 from chassis.values import proto_date_of, timestamp_of
 from profiles.domain.attachments import Attachment
 from profiles.grpc_api.pages import before_of
 from profiles.grpc_api.surprises import surprise_of
-from chassis.objects import ObjectStore
 from profiles.use_cases import attachments as use_cases
 
 

@@ -9,10 +9,10 @@ from google.api.httpbody_pb2 import HttpBody
 from chassis.caller import current_caller
 from chassis.clock import Clock
 from chassis.database import Database, RequestKey
+from chassis.objects import ObjectStore
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import timestamp_of
 from profiles.domain.exports import Export, ExportAudience
-from chassis.objects import ObjectStore
 from profiles.store import clients as client_store
 from profiles.store import exports as store
 from profiles.use_cases import exports as use_cases

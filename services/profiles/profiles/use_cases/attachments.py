@@ -16,6 +16,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.errors import invalid, unavailable
 from chassis.ids import new_id
+from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.domain.attachments import (
     HEAD_BYTES,
     AlreadyComplete,
@@ -28,7 +29,6 @@ from profiles.domain.attachments import (
     require_type,
 )
 from profiles.domain.surprises import Surprise
-from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.store import attachments as store
 from profiles.store import audit
 from profiles.store import clients as client_store

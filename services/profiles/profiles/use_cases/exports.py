@@ -20,6 +20,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.errors import ServiceError
 from chassis.ids import new_id
+from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.archive import Entry, zipped
 from profiles.domain.exports import (
     GIVEN_UP_AFTER,
@@ -33,7 +34,6 @@ from profiles.domain.exports import (
     ExportState,
     wait_after,
 )
-from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.record_keepers import RecordKeepers
 from profiles.store import audit, privacy_jobs
 from profiles.store import client_records as records_store

@@ -1,0 +1,8 @@
+"""Templates with their texts, and what e-mail needs."""
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

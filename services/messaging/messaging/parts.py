@@ -1,0 +1,26 @@
+"""What messaging's servicers and workers are made of; `bootstrap` fills it. Must not do anything."""
+
+import asyncio
+from dataclasses import dataclass
+
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.objects import ObjectStore
+from messaging.clients import Profiles
+from messaging.config import Settings
+from messaging.providers.sandbox import Sandbox
+from messaging.suppression import Suppressor
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts. `due` wakes the courier; `sandbox` is None where a real carrier is configured."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    profiles: Profiles
+    suppressor: Suppressor
+    objects: ObjectStore
+    due: asyncio.Event
+    sandbox: Sandbox | None = None
