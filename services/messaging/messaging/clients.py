@@ -13,17 +13,37 @@ from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc
 
 from chassis.caller import METADATA_KEY, CallerSigner
 from chassis.values import datetime_of
-from messaging.domain import Purpose
+from messaging.domain import Purpose, plain_email
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """A client as the gate needs one. `phones` are E.164, a preferred number first, then in the profile's order."""
+    """A client as the gate and templates need one.
+
+    `phones` are E.164, a preferred number first, then in the profile's order; `emails` likewise, as `plain_email`
+    writes them. `language` is BCP 47, empty where nobody said.
+    """
 
     client_id: str
     time_zone: str
     phones: tuple[str, ...] = field(repr=False)
     has_preferred_phone: bool = False
+    emails: tuple[str, ...] = field(default=(), repr=False)
+    has_preferred_email: bool = False
+    given_name: str = field(default="", repr=False)
+    family_name: str = field(default="", repr=False)
+    language: str = ""
+    associate_id: str = ""
+
+
+@dataclass(frozen=True)
+class Associate:
+    """A member of staff; `cover_associate_id` sees to the book today, empty for nobody."""
+
+    associate_id: str
+    display_name: str = field(repr=False)
+    is_active: bool = True
+    cover_associate_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,8 @@ class Profiles(Protocol):
     async def get_recipient(self, chain_id: str, client_id: str) -> Recipient: ...
     async def get_consent(self, chain_id: str, consent_id: str) -> Consent: ...
     async def require_store(self, chain_id: str, store_id: str) -> None: ...
+    async def get_store_name(self, chain_id: str, store_id: str) -> str: ...
+    async def get_associate(self, chain_id: str, associate_id: str) -> Associate: ...
 
 
 class GrpcProfiles:
@@ -58,18 +80,24 @@ class GrpcProfiles:
         return ((METADATA_KEY, self._signer.service_caller(chain_id, frozenset({scope})).token),)
 
     async def get_recipient(self, chain_id: str, client_id: str) -> Recipient:
-        """Return a client's numbers and zone."""
+        """Return a client's numbers, addresses, zone, names and language."""
         client = await self._stub.GetClient(
             profiles_pb2.GetClientRequest(client_id=client_id),
             metadata=self._as_ourselves(chain_id, "clients:read"),
         )
-        points = [point for point in client.contact_points if point.kind == profiles_pb2.CONTACT_KIND_PHONE]
-        points.sort(key=lambda point: not point.is_preferred)
+        phones = _points(client, profiles_pb2.CONTACT_KIND_PHONE)
+        emails = _points(client, profiles_pb2.CONTACT_KIND_EMAIL)
         return Recipient(
             client_id=client.client_id,
             time_zone=client.time_zone,
-            phones=tuple(point.value for point in points),
-            has_preferred_phone=any(point.is_preferred for point in points),
+            phones=tuple(point.value for point in phones),
+            has_preferred_phone=any(point.is_preferred for point in phones),
+            emails=tuple(dict.fromkeys(plain_email(point.value) for point in emails)),
+            has_preferred_email=any(point.is_preferred for point in emails),
+            given_name=client.given_name,
+            family_name=client.family_name,
+            language=client.language,
+            associate_id=client.associate_id,
         )
 
     async def get_consent(self, chain_id: str, consent_id: str) -> Consent:
@@ -97,3 +125,31 @@ class GrpcProfiles:
             profiles_pb2.GetStoreRequest(store_id=store_id),
             metadata=self._as_ourselves(chain_id, "directory:read"),
         )
+
+    async def get_store_name(self, chain_id: str, store_id: str) -> str:
+        """Return what a store is called. Raises STORE_NOT_FOUND."""
+        store = await self._stub.GetStore(
+            profiles_pb2.GetStoreRequest(store_id=store_id),
+            metadata=self._as_ourselves(chain_id, "directory:read"),
+        )
+        return store.display_name
+
+    async def get_associate(self, chain_id: str, associate_id: str) -> Associate:
+        """Return a member of staff. Raises ASSOCIATE_NOT_FOUND."""
+        associate = await self._stub.GetAssociate(
+            profiles_pb2.GetAssociateRequest(associate_id=associate_id),
+            metadata=self._as_ourselves(chain_id, "directory:read"),
+        )
+        return Associate(
+            associate_id=associate.associate_id,
+            display_name=associate.display_name,
+            is_active=associate.is_active,
+            cover_associate_id=associate.cover_associate_id,
+        )
+
+
+def _points(
+    client: profiles_pb2.Client, kind: profiles_pb2.ContactKind.ValueType
+) -> list[profiles_pb2.ContactPoint]:
+    points = [point for point in client.contact_points if point.kind == kind]
+    return sorted(points, key=lambda point: not point.is_preferred)

@@ -34,7 +34,7 @@ from chassis.testing import (
     settings_for,
 )
 from messaging.bootstrap import VERSIONS, build
-from messaging.clients import Consent, Recipient
+from messaging.clients import Associate, Consent, Recipient
 from messaging.config import Settings
 from messaging.domain import Purpose
 
@@ -61,6 +61,7 @@ class PlayedProfiles:
         self.consents: dict[str, Consent] = {}
         self.stores: set[str] = set()
         self.before_merge: dict[str, Recipient] = {}
+        self.associates: dict[str, Associate] = {}
 
     async def get_recipient(self, chain_id: str, client_id: str) -> Recipient:
         if client_id not in self.recipients:
@@ -86,6 +87,15 @@ class PlayedProfiles:
     async def require_store(self, chain_id: str, store_id: str) -> None:
         if store_id not in self.stores:
             raise not_found("store", store_id)
+
+    async def get_store_name(self, chain_id: str, store_id: str) -> str:
+        await self.require_store(chain_id, store_id)
+        return "Maison Aurore Fifth Avenue"
+
+    async def get_associate(self, chain_id: str, associate_id: str) -> Associate:
+        if associate_id not in self.associates:
+            raise not_found("associate", associate_id)
+        return self.associates[associate_id]
 
 
 @dataclass

@@ -38,6 +38,7 @@ from messaging.domain.senders import (
     SenderNotFound,
     SenderPhoneTaken,
     SenderState,
+    plain_email,
 )
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Verdict",
     "message_id_of",
     "moves_forward",
+    "plain_email",
     "restored_by_keyword",
     "sole",
 ]

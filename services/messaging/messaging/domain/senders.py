@@ -30,6 +30,11 @@ class SenderState(enum.StrEnum):
     STOPPED = "STOPPED"
 
 
+def plain_email(address: str) -> str:
+    """Return an e-mail address as permissions and conversations know it: no mail server minds the case."""
+    return address.strip().lower()
+
+
 @dataclass(frozen=True)
 class Sender:
     """A store's number on a channel, or its e-mail address. `segments_per_second` is what the carrier lets it send."""
