@@ -161,6 +161,12 @@ def test_every_event_that_matters_here_has_a_handler() -> None:
         messaging_events.MessageDelivered,  # a text counts from its sending
         messaging_events.PermissionGranted,  # asked of messaging when a text is sent
         messaging_events.PermissionRevoked,
+        messaging_events.ConversationAssigned,  # who answers is messaging's matter; an answer is MessageSent
+        messaging_events.ConversationChanged,
+        messaging_events.SenderStopped,  # its texts wait in messaging
+        messaging_events.ReminderCancelled,  # the answer itself is MessageReceived
+        messaging_events.CampaignPaused,  # messaging holds the rest of it back
+        messaging_events.BulkSendFinished,  # each of its texts is told of by itself
         appointments_events.ClientForgotten,  # receipts for profiles
         waitlist_events.ClientForgotten,
         waitlist_events.PieceReturned,  # it was promised to nobody

@@ -317,6 +317,12 @@ def test_the_timeline_hears_of_messages_appointments_and_the_waitlist() -> None:
     unheard = {
         messaging_events.MessageDelivered,  # the line says that it was sent
         messaging_events.PermissionGranted,  # the consent has its own line
+        messaging_events.ConversationAssigned,  # who sees to a conversation is no story of the client's
+        messaging_events.ConversationChanged,
+        messaging_events.SenderStopped,  # no client's
+        messaging_events.ReminderCancelled,  # the answer has its own line
+        messaging_events.CampaignPaused,  # no client's
+        messaging_events.BulkSendFinished,  # each of its texts has its own line
         waitlist_events.AllocationReceived,  # no client's yet
         waitlist_events.PieceReturned,
         *(kind for kind in receipt_handlers() if kind.DESCRIPTOR.file.package in packages),
