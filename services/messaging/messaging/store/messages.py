@@ -144,25 +144,34 @@ async def page(tx: Transaction, *, conversation_id: str, before: int | None, mos
     return [_message(row) for row in found]
 
 
-async def is_first(tx: Transaction, conversation_id: str, before: int | None) -> bool:
-    """Return whether nothing was written to this number ahead of the message at a position, or of a new one."""
-    found = await tx.execute(
-        "select 1 from messages where conversation_id = :id and direction = 'OUTBOUND' and state = any(:states)"
-        " and (cast(:before as bigint) is null or position < :before) limit 1",
-        {"id": conversation_id, "states": list(_REACHING), "before": before},
-    )
-    return found.first() is None
+@dataclass(frozen=True)
+class Before:
+    """What there was between two numbers before a message: nothing at all has an empty `conversation_id`."""
+
+    conversation_id: str
+    last_inbound_at: datetime | None
+    is_first: bool
 
 
-async def last_inbound_at(tx: Transaction, sender_id: str, client_phone: str) -> tuple[str, datetime | None]:
-    """Return the conversation between two numbers, empty when there is none, and when the client wrote last."""
+async def before_each(tx: Transaction, asked: Sequence[tuple[str, str, int | None]]) -> list[Before]:
+    """Return what there was before each of many messages, given as (sender, number, position); a message that is not
+    stored yet has no position. In one statement."""
     found = await tx.execute(
-        "select conversation_id, last_inbound_at from conversations"
-        " where sender_id = :sender_id and client_phone = :phone",
-        {"sender_id": sender_id, "phone": client_phone},
+        "select c.conversation_id, c.last_inbound_at, not exists (select 1 from messages m"
+        "  where m.conversation_id = c.conversation_id and m.direction = 'OUTBOUND' and m.state = any(:states)"
+        "  and (asked.position is null or m.position < asked.position)) as is_first"
+        " from unnest(cast(:senders as text[]), cast(:phones as text[]), cast(:positions as bigint[]))"
+        " with ordinality as asked (sender_id, phone, position, place)"
+        " left join conversations c on c.sender_id = asked.sender_id and c.client_phone = asked.phone"
+        " order by asked.place",
+        {
+            "states": list(_REACHING),
+            "senders": [sender_id for sender_id, _, _ in asked],
+            "phones": [phone for _, phone, _ in asked],
+            "positions": [position for _, _, position in asked],
+        },
     )
-    row = found.one_or_none()
-    return ("", None) if row is None else (row.conversation_id, row.last_inbound_at)
+    return [Before(row.conversation_id or "", row.last_inbound_at, row.is_first) for row in found]
 
 
 async def make_due(tx: Transaction, message_id: str, due_time: datetime) -> None:

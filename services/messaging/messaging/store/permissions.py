@@ -15,13 +15,18 @@ _COLUMNS = "entry_id, phone, purpose, change, evidence, source, actor, cause_id,
 # Which line decides: the latest by the time it happened, not by the time we heard of it; on a tie the revocation, then
 # the suspension.
 _DECIDING_FIRST = "occurred_at desc, (change <> 'GRANTED') desc, (change = 'REVOKED') desc, position desc"
-# The lines of a number, and what its hash remembers from before an erasure: revocations only.
-_ALL_LINES = f"""
-    (select {_COLUMNS} from permission_entries where phone = :phone
-    union all
-    select entry_id, cast(:phone as text), purpose, 'REVOKED', '', source, '', erasure_id, occurred_at, 0
-    from suppressions where chain_id = :chain_id and number_hash = :number_hash) as lines
-"""
+
+
+def _lines_of(phone: str, number_hash: str) -> str:
+    """Return the lines of a number, and what its hash remembers from before an erasure: revocations only."""
+    return f"""
+        (select {_COLUMNS} from permission_entries where phone = {phone}
+        union all
+        select entry_id, {phone}, purpose, 'REVOKED', '', source, '', erasure_id, occurred_at, 0
+        from suppressions where chain_id = :chain_id and number_hash = {number_hash}) as lines
+    """
+
+
 # A line that lifts takes with it the suspensions that were written down before it, and says nothing itself.
 _COUNTS = """
     change <> 'LIFTED' and not (change = 'SUSPENDED' and exists (select 1 from permission_entries lift
@@ -59,7 +64,8 @@ async def add(tx: Transaction, entries: Sequence[PermissionEntry], now: datetime
 async def of_phone(tx: Transaction, phone: str, suppressor: Suppressor) -> list[PermissionEntry]:
     """Return all lines of a number that count; the first one of each purpose decides."""
     found = await tx.execute(
-        f"select {_COLUMNS} from {_ALL_LINES} where {_COUNTS} order by {_DECIDING_FIRST}",
+        f"select {_COLUMNS} from {_lines_of('cast(:phone as text)', ':number_hash')} where {_COUNTS}"
+        f" order by {_DECIDING_FIRST}",
         _number(tx, phone, suppressor),
     )
     return [_entry(row) for row in found]
@@ -69,13 +75,28 @@ async def deciding(
     tx: Transaction, phone: str, purpose: Purpose, suppressor: Suppressor
 ) -> PermissionEntry | None:
     """Return the line that decides for a number and a purpose."""
+    return (await deciding_each(tx, [(phone, purpose)], suppressor))[0]
+
+
+async def deciding_each(
+    tx: Transaction, asked: Sequence[tuple[str, Purpose]], suppressor: Suppressor
+) -> list[PermissionEntry | None]:
+    """Return the line that decides for each of many numbers with a purpose, in one statement."""
+    columns = ", ".join(f"decides.{name}" for name in _COLUMNS.split(", "))
     found = await tx.execute(
-        f"select {_COLUMNS} from {_ALL_LINES} where purpose = :purpose and {_COUNTS}"
-        f" order by {_DECIDING_FIRST} limit 1",
-        {**_number(tx, phone, suppressor), "purpose": purpose},
+        f"select {columns} from unnest(cast(:phones as text[]), cast(:purposes as text[]), cast(:hashes as bytea[]))"
+        " with ordinality as asked (phone, purpose, number_hash, place)"
+        f" left join lateral (select {_COLUMNS} from {_lines_of('asked.phone', 'asked.number_hash')}"
+        f" where purpose = asked.purpose and {_COUNTS} order by {_DECIDING_FIRST} limit 1) as decides on true"
+        " order by asked.place",
+        {
+            "chain_id": tx.chain_id,
+            "phones": [phone for phone, _ in asked],
+            "purposes": [purpose.value for _, purpose in asked],
+            "hashes": [suppressor.hash_of(tx.chain_id, phone) for phone, _ in asked],
+        },
     )
-    row = found.one_or_none()
-    return None if row is None else _entry(row)
+    return [None if row.entry_id is None else _entry(row) for row in found]
 
 
 async def of_cause(tx: Transaction, cause_id: str) -> list[PermissionEntry]:
@@ -118,10 +139,12 @@ async def note_alive(tx: Transaction, phone: str) -> None:
     await tx.execute("delete from dead_numbers where phone = :phone", {"phone": phone})
 
 
-async def is_dead(tx: Transaction, phone: str) -> bool:
-    """Return whether a number takes no texts."""
-    found = await tx.execute("select 1 from dead_numbers where phone = :phone", {"phone": phone})
-    return found.first() is not None
+async def dead_among(tx: Transaction, phones: Sequence[str]) -> set[str]:
+    """Return which of some numbers take no texts."""
+    found = await tx.execute(
+        "select phone from dead_numbers where phone = any(:phones)", {"phones": list(phones)}
+    )
+    return {str(phone) for phone in found.scalars()}
 
 
 def _number(tx: Transaction, phone: str, suppressor: Suppressor) -> dict[str, object]:

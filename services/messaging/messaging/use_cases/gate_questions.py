@@ -1,5 +1,6 @@
 """Collect what the gate must know about one message, and ask it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,19 +34,32 @@ class Outgoing:
 
 async def ask_gate(tx: Transaction, outgoing: Outgoing, *, suppressor: Suppressor, now: datetime) -> Decision:
     """Return the gate's decision about one message; the caller has locked the number when it is to go out."""
-    sender, phone = outgoing.sender, outgoing.phone
-    conversation_id, last_inbound_at = await messages.last_inbound_at(tx, sender.sender_id, phone)
-    decides = await permissions.deciding(tx, phone, outgoing.purpose, suppressor)
-    return gate.decide(
-        gate.Question(
-            purpose=outgoing.purpose,
-            now=now,
-            standing=None if decides is None else decides.change,
-            hours=places.hours_for(outgoing.purpose, outgoing.client_zone, phone),
-            sender_name=sender.display_name,
-            last_inbound_at=last_inbound_at,
-            is_dead_number=await permissions.is_dead(tx, phone),
-            is_first_message=await messages.is_first(tx, conversation_id, outgoing.position),
-            body=outgoing.body,
-        )
+    return (await ask_gates(tx, [outgoing], suppressor=suppressor, now=now))[0]
+
+
+async def ask_gates(
+    tx: Transaction, asked: Sequence[Outgoing], *, suppressor: Suppressor, now: datetime
+) -> list[Decision]:
+    """Return the gate's decision about each message. Each kind of fact is read for all of them in one statement: the
+    courier asks about a hundred at once, many times a second."""
+    before = await messages.before_each(
+        tx, [(one.sender.sender_id, one.phone, one.position) for one in asked]
     )
+    standing = await permissions.deciding_each(tx, [(one.phone, one.purpose) for one in asked], suppressor)
+    dead = await permissions.dead_among(tx, [one.phone for one in asked])
+    return [
+        gate.decide(
+            gate.Question(
+                purpose=one.purpose,
+                now=now,
+                standing=None if decides is None else decides.change,
+                hours=places.hours_for(one.purpose, one.client_zone, one.phone),
+                sender_name=one.sender.display_name,
+                last_inbound_at=past.last_inbound_at,
+                is_dead_number=one.phone in dead,
+                is_first_message=past.is_first,
+                body=one.body,
+            )
+        )
+        for one, past, decides in zip(asked, before, standing, strict=True)
+    ]
