@@ -40,6 +40,13 @@ from messaging.domain.senders import (
     SenderState,
     plain_email,
 )
+from messaging.domain.settings import (
+    ChainSettings,
+    FrequencyCap,
+    MessagingSettingsChanged,
+    OwnHours,
+    SegmentPrice,
+)
 
 __all__ = [
     "ASSOCIATE",
@@ -50,6 +57,7 @@ __all__ = [
     "PLAIN_LANGUAGE",
     "REVIEW",
     "WAITING",
+    "ChainSettings",
     "Change",
     "Channel",
     "ClientUnreachable",
@@ -57,9 +65,12 @@ __all__ = [
     "ConversationState",
     "Decision",
     "Direction",
+    "FrequencyCap",
     "Likelihood",
     "Message",
     "MessageNotWaiting",
+    "MessagingSettingsChanged",
+    "OwnHours",
     "PermissionEntry",
     "PermissionReviewDecided",
     "PhoneInvalid",
@@ -68,6 +79,7 @@ __all__ = [
     "Review",
     "ReviewState",
     "SandboxOff",
+    "SegmentPrice",
     "Sender",
     "SenderMissing",
     "SenderNotFound",
