@@ -41,7 +41,13 @@ def secrets_of(state: State) -> Secrets:
         }
     # Empty where drafts are written by template only, or where the model asks for no key.
     secrets["outreach"] |= {"draft_api_key": os.environ.get("CARNET_DRAFT_API_KEY", "")}
-    secrets["messaging"] |= {"suppression_key": state.suppression_key}
+    secrets["messaging"] |= {
+        "suppression_key": state.suppression_key,
+        "link_key": state.link_key,
+        # Empty where the phone network is the sandbox.
+        "twilio_auth_tokens": os.environ.get("CARNET_TWILIO_AUTH_TOKENS", ""),
+        "twilio_api_key_secret": os.environ.get("CARNET_TWILIO_API_KEY_SECRET", ""),
+    }
     secrets["profiles"] |= {
         "suppression_key": state.suppression_key,
         "encryption_key": state.connector_key,

@@ -69,7 +69,13 @@ def environment_of(
         **{f"CARNET_{other.upper()}_ADDRESS": grpc_address(state, other) for other in SERVICES},
     }
     if service == "messaging":
-        contract |= {"CARNET_SUPPRESSION_KEY": state.suppression_key}
+        contract |= {
+            "CARNET_SUPPRESSION_KEY": state.suppression_key,
+            "CARNET_LINK_KEY": state.link_key,
+            # Whoever tries a real carrier from here reaches this machine by a tunnel of their own.
+            "CARNET_PUBLIC_URL": os.environ.get("CARNET_PUBLIC_URL", state.api_url),
+            "CARNET_OBJECTS_DIR": str(directory.resolve() / "objects"),
+        }
     if service == "profiles":
         contract |= {
             "CARNET_SUPPRESSION_KEY": state.suppression_key,

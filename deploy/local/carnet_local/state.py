@@ -53,6 +53,7 @@ class State:
     operator_key: str
     suppression_key: str = ""
     connector_key: str = ""
+    link_key: str = ""
     seeded: bool = False
     sign_ins: tuple[tuple[str, str, str, str], ...] = ()
 
@@ -108,6 +109,7 @@ def open_state(directory: Path) -> State:
         signing_keys={service: _signing_key(service) for service in SERVICES} | state.signing_keys,
         suppression_key=state.suppression_key or secrets.token_urlsafe(32),
         connector_key=state.connector_key or Fernet.generate_key().decode(),
+        link_key=state.link_key or secrets.token_urlsafe(32),
     )
     save_state(directory, state)
     return state

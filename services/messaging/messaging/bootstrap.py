@@ -40,6 +40,7 @@ from messaging.grpc_api import (
     SendersServicer,
     TemplatesServicer,
 )
+from messaging.links import Links
 from messaging.parts import Parts
 from messaging.providers import Carrier, InboundText, Receipt
 from messaging.providers.sandbox import Sandbox
@@ -103,6 +104,7 @@ def build(
         profiles=profiles,
         suppressor=suppressor,
         objects=open_objects(settings),
+        links=Links(settings.link_key, settings.public_url),
         due=due,
         sandbox=sandbox,
     )

@@ -1,6 +1,8 @@
 """The settings that only messaging knows."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from chassis.objects import ObjectSettings
 
@@ -16,10 +18,34 @@ class Settings(ObjectSettings):
     profiles_address: str = Field(
         description="host:port of profiles, which knows numbers, zones and consents"
     )
+    public_url: str = Field(
+        pattern="^https?://[^/?#]+$",
+        description="address of the gateway as parties outside call it; stands in what they sign and are sent, and must"
+        " be https where the carrier is a real one",
+    )
+    link_key: str = Field(
+        min_length=32,
+        description="secret that links to pictures and out of e-mails are signed with; a new one ends the old links",
+    )
     carrier: str = Field(
         "sandbox",
-        pattern="^(sandbox|off)$",
+        pattern="^(sandbox|twilio|off)$",
         description="the phone network: sandbox plays one; off keeps every text waiting",
+    )
+    twilio_account_sid: str = Field("", description="the account at Twilio, AC...")
+    twilio_auth_tokens: str = Field(
+        "",
+        description="the account's auth token, which Twilio signs with; two with a comma between while it is rotated",
+    )
+    twilio_api_key_sid: str = Field(
+        "", description="API key that Twilio is called with, SK...; empty: the account and its first token"
+    )
+    twilio_api_key_secret: str = Field("", description="secret of that API key")
+    twilio_base_url: str = Field(
+        "https://api.twilio.com", pattern="^https?://[^/?#]+$", description="address of Twilio's API"
+    )
+    media_max_bytes: int = Field(
+        5_000_000, ge=1, le=5_000_000, description="most bytes of a picture, in both directions"
     )
     carrier_timeout_seconds: float = Field(
         10.0, gt=0, le=60, description="time that the carrier gets to answer"
@@ -35,3 +61,9 @@ class Settings(ObjectSettings):
     sandbox_delay_seconds: float = Field(
         0.5, ge=0, le=60, description="time that the sandbox network takes for each receipt"
     )
+
+    @model_validator(mode="after")
+    def _twilio_is_told_everything(self) -> Self:
+        if self.carrier == "twilio" and not (self.twilio_account_sid and self.twilio_auth_tokens):
+            raise ValueError("CARNET_CARRIER=twilio needs twilio_account_sid and twilio_auth_tokens")
+        return self

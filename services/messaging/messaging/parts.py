@@ -8,6 +8,7 @@ from chassis.database import Database
 from chassis.objects import ObjectStore
 from messaging.clients import Profiles
 from messaging.config import Settings
+from messaging.links import Links
 from messaging.providers.sandbox import Sandbox
 from messaging.suppression import Suppressor
 
@@ -22,5 +23,6 @@ class Parts:
     profiles: Profiles
     suppressor: Suppressor
     objects: ObjectStore
+    links: Links
     due: asyncio.Event
     sandbox: Sandbox | None = None

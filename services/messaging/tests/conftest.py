@@ -292,7 +292,12 @@ class Running:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def settings(servers: ServersUnderTest, keys: Keys, make_database: MakeDatabase) -> Settings:
+async def settings(
+    servers: ServersUnderTest,
+    keys: Keys,
+    make_database: MakeDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
     """Return settings on a database of the module's own, with a network that takes no time."""
     return settings_for(
         Settings,
@@ -302,6 +307,9 @@ async def settings(servers: ServersUnderTest, keys: Keys, make_database: MakeDat
         keys=keys,
         profiles_address="127.0.0.1:1",
         suppression_key="a key of these tests, long enough",
+        public_url="https://carnet.example",
+        link_key="another key of these tests, long enough",
+        objects_dir=str(tmp_path_factory.mktemp("objects")),
         sandbox_delay_seconds=0,
         sending_poll_seconds=0.05,
     )
