@@ -25,6 +25,7 @@ from messaging.revocation import Judgement, Wish, judge
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
 from messaging.suppression import Suppressor
+from messaging.use_cases.incoming_media import expect_media
 from messaging.use_cases.messages import write
 from messaging.use_cases.permissions import record
 from messaging.use_cases.reviews import suspend
@@ -42,21 +43,37 @@ async def receive_text(
     Our only own answer is the one to HELP: the confirmation of STOP and START is the carrier's.
     """
     now = clock.now()
-    judgement = judge(inbound.body)
     async with database.transaction(inbound.chain_id) as tx:
-        sender = await senders.find_by_phone(tx, inbound.to_phone)
+        sender = await senders.find_by_phone(tx, inbound.to_phone, inbound.channel)
         if sender is None:
             raise SenderNotFound
         message_id = new_id("msg")
         await identities.hold(tx)
         if not await messages.keep_inbound(tx, inbound, message_id, now):
             return
-        await conversations.lock_number(tx, inbound.from_phone)
-        message = await _add_to_conversation(tx, inbound, sender, message_id, now)
-        tx.publish(events.message_received(message), entity_id=message_id)
-        await permissions.note_alive(tx, inbound.from_phone)
-        await _obey(tx, inbound, judgement, sender, message, suppressor, now)
+        await take_in(
+            tx, inbound, sender=sender, message_id=message_id, received_at=now, suppressor=suppressor, now=now
+        )
     due.set()
+
+
+async def take_in(
+    tx: Transaction,
+    inbound: InboundText,
+    *,
+    sender: Sender,
+    message_id: str,
+    received_at: datetime,
+    suppressor: Suppressor,
+    now: datetime,
+) -> None:
+    """Work on a text that was kept as it came; the caller sees to it that this happens once, and holds identities."""
+    await conversations.lock_number(tx, inbound.from_phone)
+    message = await _add_to_conversation(tx, inbound, sender, message_id, received_at)
+    await expect_media(tx, inbound, message_id, now=now)
+    tx.publish(events.message_received(message, media_count=len(inbound.media)), entity_id=message_id)
+    await permissions.note_alive(tx, inbound.from_phone)
+    await _obey(tx, inbound, judge(inbound.body), sender, message, suppressor, received_at)
 
 
 async def _add_to_conversation(
@@ -81,6 +98,7 @@ async def _add_to_conversation(
         created_at=now,
         updated_at=now,
         provider_message_id=inbound.provider_message_id,
+        channel=inbound.channel,
     )
     await messages.add(tx, message)
     return message

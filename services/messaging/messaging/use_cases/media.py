@@ -158,7 +158,7 @@ async def keep_object(tx: Transaction, medium: Medium, written: str, reading: "R
     await store.set_content(
         tx,
         medium.media_id,
-        content_type=medium.content_type,
+        content_type=reading.announced,
         byte_count=reading.byte_count,
         content_hash=reading.content_hash,
         object_key=written,
