@@ -20,6 +20,11 @@ def is_gsm(body: str) -> bool:
     return all(character in _BASIC or character in _EXTENDED for character in body)
 
 
+def costly_characters(body: str) -> list[str]:
+    """Return the characters that make `body` UCS-2, each once, in their order; none when it fits the other alphabet."""
+    return [one for one in dict.fromkeys(body) if one not in _BASIC and one not in _EXTENDED]
+
+
 def count_segments(body: str) -> int:
     """Return the number of segments that `body` is sent as; at least 1."""
     if is_gsm(body):

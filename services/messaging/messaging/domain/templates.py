@@ -155,6 +155,23 @@ class TemplateInvalid(ServiceError):
         )
 
 
+class TemplateAsksForKeyword(ServiceError):
+    """A reminder asks for an answer that opts the client out, or in."""
+
+    def __init__(self, asked: Mapping[str, Sequence[str]]) -> None:
+        words = ", ".join(dict.fromkeys(word for found in asked.values() for word in found))
+        super().__init__(
+            Kind.INVALID,
+            "TEMPLATE_ASKS_FOR_KEYWORD",
+            f"To the carrier, an answer of {words} is about all your texts, not about what this one reminds of."
+            " Ask for CONFIRM and CHANGE instead, or give a link.",
+            violations=[
+                Violation(place, f"asks for {', '.join(found)}: ask for CONFIRM and CHANGE, or give a link")
+                for place, found in asked.items()
+            ],
+        )
+
+
 class TemplateNameTaken(ServiceError):
     """Another template of the channel is called so."""
 

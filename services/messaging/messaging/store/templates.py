@@ -80,25 +80,24 @@ async def page(
     channel: Channel | None,
     purpose: Purpose | None,
     include_archived: bool,
-    after: tuple[str, str] | None,
+    after: str,
     most: int,
 ) -> Sequence[Template]:
-    """Return up to `most` templates by name, after a (lower-case name, id)."""
+    """Return up to `most` templates by name, after the one with an id."""
     found = await tx.execute(
         f"select {_COLUMNS} from templates where chain_id = :chain_id"
         " and (cast(:channel as text) is null or channel = :channel)"
         " and (cast(:purpose as text) is null or purpose = :purpose)"
         " and (cast(:include_archived as boolean) or not is_archived)"
-        " and (cast(:after_id as text) is null or"
-        '  (lower(display_name) collate "C", template_id) > (cast(:after_name as text) collate "C", :after_id))'
-        ' order by lower(display_name) collate "C", template_id limit :most',
+        " and (cast(:after as text) = '' or (lower(display_name), template_id) > (select lower(t.display_name),"
+        "  t.template_id from templates t where t.chain_id = :chain_id and t.template_id = :after))"
+        " order by lower(display_name), template_id limit :most",
         {
             "chain_id": tx.chain_id,
             "channel": channel,
             "purpose": purpose,
             "include_archived": include_archived,
-            "after_name": after[0] if after else None,
-            "after_id": after[1] if after else None,
+            "after": after,
             "most": most,
         },
     )
