@@ -1,12 +1,27 @@
 """The carriers, one module each, behind one Protocol. Must not decide whether a text may go out."""
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from messaging.domain import Channel
+from messaging.domain import Channel, ProviderTemplate
+
+__all__ = [
+    "Accepted",
+    "Carrier",
+    "Found",
+    "InboundIntake",
+    "InboundText",
+    "Picture",
+    "ProviderTemplate",
+    "Receipt",
+    "ReceiptIntake",
+    "Refused",
+    "Status",
+    "Text",
+]
 
 
 @dataclass(frozen=True)
@@ -16,14 +31,6 @@ class Picture:
     media_id: str
     url: str = field(repr=False)
     content_type: str
-
-
-@dataclass(frozen=True)
-class ProviderTemplate:
-    """A text that the network approved beforehand, by its id there, with the values that stand in it."""
-
-    provider_template_id: str
-    values: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -118,4 +125,16 @@ class Carrier(Protocol):
 
     async def find(self, text: Text) -> Found | None:
         """Say what became of an attempt to send a text; None when the network never took it."""
+        ...
+
+
+class MediaNotThere(Exception):
+    """The network does not have the picture, or leads elsewhere for it: asking again is of no use."""
+
+
+class MediaSource(Protocol):
+    """Where a network keeps pictures. Any other exception than MediaNotThere means: later, perhaps."""
+
+    def open_media(self, chain_id: str, url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open a picture and give its bytes as they come. Raises MediaNotThere."""
         ...

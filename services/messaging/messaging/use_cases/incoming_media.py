@@ -4,9 +4,8 @@ What a network hands in is a stranger's: its bytes are counted as they come, and
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -16,7 +15,7 @@ from chassis.errors import Kind, ServiceError
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from messaging.domain.media import HEAD_BYTES, MediaState, MediaTypeMismatch, Medium, type_of
-from messaging.providers import InboundText
+from messaging.providers import InboundText, MediaNotThere, MediaSource
 from messaging.store import media as store
 from messaging.use_cases.media import Reading, keep_object, plan_object
 
@@ -25,18 +24,6 @@ _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600
 _BATCH = 20
 
 _log = structlog.get_logger(__name__)
-
-
-class MediaNotThere(Exception):
-    """The network does not have the picture, or leads elsewhere for it: asking again is of no use."""
-
-
-class MediaSource(Protocol):
-    """Where a network keeps pictures. Any other exception than MediaNotThere means: later, perhaps."""
-
-    def open_media(self, chain_id: str, url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open a picture and give its bytes as they come. Raises MediaNotThere."""
-        ...
 
 
 async def expect_media(tx: Transaction, inbound: InboundText, message_id: str, *, now: datetime) -> None:

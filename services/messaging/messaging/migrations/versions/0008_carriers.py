@@ -48,13 +48,10 @@ def upgrade() -> None:
             provider_message_id text not null,
             message_id text not null,
             reference text not null,
-            status text not null,
-            error_code text not null,
             noted_at timestamptz not null,
             primary key (chain_id, provider, provider_message_id)
         );
         create index carrier_texts_of_message on carrier_texts (chain_id, message_id);
-        create index messages_of_provider on messages (chain_id, provider_message_id) where provider_message_id <> '';
 
         create table media (
             chain_id text not null,
