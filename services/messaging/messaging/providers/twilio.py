@@ -210,7 +210,7 @@ class Twilio:
 
     @asynccontextmanager
     async def open_media(self, chain_id: str, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a picture of an inbound text. Our credentials go to Twilio's own address only, never along a redirect."""
+        """Open a picture of an inbound text. Our credentials go to Twilio's own address only, along no redirect."""
         if urlsplit(url)[:2] != urlsplit(self._base_url)[:2]:
             raise MediaNotThere("that is not Twilio's address")
         auth: tuple[str, str] | None = self._auth

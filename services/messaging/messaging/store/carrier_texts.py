@@ -19,7 +19,7 @@ async def claim(
     reference: str,
     now: datetime,
 ) -> str:
-    """Say that a carrier's text is an attempt of ours, and return whose it is: another one's, if that was said before."""
+    """Say that a carrier's text is an attempt of ours, and return whose it is: another's, if that was said before."""
     key = {"chain_id": tx.chain_id, "provider": provider, "id": provider_message_id}
     await tx.execute(
         "insert into carrier_texts (chain_id, provider, provider_message_id, message_id, reference, noted_at)"
