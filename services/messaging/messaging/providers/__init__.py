@@ -1,7 +1,8 @@
 """The carriers, one module each, behind one Protocol. Must not decide whether a text may go out."""
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
