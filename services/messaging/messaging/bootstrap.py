@@ -24,6 +24,7 @@ from chassis.database import Database
 from chassis.objects import open_objects
 from chassis.runtime import Background, Component
 from chassis.service import Foundation, Service
+from messaging.bulk_sender import BulkSender
 from messaging.clients import GrpcProfiles, Profiles
 from messaging.config import Settings
 from messaging.consumers import handlers
@@ -44,6 +45,7 @@ from messaging.links import Links
 from messaging.parts import Parts
 from messaging.providers import Carrier, InboundText, Receipt
 from messaging.providers.sandbox import Sandbox
+from messaging.staff import Staff
 from messaging.suppression import Suppressor
 from messaging.use_cases import delivery, inbound
 
@@ -78,6 +80,7 @@ def build(
     foundation = Foundation.lay("messaging", settings, clock=clock)
     database, clock = foundation.database, foundation.clock
     profiles = profiles or GrpcProfiles(foundation.channel(settings.profiles_address), foundation.signer)
+    staff = Staff(profiles, clock)
     suppressor = Suppressor(settings.suppression_key)
     due = asyncio.Event()
     components: list[Component] = []
@@ -102,6 +105,7 @@ def build(
         database=database,
         clock=clock,
         profiles=profiles,
+        staff=staff,
         suppressor=suppressor,
         objects=open_objects(settings),
         links=Links(settings.link_key, settings.public_url),

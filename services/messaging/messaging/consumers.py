@@ -1,6 +1,10 @@
-"""What messaging does when profiles says something."""
+"""What messaging does when profiles says something, and once it has taken in a text itself.
+
+Who is to see to a new conversation is asked of profiles, which a text must not wait for: so it is heard of here.
+"""
 
 import structlog
+from carnet.messaging.v1 import events_pb2 as messaging_events
 from carnet.profiles.v1 import events_pb2, profiles_pb2
 
 from chassis.clock import Clock
@@ -12,6 +16,7 @@ from messaging.providers.sandbox import Sandbox
 from messaging.store import conversations, erasures
 from messaging.suppression import Suppressor
 from messaging.use_cases import identities
+from messaging.use_cases.conversations import find_own_associate, give_to_own_associate
 from messaging.use_cases.permissions import record_consent
 
 _log = structlog.get_logger(__name__)
@@ -97,7 +102,22 @@ def handlers(
                 suppressor=suppressor,
             )
 
+    async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
+        conversation_id = delivery.event.conversation_id
+        own = await find_own_associate(
+            database=database,
+            profiles=profiles,
+            chain_id=delivery.chain_id,
+            conversation_id=conversation_id,
+        )
+        if own is None:
+            delivery.ignore()
+            return
+        async with delivery.transaction() as tx:
+            await give_to_own_associate(tx, conversation_id, own)
+
     return {
+        messaging_events.MessageReceived: on_message_received,
         events_pb2.ConsentCaptured: on_consent_captured,
         events_pb2.ClientDeleted: on_client_deleted,
         events_pb2.ClientMerged: on_client_merged,

@@ -10,6 +10,7 @@ from messaging.clients import Profiles
 from messaging.config import Settings
 from messaging.links import Links
 from messaging.providers.sandbox import Sandbox
+from messaging.staff import Staff
 from messaging.suppression import Suppressor
 
 
@@ -21,6 +22,7 @@ class Parts:
     database: Database
     clock: Clock
     profiles: Profiles
+    staff: Staff
     suppressor: Suppressor
     objects: ObjectStore
     links: Links

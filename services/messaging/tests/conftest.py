@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from chassis.clock import FixedClock
 from chassis.database import Database
-from chassis.errors import not_found
+from chassis.errors import Kind, ServiceError, not_found, unavailable
 from chassis.events import wrap
 from chassis.service import Service
 from chassis.testing import (
@@ -34,7 +34,7 @@ from chassis.testing import (
     settings_for,
 )
 from messaging.bootstrap import VERSIONS, build
-from messaging.clients import Associate, Consent, Recipient
+from messaging.clients import Associate, Consent, Newcomer, Recipient
 from messaging.config import Settings
 from messaging.domain import Purpose
 
@@ -62,11 +62,16 @@ class PlayedProfiles:
         self.stores: set[str] = set()
         self.before_merge: dict[str, Recipient] = {}
         self.associates: dict[str, Associate] = {}
+        self.newcomers: dict[str, tuple[str, Newcomer]] = {}
+        self.is_down = False  # as far as staff is asked for
 
     async def get_recipient(self, chain_id: str, client_id: str) -> Recipient:
         if client_id not in self.recipients:
             raise not_found("client", client_id)
         return self.recipients[client_id]
+
+    async def get_recipients(self, chain_id: str, client_ids: Sequence[str]) -> dict[str, Recipient]:
+        return {one: self.recipients[one] for one in client_ids if one in self.recipients}
 
     async def get_consent(self, chain_id: str, consent_id: str) -> Consent:
         if consent_id not in self.consents:
@@ -96,6 +101,21 @@ class PlayedProfiles:
         if associate_id not in self.associates:
             raise not_found("associate", associate_id)
         return self.associates[associate_id]
+
+    async def list_associates(self, chain_id: str) -> list[Associate]:
+        if self.is_down:
+            raise unavailable("profiles")
+        return list(self.associates.values())
+
+    async def create_client(self, chain_id: str, request_id: str, newcomer: Newcomer) -> str:
+        made = self.newcomers.setdefault(request_id, (f"cli_{next(NUMBERS)}", newcomer))
+        if made[1] != newcomer:
+            raise ServiceError(Kind.CONFLICT, "REQUEST_ID_REUSED", "for another client")
+        client_id = made[0]
+        phones = (newcomer.phone,) if newcomer.phone else ()
+        emails = (newcomer.email,) if newcomer.email else ()
+        self.recipients[client_id] = Recipient(client_id, "", phones, emails=emails)
+        return client_id
 
 
 @dataclass

@@ -1,13 +1,21 @@
 """The words of messaging, one module per aggregate, and the errors they lead to. Pure."""
 
-from messaging.domain.conversations import Conversation, ConversationState, sole
+from messaging.domain.conversations import (
+    AssociateLeft,
+    Conversation,
+    ConversationState,
+    note_of,
+    sole,
+)
 from messaging.domain.decisions import Decision, Reason, Verdict
 from messaging.domain.messages import (
+    STANDING,
     WAITING,
     ClientUnreachable,
     Direction,
     Message,
     MessageNotWaiting,
+    ProviderTemplate,
     SandboxOff,
     State,
     message_id_of,
@@ -16,6 +24,7 @@ from messaging.domain.messages import (
 from messaging.domain.permissions import (
     ASSOCIATE,
     CARRIER,
+    CONFIRMATION,
     CONSENT,
     KEYWORD,
     PLAIN_LANGUAGE,
@@ -38,6 +47,7 @@ from messaging.domain.senders import (
     SenderNotFound,
     SenderPhoneTaken,
     SenderState,
+    channels_of,
     plain_email,
 )
 from messaging.domain.settings import (
@@ -51,13 +61,16 @@ from messaging.domain.settings import (
 __all__ = [
     "ASSOCIATE",
     "CARRIER",
+    "CONFIRMATION",
     "CONSENT",
     "KEYWORD",
     "PHONE_CHANNELS",
     "PLAIN_LANGUAGE",
     "REVIEW",
+    "STANDING",
     "WAITING",
     "ChainSettings",
+    "AssociateLeft",
     "Change",
     "Channel",
     "ClientUnreachable",
@@ -74,6 +87,7 @@ __all__ = [
     "PermissionEntry",
     "PermissionReviewDecided",
     "PhoneInvalid",
+    "ProviderTemplate",
     "Purpose",
     "Reason",
     "Review",
@@ -87,8 +101,10 @@ __all__ = [
     "SenderState",
     "State",
     "Verdict",
+    "channels_of",
     "message_id_of",
     "moves_forward",
+    "note_of",
     "plain_email",
     "restored_by_keyword",
     "sole",

@@ -1,6 +1,7 @@
 """Messages and their way through the network. Pure."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,8 @@ class State(enum.StrEnum):
 
 
 WAITING = frozenset({State.QUEUED, State.DEFERRED})
+# Outbound states that count as having written to somebody, or being about to.
+STANDING = WAITING | {State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED}
 
 # What the network says arrives in any order: a message only moves to a higher rank.
 _RANKS = {
@@ -58,6 +61,14 @@ _RANKS = {
 def moves_forward(current: State, following: State) -> bool:
     """Return whether a message in `current` may become `following` on the network's word."""
     return _RANKS[following] > _RANKS[current]
+
+
+@dataclass(frozen=True)
+class ProviderTemplate:
+    """A text that the network approved beforehand, by its id there, with the values that stand in it."""
+
+    provider_template_id: str
+    values: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,13 @@ class Message:
     reminder_id: str = ""
     expires_at: datetime | None = None
     delivered_at: datetime | None = None
+    provider_template: ProviderTemplate | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Return whether somebody wrote it to this client: not the system, nor a text to many, nor a reminder."""
+        is_written = self.direction is Direction.OUTBOUND and self.author != "system"
+        return is_written and not (self.bulk_send_id or self.campaign_id or self.reminder_id)
 
     @property
     def reference(self) -> str:

@@ -14,9 +14,11 @@ from messaging.domain import (
     ReviewState,
     SandboxOff,
 )
+from messaging.grpc_api.inbox import Inbox, reader_of
 from messaging.grpc_api.rendering import (
     author_of,
-    conversation_message,
+    channel_of,
+    conversation_state_of,
     decision_message,
     entry_message,
     message_message,
@@ -31,6 +33,7 @@ from messaging.grpc_api.rendering import (
 from messaging.parts import Parts
 from messaging.providers.sandbox import Sandbox
 from messaging.store import conversations, messages, reviews, senders
+from messaging.use_cases import conversations as conversation_cases
 from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
 from messaging.use_cases import reviews as review_cases
@@ -53,6 +56,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._suppressor = parts.suppressor
         self._due = parts.due
         self._sandbox = parts.sandbox
+        self._inbox = Inbox(parts)
 
     async def CreateSender(self, request: pb.CreateSenderRequest, context: _Context) -> pb.Sender:
         caller = current_caller()
@@ -126,14 +130,25 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def ListConversations(
         self, request: pb.ListConversationsRequest, context: _Context
     ) -> pb.ListConversationsResponse:
+        caller = current_caller()
         size = page_size_of(request.page_size)
         before = decode_page_token(request.page_token, int, str)
-        async with self._database.transaction(current_caller().chain_id) as tx:
+        wanted = conversations.Filter(
+            store_id=request.store_id,
+            client_id=request.client_id,
+            state=conversation_state_of(request.state),
+            channel=channel_of(request.channel) if request.channel else None,
+            assignee_ids=await self._inbox.seen_to_by(request.assignee_id),
+            is_unread=request.unread_only,
+            is_unassigned=request.unassigned_only,
+            is_unlinked=request.unlinked_only,
+            is_waiting=request.waiting_only,
+        )
+        async with self._database.transaction(caller.chain_id) as tx:
             found = await conversations.page(
                 tx,
-                store_id=request.store_id,
-                client_id=request.client_id,
-                unread_only=request.unread_only,
+                wanted,
+                reader_id=reader_of(caller),
                 before=(moment_of(int(before[0])), str(before[1])) if before else None,
                 most=size + 1,
             )
@@ -141,11 +156,16 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             found, size, lambda one: (micros_of(one.last_message_time), one.conversation_id)
         )
         return pb.ListConversationsResponse(
-            conversations=map(conversation_message, page), next_page_token=token
+            conversations=await self._inbox.shown_all(page), next_page_token=token
         )
 
     async def GetConversation(self, request: pb.GetConversationRequest, context: _Context) -> pb.Conversation:
-        return await self._conversation(request.conversation_id)
+        caller = current_caller()
+        async with self._database.transaction(caller.chain_id) as tx:
+            conversation = await conversation_cases.get_conversation(
+                tx, request.conversation_id, reader_id=reader_of(caller)
+            )
+        return await self._inbox.shown(conversation)
 
     async def ListMessages(
         self, request: pb.ListMessagesRequest, context: _Context
@@ -167,16 +187,15 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def MarkConversationRead(
         self, request: pb.MarkConversationReadRequest, context: _Context
     ) -> pb.Conversation:
-        async with self._database.transaction(current_caller().chain_id) as tx:
-            await conversations.mark_read(tx, request.conversation_id)
-        return await self._conversation(request.conversation_id)
-
-    async def _conversation(self, conversation_id: str) -> pb.Conversation:
-        async with self._database.transaction(current_caller().chain_id) as tx:
-            conversation = await conversations.find(tx, conversation_id)
-        if conversation is None:
-            raise not_found("conversation", conversation_id)
-        return conversation_message(conversation)
+        caller = current_caller()
+        conversation = await conversation_cases.mark_read(
+            database=self._database,
+            clock=self._clock,
+            chain_id=caller.chain_id,
+            conversation_id=request.conversation_id,
+            reader_id=reader_of(caller),
+        )
+        return await self._inbox.shown(conversation)
 
     async def ListPermissions(
         self, request: pb.ListPermissionsRequest, context: _Context

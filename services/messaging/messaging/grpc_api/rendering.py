@@ -10,6 +10,7 @@ from chassis.values import timestamp_of
 from messaging.domain import (
     Channel,
     Conversation,
+    ConversationState,
     Decision,
     Message,
     PermissionEntry,
@@ -61,6 +62,7 @@ def conversation_message(conversation: Conversation) -> pb.Conversation:
         unread_count=conversation.unread_count,
         last_message_time=timestamp_of(conversation.last_message_time),
         create_time=timestamp_of(conversation.created_at),
+        session_end_time=timestamp_of(conversation.session_end),
     )
 
 
@@ -155,6 +157,13 @@ def channel_of(number: pb.Channel.ValueType) -> Channel:
     if number == pb.CHANNEL_UNSPECIFIED:
         return Channel.SMS
     return Channel(pb.Channel.Name(number).removeprefix("CHANNEL_"))
+
+
+def conversation_state_of(number: pb.ConversationState.ValueType) -> ConversationState | None:
+    """Return a conversation's state, None for none."""
+    if number == pb.CONVERSATION_STATE_UNSPECIFIED:
+        return None
+    return ConversationState(pb.ConversationState.Name(number).removeprefix("CONVERSATION_STATE_"))
 
 
 def purpose_of(number: pb.Purpose.ValueType) -> Purpose:

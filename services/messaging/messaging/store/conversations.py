@@ -1,6 +1,9 @@
 """Conversations, and who has which number."""
 
-from collections.abc import Mapping, Sequence
+# ruff: noqa: S608 - what is put into statements here are constants of this module
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,16 +11,45 @@ from sqlalchemy import Row
 
 from chassis import identities
 from chassis.database import Transaction
-from messaging.domain import Channel, Conversation, ConversationState, Sender
+from messaging.domain import STANDING, Channel, Conversation, ConversationState, Message, Sender
 
-_SELECT = """
-    select c.conversation_id, c.store_id, c.sender_id, c.client_phone, c.unread_count, c.last_message_time,
-        c.created_at, c.channel, c.conversation_state as state, c.assignee_id, c.waiting_since, c.last_inbound_at,
-        array(select distinct coalesce(a.current_id, p.client_id) from phone_clients p
-            left join identity_aliases a on a.chain_id = p.chain_id and a.alias_id = p.client_id
-            where p.chain_id = c.chain_id and p.phone = c.client_phone order by 1) as client_ids
-    from conversations c
+# As Message.is_answer says it.
+_IS_ANSWER = "m.author <> 'system' and m.bulk_send_id = '' and m.campaign_id = '' and m.reminder_id = ''"
+
+# What the reader has not read: above where the reader stands, or above where everybody did when that was not kept by
+# person yet. A reader that is no person is asked for with an empty id, and is told what nobody has read.
+_READ_TO = "coalesce(r.position, c.read_floor)"
+_CLIENTS = """
+    select distinct coalesce(a.current_id, p.client_id) from phone_clients p
+        left join identity_aliases a on a.chain_id = p.chain_id and a.alias_id = p.client_id
+        where p.chain_id = c.chain_id and p.phone = c.client_phone
 """
+_SELECT = f"""
+    select c.conversation_id, c.store_id, c.sender_id, c.client_phone, c.last_message_time,
+        c.created_at, c.channel, c.conversation_state as state, c.assignee_id, c.waiting_since, c.last_inbound_at,
+        case when :reader_id = '' then c.unread_count
+            when c.last_inbound_position > {_READ_TO} then (select count(*) from messages m
+                where m.conversation_id = c.conversation_id and m.direction = 'INBOUND' and m.position > {_READ_TO})
+            else 0 end as unread_count,
+        array({_CLIENTS} order by 1) as client_ids
+    from conversations c
+    left join conversation_reads r on r.conversation_id = c.conversation_id and r.reader_id = :reader_id
+"""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which conversations are asked for; what is empty leaves none out."""
+
+    store_id: str = ""
+    client_id: str = ""
+    state: ConversationState | None = None
+    channel: Channel | None = None
+    assignee_ids: Collection[str] = ()
+    is_unread: bool = False
+    is_unassigned: bool = False
+    is_unlinked: bool = False
+    is_waiting: bool = False
 
 
 async def lock_number(tx: Transaction, phone: str) -> None:
@@ -56,57 +88,176 @@ async def find_or_create(
     return str(found.scalar_one())
 
 
-async def note_outbound(tx: Transaction, conversation_id: str, now: datetime) -> None:
-    """Put a conversation on top."""
+async def note_outbound(
+    tx: Transaction, conversation_id: str, now: datetime, *, is_answer: bool = False
+) -> None:
+    """Put a conversation on top; after an answer the client waits no more."""
     await tx.execute(
-        "update conversations set last_message_time = greatest(last_message_time, :now) where conversation_id = :id",
-        {"id": conversation_id, "now": now},
+        "update conversations set last_message_time = greatest(last_message_time, :now),"
+        " waiting_since = case when :is_answer then null else waiting_since end where conversation_id = :id",
+        {"id": conversation_id, "now": now, "is_answer": is_answer},
     )
 
 
-async def note_inbound(tx: Transaction, conversation_id: str, now: datetime) -> None:
-    """Put a conversation on top with one more unread text."""
+async def note_inbound(
+    tx: Transaction, message: Message, *, awaits_answer: bool = True, ends_waiting: bool = False
+) -> bool:
+    """Put a conversation on top with one more unread text, and open it; return whether it had been closed.
+
+    `awaits_answer` is False for a keyword, which no person is to answer; after `ends_waiting` nobody may.
+    """
+    noted = await tx.execute(
+        "update conversations c set last_message_time = greatest(c.last_message_time, :now), last_inbound_at = :now,"
+        " unread_count = c.unread_count + 1, conversation_state = 'OPEN',"
+        " waiting_since = case when :ends_waiting then null"
+        "  when :awaits_answer then coalesce(c.waiting_since, :now) else c.waiting_since end,"
+        " last_inbound_position = (select position from messages where message_id = :message_id)"
+        " from (select conversation_id, conversation_state from conversations where conversation_id = :id for update)"
+        " as former where c.conversation_id = former.conversation_id returning former.conversation_state",
+        {
+            "id": message.conversation_id,
+            "message_id": message.message_id,
+            "now": message.created_at,
+            "awaits_answer": awaits_answer,
+            "ends_waiting": ends_waiting,
+        },
+    )
+    return str(noted.scalar_one()) == ConversationState.CLOSED
+
+
+async def note_unanswered(tx: Transaction, conversation_id: str) -> None:
+    """Let the client wait again, since the last text came: what was to answer it did not go out."""
     await tx.execute(
-        "update conversations set last_message_time = greatest(last_message_time, :now), last_inbound_at = :now,"
-        " unread_count = unread_count + 1 where conversation_id = :id",
-        {"id": conversation_id, "now": now},
+        "update conversations set waiting_since = last_inbound_at where conversation_id = :id"
+        " and waiting_since is null and conversation_state = 'OPEN' and not exists (select 1 from messages m"
+        "  where m.conversation_id = :id and m.position > last_inbound_position and m.direction = 'OUTBOUND'"
+        f"  and m.state = any(:standing) and {_IS_ANSWER})",
+        {"id": conversation_id, "standing": sorted(STANDING)},
     )
 
 
-async def mark_read(tx: Transaction, conversation_id: str) -> bool:
-    """Forget how many are unread; False when there is no such conversation."""
+async def save_work(tx: Transaction, conversation: Conversation) -> None:
+    """Write down who sees to a conversation, whether something is left to do in it and since when the client waits."""
+    await tx.execute(
+        "update conversations set assignee_id = :assignee_id, conversation_state = :state,"
+        " waiting_since = :waiting_since, last_message_time = :last_message_time where conversation_id = :id",
+        {
+            "id": conversation.conversation_id,
+            "assignee_id": conversation.assignee_id,
+            "state": conversation.state,
+            "waiting_since": conversation.waiting_since,
+            "last_message_time": conversation.last_message_time,
+        },
+    )
+
+
+async def mark_read(tx: Transaction, conversation_id: str, reader_id: str, now: datetime) -> bool:
+    """Note that a reader has read everything so far; False when there is no such conversation."""
     marked = await tx.execute(
-        "update conversations set unread_count = 0 where conversation_id = :id", {"id": conversation_id}
+        "update conversations set unread_count = 0 where conversation_id = :id returning last_inbound_position",
+        {"id": conversation_id},
     )
-    return bool(marked.rowcount)
+    row = marked.one_or_none()
+    if row is not None and reader_id:
+        await _read_to(tx, conversation_id, reader_id, row.last_inbound_position, now)
+    return row is not None
 
 
-async def find(tx: Transaction, conversation_id: str) -> Conversation | None:
-    """Return one conversation."""
-    found = await tx.execute(f"{_SELECT} where c.conversation_id = :id", {"id": conversation_id})
-    row = found.one_or_none()
-    return None if row is None else _conversation(row)
+async def mark_unread(
+    tx: Transaction, conversation_id: str, reader_id: str, *, position: int, now: datetime
+) -> None:
+    """Note that a reader has read what came before a position only. The caller has locked the conversation."""
+    if reader_id:
+        await _read_to(tx, conversation_id, reader_id, position - 1, now)
+    await tx.execute(
+        "update conversations c set unread_count = (select count(*) from messages m"
+        "  where m.conversation_id = :id and m.direction = 'INBOUND' and m.position > read.position)"
+        " from (select case when :reader_id = '' then :position - 1 else coalesce(max(r.position), 0) end as position"
+        "  from conversation_reads r where r.conversation_id = :id) as read where c.conversation_id = :id"
+        "  and (:reader_id = '' or read.position < c.last_inbound_position)",
+        {"id": conversation_id, "reader_id": reader_id, "position": position},
+    )
+
+
+async def _read_to(
+    tx: Transaction, conversation_id: str, reader_id: str, position: int, now: datetime
+) -> None:
+    await tx.execute(
+        "insert into conversation_reads (chain_id, conversation_id, reader_id, position, read_at)"
+        " values (:chain_id, :id, :reader_id, :position, :now) on conflict (chain_id, conversation_id, reader_id)"
+        " do update set position = excluded.position, read_at = excluded.read_at",
+        {
+            "chain_id": tx.chain_id,
+            "id": conversation_id,
+            "reader_id": reader_id,
+            "position": position,
+            "now": now,
+        },
+    )
+
+
+async def last_inbound_position(tx: Transaction, conversation_id: str) -> int:
+    """Return where the client's last message stands; 0 when there is none."""
+    found = await tx.execute(
+        "select last_inbound_position from conversations where conversation_id = :id", {"id": conversation_id}
+    )
+    return int(found.scalar_one())
+
+
+async def find(tx: Transaction, conversation_id: str, *, reader_id: str = "") -> Conversation | None:
+    """Return one conversation as a reader sees it."""
+    return (await find_all(tx, [conversation_id], reader_id=reader_id)).get(conversation_id)
+
+
+async def find_all(
+    tx: Transaction, conversation_ids: Collection[str], *, reader_id: str = ""
+) -> dict[str, Conversation]:
+    """Return conversations by id."""
+    found = await tx.execute(
+        f"{_SELECT} where c.conversation_id = any(:ids)",
+        {"ids": list(conversation_ids), "reader_id": reader_id},
+    )
+    return {row.conversation_id: _conversation(row) for row in found}
+
+
+async def lock(tx: Transaction, conversation_id: str, *, reader_id: str = "") -> Conversation | None:
+    """Return one conversation for a change, once nobody else changes it."""
+    await tx.execute(
+        "select 1 from conversations where conversation_id = :id for update", {"id": conversation_id}
+    )
+    return await find(tx, conversation_id, reader_id=reader_id)
 
 
 async def page(
     tx: Transaction,
+    wanted: Filter,
     *,
-    store_id: str,
-    client_id: str,
-    unread_only: bool,
+    reader_id: str,
     before: tuple[datetime, str] | None,
     most: int,
 ) -> Sequence[Conversation]:
-    """Return up to `most` conversations, the latest first; empty ids stand for all."""
+    """Return up to `most` conversations as a reader sees them, the latest first."""
     conditions: dict[str, Mapping[str, Any]] = {}
-    if store_id:
-        conditions["c.store_id = :store_id"] = {"store_id": store_id}
-    if client_id:
+    if wanted.store_id:
+        conditions["c.store_id = :store_id"] = {"store_id": wanted.store_id}
+    if wanted.client_id:
         conditions[
             "c.client_phone in (select phone from phone_clients where client_id = any(:client_ids))"
-        ] = {"client_ids": await identities.whole(tx, [client_id])}
-    if unread_only:
-        conditions["c.unread_count > 0"] = {}
+        ] = {"client_ids": await identities.whole(tx, [wanted.client_id])}
+    if wanted.state is not None:
+        conditions["c.conversation_state = :state"] = {"state": wanted.state}
+    if wanted.channel is not None:
+        conditions["c.channel = :channel"] = {"channel": wanted.channel}
+    if wanted.assignee_ids:
+        conditions["c.assignee_id = any(:assignee_ids)"] = {"assignee_ids": list(wanted.assignee_ids)}
+    if wanted.is_unassigned:
+        conditions["c.assignee_id = ''"] = {}
+    if wanted.is_waiting:
+        conditions["c.waiting_since is not null"] = {}
+    if wanted.is_unlinked:
+        conditions[f"(select count(*) from ({_CLIENTS}) as known) <> 1"] = {}
+    if wanted.is_unread:
+        conditions[f"c.last_inbound_position > {_READ_TO}" if reader_id else "c.unread_count > 0"] = {}
     if before is not None:
         conditions["(c.last_message_time, c.conversation_id) < (:before_time, :before_id)"] = {
             "before_time": before[0],
@@ -116,24 +267,86 @@ async def page(
     parameters = {key: value for named in conditions.values() for key, value in named.items()}
     found = await tx.execute(
         f"{_SELECT} {where} order by c.last_message_time desc, c.conversation_id desc limit :most",
-        {**parameters, "most": most},
+        {**parameters, "reader_id": reader_id, "most": most},
     )
     return [_conversation(row) for row in found]
 
 
-async def learn_client(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> None:
-    """Note that a client has a number, under the id by which we hear of it: a merge that is taken back must know."""
-    await tx.execute(
+async def of_client(tx: Transaction, client_id: str) -> list[str]:
+    """Return the ids of the conversations with a client's numbers."""
+    found = await tx.execute(
+        "select conversation_id from conversations where client_phone in (select phone from phone_clients"
+        " where client_id = any(:client_ids))",
+        {"client_ids": await identities.whole(tx, [client_id])},
+    )
+    return [str(conversation_id) for conversation_id in found.scalars()]
+
+
+async def learn_client(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> bool:
+    """Note that a client has a number, under the id by which we hear of it: a merge that is taken back must know.
+
+    What was said before against it counts no more. Return whether that is news.
+    """
+    learned = await tx.execute(
         "insert into phone_clients (chain_id, phone, client_id, learned_at)"
         " values (:chain_id, :phone, :client_id, :now) on conflict do nothing",
         {"chain_id": tx.chain_id, "phone": phone, "client_id": client_id, "now": now},
     )
+    await tx.execute(
+        "delete from disowned_numbers where chain_id = :chain_id and phone = :phone"
+        " and client_id = any(:client_ids)",
+        {
+            "chain_id": tx.chain_id,
+            "phone": phone,
+            "client_ids": await identities.whole(tx, [client_id]),
+        },
+    )
+    return bool(learned.rowcount)
 
 
 async def learn_current(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> None:
-    """Note that a client has a number, unless somebody is known to have it whom a merge made the same client."""
-    if client_id not in await clients_of(tx, phone):
-        await learn_client(tx, phone=phone, client_id=client_id, now=now)
+    """Note that a client has a number, unless somebody is known to have it whom a merge made the same client, or said
+    that it is not this client's."""
+    if client_id in await clients_of(tx, phone) or phone in await disowned_by(tx, client_id):
+        return
+    await learn_client(tx, phone=phone, client_id=client_id, now=now)
+
+
+async def disown(
+    tx: Transaction, *, phone: str, client_id: str, is_reassigned: bool, actor: str, now: datetime
+) -> bool:
+    """Note that a number is not, or not any more, a client's; return whether it was known to be."""
+    gone = await tx.execute(
+        "delete from phone_clients where chain_id = :chain_id and phone = :phone and client_id = any(:client_ids)",
+        {
+            "chain_id": tx.chain_id,
+            "phone": phone,
+            "client_ids": await identities.whole(tx, [client_id]),
+        },
+    )
+    await tx.execute(
+        "insert into disowned_numbers as old (chain_id, phone, client_id, is_reassigned, disowned_by, disowned_at)"
+        " values (:chain_id, :phone, :client_id, :is_reassigned, :actor, :now)"
+        " on conflict (chain_id, phone, client_id) do update set is_reassigned = true where excluded.is_reassigned",
+        {
+            "chain_id": tx.chain_id,
+            "phone": phone,
+            "client_id": client_id,
+            "is_reassigned": is_reassigned,
+            "actor": actor,
+            "now": now,
+        },
+    )
+    return bool(gone.rowcount)
+
+
+async def disowned_by(tx: Transaction, client_id: str) -> set[str]:
+    """Return the numbers that somebody said are not this client's, whatever the profile says."""
+    found = await tx.execute(
+        "select phone from disowned_numbers where chain_id = :chain_id and client_id = any(:client_ids)",
+        {"chain_id": tx.chain_id, "client_ids": await identities.whole(tx, [client_id])},
+    )
+    return set(map(str, found.scalars()))
 
 
 async def give_number(tx: Transaction, *, phone: str, from_id: str, to_id: str, now: datetime) -> None:

@@ -33,6 +33,8 @@ from messaging.use_cases.reviews import suspend
 HELP_TEXT = (
     "{name}: text us here and a person will answer. Reply STOP to opt out. Message and data rates may apply."
 )
+# No person is to answer them; after STOP nobody may.
+_KEYWORDS = frozenset({Wish.KEYWORD_STOP, Wish.KEYWORD_START, Wish.KEYWORD_HELP})
 
 
 async def receive_text(
@@ -69,11 +71,20 @@ async def take_in(
 ) -> None:
     """Work on a text that was kept as it came; the caller sees to it that this happens once, and holds identities."""
     await conversations.lock_number(tx, inbound.from_phone)
+    judgement = judge(inbound.body)
     message = await _add_to_conversation(tx, inbound, sender, message_id, received_at)
+    was_closed = await conversations.note_inbound(
+        tx,
+        message,
+        awaits_answer=judgement.wish not in _KEYWORDS,
+        ends_waiting=judgement.wish is Wish.KEYWORD_STOP,
+    )
+    if was_closed and (opened := await conversations.find(tx, message.conversation_id)) is not None:
+        tx.publish(events.conversation_changed(opened), entity_id=opened.conversation_id)
     await expect_media(tx, inbound, message_id, now=now)
     tx.publish(events.message_received(message, media_count=len(inbound.media)), entity_id=message_id)
     await permissions.note_alive(tx, inbound.from_phone)
-    await _obey(tx, inbound, judge(inbound.body), sender, message, suppressor, received_at)
+    await _obey(tx, inbound, judgement, sender, message, suppressor, received_at)
 
 
 async def _add_to_conversation(
@@ -82,7 +93,6 @@ async def _add_to_conversation(
     conversation_id = await conversations.find_or_create(
         tx, new_id=new_id("cnv"), sender=sender, client_phone=inbound.from_phone, now=now
     )
-    await conversations.note_inbound(tx, conversation_id, now)
     client_id = sole(await conversations.clients_of(tx, inbound.from_phone))
     message = Message(
         message_id=message_id,

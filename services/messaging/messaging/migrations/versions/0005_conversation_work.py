@@ -1,8 +1,154 @@
-"""Who has read what in a conversation, internal notes, and words to search by."""
+"""Who has read what in a conversation, internal notes, numbers that are not somebody's, and words to search by."""
+
+from chassis.migrations import run_sql, secure
 
 revision = "0005"
 down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """What was read before is kept by conversation as a floor, below which nothing is unread for anybody."""
+    _keep_who_has_read()
+    _keep_notes_inside()
+    _keep_words()
+
+
+def _keep_who_has_read() -> None:
+    run_sql(
+        """
+        -- unread_count stays: what nobody has read.
+        alter table conversations
+            add column last_inbound_position bigint not null default 0,
+            add column read_floor bigint not null default 0;
+        create table conversation_reads (
+            chain_id text not null,
+            conversation_id text not null references conversations on delete cascade,
+            reader_id text not null,
+            position bigint not null,
+            read_at timestamptz not null,
+            primary key (chain_id, conversation_id, reader_id)
+        );
+        create index conversation_reads_of_conversation on conversation_reads (conversation_id);
+        create index conversations_of_assignee on conversations
+            (chain_id, assignee_id, last_message_time desc, conversation_id desc);
+        create index conversations_waiting on conversations
+            (chain_id, last_message_time desc, conversation_id desc) where waiting_since is not null;
+
+        alter table conversations no force row level security;
+        alter table messages no force row level security;
+        update conversations c set
+            last_inbound_position = coalesce((select max(m.position) from messages m
+                where m.conversation_id = c.conversation_id and m.direction = 'INBOUND'), 0),
+            read_floor = coalesce((select m.position from messages m
+                where m.conversation_id = c.conversation_id and m.direction = 'INBOUND'
+                order by m.position desc offset c.unread_count limit 1), 0);
+        alter table conversations force row level security;
+        alter table messages force row level security;
+
+        -- What somebody said is not this client's number, so that nothing but a consent or another word of somebody
+        -- makes it so again. Under the id by which it was said, as phone_clients.
+        create table disowned_numbers (
+            chain_id text not null,
+            phone text not null,
+            client_id text not null,
+            is_reassigned boolean not null,
+            disowned_by text not null,
+            disowned_at timestamptz not null,
+            primary key (chain_id, phone, client_id)
+        );
+        create index disowned_numbers_of_client on disowned_numbers (chain_id, client_id);
+        """
+    )
+    secure("conversation_reads", "disowned_numbers")
+
+
+def _keep_notes_inside() -> None:
+    # Whatever a program gets wrong: what has no way to be due is never handed to a carrier.
+    run_sql(
+        r"""
+        alter table messages add constraint notes_go_to_nobody check (
+            case when direction = 'NOTE'
+                then message_id like 'nte\_%' and state = 'NOTED' and purpose is null and attempts = 0
+                    and provider_message_id = ''
+                else message_id not like 'nte\_%' and state <> 'NOTED' end
+        );
+        alter table due_messages add constraint notes_are_never_due check (message_id not like 'nte\_%');
+        """
+    )
+
+
+def _keep_words() -> None:
+    # The policy binds the runtime role but not the owner, as whom the function runs that searches: what a full text is
+    # compared with is not leakproof, so that Postgres uses no index for it behind row-level security. The function names
+    # the chain itself.
+    run_sql(
+        r"""
+        create extension if not exists unaccent; -- trusted: the owner of the database may create them
+        create extension if not exists btree_gin;
+
+        create function plain_words(said text) returns text
+            language sql immutable strict parallel safe
+            return lower(regexp_replace(
+                unaccent('unaccent'::regdictionary, said), '[^[:alnum:]]+', ' ', 'g'));
+
+        create table message_words (
+            message_id text primary key references messages on delete cascade,
+            chain_id text not null,
+            conversation_id text not null,
+            store_id text not null,
+            position bigint not null,
+            is_bulk boolean not null,
+            words tsvector not null
+        );
+
+        -- By a trigger, so that whatever writes a message, it can be found; notes and texts never change their words.
+        create function keep_message_words() returns trigger
+            language plpgsql set search_path = public, pg_temp as $$
+        begin
+            insert into message_words (message_id, chain_id, conversation_id, store_id, position, is_bulk, words)
+                values (new.message_id, new.chain_id, new.conversation_id, new.store_id, new.position,
+                    new.bulk_send_id <> '', to_tsvector('simple', plain_words(new.subject || ' ' || new.body)));
+            return null;
+        end $$;
+        create trigger message_words_kept after insert on messages
+            for each row execute function keep_message_words();
+
+        alter table messages no force row level security;
+        insert into message_words
+            select message_id, chain_id, conversation_id, store_id, position, bulk_send_id <> '',
+                to_tsvector('simple', plain_words(subject || ' ' || body)) from messages;
+        alter table messages force row level security;
+
+        create index message_words_found on message_words using gin (chain_id, words);
+        create index message_words_of_conversation on message_words (chain_id, conversation_id, position desc);
+
+        -- Every word must be there, or begin so when it has three letters or more. What went to many is told only
+        -- where somebody looks into conversations, or each search would find it a thousand times.
+        create function search_messages(
+            said text, in_store text, in_conversations text[], before bigint, most integer
+        ) returns setof text
+        language plpgsql stable security definer set search_path = public, pg_temp as $$
+        declare
+            own text := current_setting('carnet.chain_id', true);
+            wanted tsquery := (
+                select to_tsquery('simple', string_agg(
+                    '''' || word || case when length(word) > 2 then ''':*' else '''' end, ' & '))
+                from regexp_split_to_table(btrim(plain_words(said)), ' +') word where word <> ''
+            );
+        begin
+            return query
+            select w.message_id
+            from message_words w
+            where w.chain_id = own
+              and w.words @@ wanted
+              and (in_store = '' or w.store_id = in_store)
+              and (case when in_conversations is null then not w.is_bulk
+                  else w.conversation_id = any(in_conversations) end)
+              and (before is null or w.position < before)
+            order by w.position desc
+            limit most;
+        end $$;
+        """
+    )
+    secure("message_words")
+    run_sql("alter table message_words no force row level security;")
