@@ -274,6 +274,9 @@ async def test_a_consent_is_for_a_contact_point_of_the_client_that_fits(house: A
     recorded = await house.stub.RecordConsent(request())
     assert await house.stub.RecordConsent(request()) == recorded
     assert list(recorded.purposes) == [pb.PURPOSE_SERVICE]
+    by_whatsapp = request()
+    by_whatsapp.request_id, by_whatsapp.channel = "whatsapp", pb.CHANNEL_WHATSAPP
+    assert (await house.stub.RecordConsent(by_whatsapp)).channel == pb.CHANNEL_WHATSAPP
     for wrong, reason in (
         ({"contact_point_id": other.contact_points[0].contact_point_id}, "CONTACT_POINT_NOT_FOUND"),
         ({"channel": pb.CHANNEL_EMAIL}, "CHANNEL_MISMATCH"),

@@ -99,7 +99,7 @@ def require_somebody(*, client_id: str, given_name: str, family_name: str, phone
 
 def require_contact_for(channel: Channel, *, phone: str, email: str) -> None:
     """Refuse a consent for a channel that the capture has no contact for."""
-    field, value = ("phone", phone) if channel is Channel.SMS else ("email", email)
+    field, value = ("email", email) if channel is Channel.EMAIL else ("phone", phone)
     if not value:
         raise invalid(field, "is needed for this consent", reason="CONSENT_CONTACT_MISSING")
 

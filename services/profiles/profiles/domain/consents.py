@@ -13,6 +13,7 @@ class Channel(enum.StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
+    WHATSAPP = "whatsapp"
 
 
 class Purpose(enum.StrEnum):
@@ -23,9 +24,13 @@ class Purpose(enum.StrEnum):
     MARKETING = "marketing"
 
 
-CONTACT_OF = {Channel.SMS: ContactKind.PHONE, Channel.EMAIL: ContactKind.EMAIL}
+CONTACT_OF = {
+    Channel.SMS: ContactKind.PHONE,
+    Channel.EMAIL: ContactKind.EMAIL,
+    Channel.WHATSAPP: ContactKind.PHONE,
+}
 
-_CHANNEL_WORDS = {Channel.SMS: "texts", Channel.EMAIL: "e-mails"}
+_CHANNEL_WORDS = {Channel.SMS: "texts", Channel.EMAIL: "e-mails", Channel.WHATSAPP: "WhatsApp messages"}
 _PURPOSE_WORDS = {
     Purpose.CONVERSATIONAL: "personal messages",
     Purpose.SERVICE: "service news",

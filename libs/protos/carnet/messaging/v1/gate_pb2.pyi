@@ -123,7 +123,9 @@ class MessagingSettings(_message.Message):
     double_opt_in: _builtins.bool
     """A captured MARKETING consent counts once the client has answered YES to a text that asks for it."""
     opt_out_pause_share: _builtins.float
-    """A campaign is paused when more than this share of its recipients opted out, once it has reached opt_out_pause_after."""
+    """A campaign is paused when more than this share of its recipients opted out, once it has reached opt_out_pause_after.
+    0 stands for 0.03 and for 100; a share of 1 pauses none.
+    """
     opt_out_pause_after: _builtins.int
     etag: _builtins.str
     @_builtins.property
@@ -228,6 +230,7 @@ class HoursRule(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     HOURS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    IS_VERIFIED_FIELD_NUMBER: _builtins.int
     country: _builtins.str
     """ISO 3166-1; empty for every country that has no rule of its own."""
     state: _builtins.str
@@ -235,6 +238,8 @@ class HoursRule(_message.Message):
     purpose: _messaging_pb2.Purpose.ValueType
     source: _builtins.str
     """Where it comes from, such as "47 CFR 64.1200(c)(1)"."""
+    is_verified: _builtins.bool
+    """Whether somebody has compared it with its source; until then it is what public summaries say."""
     @_builtins.property
     def hours(self) -> Global___HoursWindow: ...
     def __init__(
@@ -245,10 +250,11 @@ class HoursRule(_message.Message):
         purpose: _messaging_pb2.Purpose.ValueType = ...,
         hours: Global___HoursWindow | None = ...,
         source: _builtins.str = ...,
+        is_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "hours", b"hours", "purpose", b"purpose", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "hours", b"hours", "is_verified", b"is_verified", "purpose", b"purpose", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -281,12 +281,14 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     CHANNEL_UNSPECIFIED: _Channel.ValueType  # 0
     CHANNEL_SMS: _Channel.ValueType  # 1
     CHANNEL_EMAIL: _Channel.ValueType  # 2
+    CHANNEL_WHATSAPP: _Channel.ValueType  # 3
 
 class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper): ...
 
 CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
 CHANNEL_SMS: Channel.ValueType  # 1
 CHANNEL_EMAIL: Channel.ValueType  # 2
+CHANNEL_WHATSAPP: Channel.ValueType  # 3
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 class _Purpose:
