@@ -225,16 +225,27 @@ async def progress(tx: Transaction, bulk_send_ids: Sequence[str]) -> dict[str, P
     return {one: Progress(counts[one], denied[one], opted_out.get(one, 0)) for one in bulk_send_ids}
 
 
-async def forget(
-    tx: Transaction, *, client_ids: Collection[str], message_ids: Collection[str]
-) -> int:
-    """Remove who recipients were, and what was to stand in their texts; their places stay, so that sums hold.
-
-    `message_ids` are removed texts, whose recipient may be known under another id. Return how many were told.
-    """
+async def forget_clients(tx: Transaction, client_ids: Collection[str]) -> int:
+    """Remove who recipients were and what was to stand in their texts; their places stay, so that sums hold. Return
+    how many there were."""
     gone = await tx.execute(
         "update bulk_recipients set client_id = '', values = null, message_id = '', reason = :reason"
         " where chain_id = :chain_id and client_id <> '' and client_id = any(:client_ids)",
         {"chain_id": tx.chain_id, "client_ids": list(client_ids), "reason": CLIENT_NOT_FOUND},
     )
     return gone.rowcount
+
+
+async def forget_texts(tx: Transaction, removed: Collection[tuple[str, str]]) -> None:
+    """Note that texts, given as (bulk send, message), are not there any more, whoever their recipients are."""
+    await tx.execute(
+        "update bulk_recipients r set message_id = '', reason = :reason"
+        " from unnest(cast(:bulk_send_ids as text[]), cast(:message_ids as text[])) as g (bulk_send_id, message_id)"
+        " where r.chain_id = :chain_id and r.bulk_send_id = g.bulk_send_id and r.message_id = g.message_id",
+        {
+            "chain_id": tx.chain_id,
+            "bulk_send_ids": [bulk_send_id for bulk_send_id, _ in removed],
+            "message_ids": [message_id for _, message_id in removed],
+            "reason": CLIENT_NOT_FOUND,
+        },
+    )

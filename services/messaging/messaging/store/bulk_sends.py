@@ -78,7 +78,7 @@ async def lock(tx: Transaction, bulk_send_id: str, *, wait: bool) -> BulkSend | 
 async def lock_alone(tx: Transaction, bulk_send_id: str) -> BulkSend | None:
     """Return one bulk send for a change of its state, once nobody writes or hands over a text of it any more.
 
-    First thing in a transaction that locks no message: whoever hands one over has locked it when he asks `states`.
+    The transaction must not lock a message: whoever hands one over has it locked.
     """
     await tx.execute(
         "select pg_advisory_xact_lock(hashtextextended(:key, 0))", {"key": _key(tx, bulk_send_id)}
@@ -89,18 +89,21 @@ async def lock_alone(tx: Transaction, bulk_send_id: str) -> BulkSend | None:
 async def states(tx: Transaction, bulk_send_ids: Collection[str]) -> Mapping[str, BulkSendState]:
     """Return the states of bulk sends, none of which changes until this transaction ends.
 
-    What was paused or cancelled by a call that has been answered is seen as such.
+    What was paused or cancelled by a call that has been answered is seen as such. Those whose state somebody is about
+    to change are left out: whoever asks may hold what that one waits for.
     """
     ids = sorted(set(bulk_send_ids))
     if not ids:
         return {}
-    await tx.execute(
-        "select pg_advisory_xact_lock_shared(hashtextextended(key, 0)) from unnest(cast(:keys as text[])) as keys (key)",
-        {"keys": [_key(tx, bulk_send_id) for bulk_send_id in ids]},
+    free = await tx.execute(
+        "select id from unnest(cast(:ids as text[]), cast(:keys as text[])) as given (id, key)"
+        " where pg_try_advisory_xact_lock_shared(hashtextextended(key, 0))",
+        {"ids": ids, "keys": [_key(tx, bulk_send_id) for bulk_send_id in ids]},
     )
+    # A statement of its own: it sees what was committed before the locks were taken.
     found = await tx.execute(
         "select bulk_send_id, state from bulk_sends where chain_id = :chain_id and bulk_send_id = any(:ids)",
-        {"chain_id": tx.chain_id, "ids": ids},
+        {"chain_id": tx.chain_id, "ids": list(free.scalars())},
     )
     return {row.bulk_send_id: BulkSendState(row.state) for row in found}
 
@@ -269,14 +272,22 @@ async def take_up(tx: Transaction, bulk_send_id: str, now: datetime) -> None:
     )
 
 
-async def cancel_texts(tx: Transaction, bulk_send_id: str, now: datetime) -> None:
-    """Take back every text that waits."""
+async def cancel_texts(
+    tx: Transaction, bulk_send_id: str, now: datetime, message_ids: Collection[str] | None = None
+) -> None:
+    """Take back every text that waits, or some of them."""
     await tx.execute(
         "with gone as (update messages set state = 'CANCELLED', updated_at = :now"
         "  where chain_id = :chain_id and bulk_send_id = :id and bulk_send_id <> ''"
+        "  and (cast(:message_ids as text[]) is null or message_id = any(:message_ids))"
         "  and state in ('QUEUED', 'DEFERRED') returning message_id)"
         " delete from due_messages where message_id in (select message_id from gone)",
-        {"chain_id": tx.chain_id, "id": bulk_send_id, "now": now},
+        {
+            "chain_id": tx.chain_id,
+            "id": bulk_send_id,
+            "now": now,
+            "message_ids": None if message_ids is None else list(message_ids),
+        },
     )
 
 

@@ -24,6 +24,7 @@ from messaging.domain import (
 from messaging.store import conversations, permissions, reviews
 from messaging.suppression import Suppressor
 from messaging.use_cases.messages import require_client
+from messaging.use_cases.opt_outs import note_opt_out
 
 TOLD_IN_PERSON = "Told in person"
 # Who settles a review that is open, where it is not whoever called.
@@ -61,10 +62,14 @@ async def record(
     if change not in (Change.GRANTED, Change.REVOKED):
         return entries
     client_ids = await conversations.clients_of(tx, phone)
+    is_news = False
     for entry in entries:
         decides = await permissions.deciding(tx, phone, entry.purpose, suppressor)
         if decides is not None and decides.entry_id == entry.entry_id:
             tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
+            is_news = True
+    if is_news and change is Change.REVOKED:
+        await note_opt_out(tx, phone, now, at=occurred_at)
     return entries
 
 
