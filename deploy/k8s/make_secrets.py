@@ -47,6 +47,9 @@ def secrets_of(state: State) -> Secrets:
         # Empty where the phone network is the sandbox.
         "twilio_auth_tokens": os.environ.get("CARNET_TWILIO_AUTH_TOKENS", ""),
         "twilio_api_key_secret": os.environ.get("CARNET_TWILIO_API_KEY_SECRET", ""),
+        # Empty where e-mails go to the sandbox's mailboxes, and where bounces are not handed in.
+        "smtp_url": os.environ.get("CARNET_SMTP_URL", ""),
+        "email_bounce_secret": os.environ.get("CARNET_EMAIL_BOUNCE_SECRET", ""),
     }
     secrets["profiles"] |= {
         "suppression_key": state.suppression_key,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 CALLER_SCOPES: Mapping[str, tuple[str, ...]] = {
     "profiles": ("records:export",),
     "outreach": ("clients:read", "directory:read", "messages:read", "messages:send", "segments:read"),
-    "messaging": ("clients:read", "directory:read"),
+    "messaging": ("clients:read", "clients:write", "directory:read"),
     "waitlist": (),
     "appointments": (),
     "gateway": ("*",),

@@ -44,6 +44,31 @@ class Settings(ObjectSettings):
     twilio_base_url: str = Field(
         "https://api.twilio.com", pattern="^https?://[^/?#]+$", description="address of Twilio's API"
     )
+    smtp_url: str = Field(
+        "",
+        pattern="^((smtps?|starttls)://[^/?#]+)?$",
+        description="mail server that e-mails go to: smtp://, starttls:// or smtps://user:password@host:port, what is"
+        " not letter or digit percent-encoded; empty: the sandbox's mailboxes with the sandbox, else none go",
+    )
+    smtp_timeout_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="time that the mail server gets before it is given the content; must be below"
+        " carrier_timeout_seconds, which bounds all together",
+    )
+    smtp_connections: int = Field(4, ge=1, le=100, description="connections to the mail server that are kept")
+    email_return_domain: str = Field(
+        "",
+        pattern="^([A-Za-z0-9.-]+)?$",
+        description="domain whose mail is handed to /outside/email/bounce, so that bounces are known; empty: they go to"
+        " the store's own mailbox",
+    )
+    email_bounce_secret: str = Field(
+        "",
+        pattern="^(.{16,})?$",
+        description="what whoever hands in bounces proves itself by, 16 characters or more; empty: none are taken",
+    )
     media_max_bytes: int = Field(
         5_000_000, ge=1, le=5_000_000, description="most bytes of a picture, in both directions"
     )
@@ -58,9 +83,22 @@ class Settings(ObjectSettings):
         " carrier_timeout_seconds, so that no call can still be under way",
     )
     sending_poll_seconds: float = Field(0.5, gt=0, le=60, description="pause between two looks for due texts")
+    bulk_ahead_seconds: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        description="texts of a bulk send are written so long before their sender's turn; what is not written yet can be"
+        " taken back at once",
+    )
     sandbox_delay_seconds: float = Field(
         0.5, ge=0, le=60, description="time that the sandbox network takes for each receipt"
     )
+
+    @model_validator(mode="after")
+    def _mail_server_is_given_up_first(self) -> Self:
+        if self.smtp_url and self.smtp_timeout_seconds >= self.carrier_timeout_seconds:
+            raise ValueError("smtp_timeout_seconds must be below carrier_timeout_seconds")
+        return self
 
     @model_validator(mode="after")
     def _twilio_is_told_everything(self) -> Self:

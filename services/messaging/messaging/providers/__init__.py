@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from messaging.domain import Channel, ProviderTemplate
+from messaging.domain import Channel, ProviderTemplate, Purpose
 
 __all__ = [
     "Accepted",
@@ -22,6 +22,7 @@ __all__ = [
     "Refused",
     "Status",
     "Text",
+    "Unconfirmable",
 ]
 
 
@@ -38,7 +39,8 @@ class Picture:
 class Text:
     """One text for the network. `reference` is ours: a network takes one text per reference and can be asked by it.
 
-    `from_phone` and `to_phone` are e-mail addresses on EMAIL. `attempted_at` is when this attempt began.
+    `from_phone` and `to_phone` are e-mail addresses on EMAIL. `attempted_at` is when this attempt began. What is sent
+    to many carries a way out of `purpose`, where the channel has none of its own.
     """
 
     chain_id: str
@@ -53,6 +55,9 @@ class Text:
     messaging_service_id: str = ""
     sender_name: str = ""
     attempted_at: datetime | None = None
+    purpose: Purpose | None = None
+    conversation_id: str = ""
+    is_for_many: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,14 +122,19 @@ ReceiptIntake = Callable[[Receipt], Awaitable[None]]
 InboundIntake = Callable[[InboundText], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Unconfirmable:
+    """The network cannot be asked: nobody will know, unless it says something by itself. It is not sent again."""
+
+
 class Carrier(Protocol):
-    """A phone network."""
+    """A phone network, or a mail server."""
 
     async def send(self, text: Text) -> Accepted | Refused:
         """Hand one text over. Any exception means that nobody knows whether the network has it."""
         ...
 
-    async def find(self, text: Text) -> Found | None:
+    async def find(self, text: Text) -> Found | Unconfirmable | None:
         """Say what became of an attempt to send a text; None when the network never took it."""
         ...
 

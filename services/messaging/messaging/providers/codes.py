@@ -1,4 +1,8 @@
-"""What a carrier's error codes mean for us, as data. The numbers are Twilio's, which the sandbox speaks as well."""
+"""What a carrier's error codes mean for us, as data. The numbers are Twilio's, which the sandbox speaks as well.
+
+A mail server's are those of RFC 5321 and RFC 3463, with `SMTP_` in front of what it answered while it was spoken to,
+and `BOUNCE_` in front of what came back later, which is final: the mail server has tried for days.
+"""
 
 import enum
 from collections.abc import Mapping
@@ -11,6 +15,7 @@ class Fault(enum.Enum):
     OPTED_OUT = "never again until the client writes START"
     DEAD_NUMBER = "the number takes no texts"
     TRANSIENT = "try again a few times, later"
+    LATER = "the mail server asks to come again: try for hours"
     SLOW_DOWN = "too fast: wait, then go on"
     CONTENT = "the text was filtered: no blind repeat"
     SENDER = "our number or account is at fault: somebody must look"
@@ -38,15 +43,34 @@ FAULTS: Mapping[str, Fault] = {
     "30034": Fault.SENDER,
 }
 
+EMAIL_UNCONFIRMED = "EMAIL_UNCONFIRMED"  # the answer was lost, and a mail server cannot be asked
+SMTP, BOUNCE = "SMTP_", "BOUNCE_"
+EMAIL_FAULTS: Mapping[str, Fault] = {
+    **dict.fromkeys(
+        ("550", "551", "553", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"), Fault.DEAD_NUMBER
+    ),
+    **dict.fromkeys(("530", "534", "535", "538", "5.1.7", "5.1.8", "5.7.8"), Fault.SENDER),
+    **dict.fromkeys(("552", "554", "5.3.4", "5.7.1"), Fault.CONTENT),
+}
+
 # How long to wait before the next attempt; after the last one the text has failed.
 PAUSES: Mapping[Fault, tuple[timedelta, ...]] = {
     Fault.TRANSIENT: (timedelta(minutes=1), timedelta(minutes=5)),
+    Fault.LATER: tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240)),
     Fault.SLOW_DOWN: (timedelta(seconds=10), timedelta(seconds=30), *[timedelta(minutes=2)] * 6),
 }
 
 
 def fault_of(code: str) -> Fault:
     """Return what a code means; an answer of the 5xx kind is transient."""
+    if code.startswith(SMTP):
+        return (
+            Fault.LATER
+            if code[len(SMTP) :].startswith("4")
+            else EMAIL_FAULTS.get(code[len(SMTP) :], Fault.OTHER)
+        )
+    if code.startswith(BOUNCE):
+        return EMAIL_FAULTS.get(code[len(BOUNCE) :], Fault.OTHER)
     if len(code) == 3 and code.startswith("5"):
         return Fault.TRANSIENT
     return FAULTS.get(code, Fault.OTHER)

@@ -29,8 +29,8 @@ def upgrade() -> None:
             where not is_archived;
 
         alter table sandbox_messages
-            add column if not exists channel text not null default 'SMS',
-            add column if not exists subject text not null default '';
+            add column subject text not null default '',
+            add column unsubscribe_url text not null default '';
         """
     )
     secure("templates")
