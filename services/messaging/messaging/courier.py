@@ -1,23 +1,36 @@
-"""The courier carries due texts to the carrier and its answers back. Decisions are in `use_cases.delivery`.
+"""The courier carries due texts to the carrier and its answers back. Decisions are in `use_cases`.
 
-No transaction is open while the carrier is called. Replicas may run one each: a message is taken up by one of them.
+No transaction is open while the carrier is called. Texts are taken in sets and answers written down in sets; each text is
+a call of its own. Replicas may run one each: a message is taken up by one of them.
 """
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from chassis import context as work
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.errors import Kind, ServiceError
+from messaging.answers import Answers
+from messaging.links import Links
+from messaging.points import reach
 from messaging.providers import Accepted, Carrier, Receipt, Status
-from messaging.store import messages
+from messaging.store import due
 from messaging.suppression import Suppressor
-from messaging.use_cases import delivery
+from messaging.use_cases import delivery, taking
+from messaging.use_cases.taking import Errand
 
-_BATCH = 100
-_AT_ONCE = 6  # below the pool's size, so that calls of people are not kept waiting
+_IN_FLIGHT = 64  # calls under way at once; a text is only taken when it can be handed over at once
+_CHAINS_AT_ONCE = 4  # below the pool's size, so that calls of people are not kept waiting
+_LATE_AT_ONCE = 200
+_SHORTEST_PAUSE = 0.02  # between two looks, however many texts are written meanwhile
+_PACE = 0.1  # a sender's next texts are taken together so often
+_DRAIN_SECONDS = 5.0
+_NOTE_AGAIN = (0.2, 0.5, 1.0, 2.0, 5.0)
+_CALL_MARGIN = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +49,7 @@ class Courier:
         poll_seconds: float,
         timeout_seconds: float,
         lease_seconds: float,
+        links: Links | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -45,56 +59,153 @@ class Courier:
         self._poll_seconds = poll_seconds
         self._timeout_seconds = timeout_seconds
         self._lease = timedelta(seconds=lease_seconds)
+        self._links = links
+        self._flying: dict[asyncio.Task[None], str] = {}  # with the number that each is about
+        self._answers = Answers(self._note)
 
     async def run(self) -> None:
         """Run errands for ever. Raises whatever stops it; the runtime starts it again."""
-        while True:
-            self._due.clear()
-            if await self.run_due() == 0:
-                try:
-                    await asyncio.wait_for(self._due.wait(), self._poll_seconds)
-                except TimeoutError:
-                    continue
+        try:
+            while True:
+                self._due.clear()
+                started, next_time = await self._start_due()
+                await asyncio.sleep(_SHORTEST_PAUSE)
+                if not started:
+                    await self._wait(next_time)
+                elif len(self._flying) >= _IN_FLIGHT:
+                    await asyncio.wait(
+                        self._flying, timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED
+                    )
+        except asyncio.CancelledError:
+            await self._land()
+            raise
 
     async def run_due(self) -> int:
-        """Run what is due now and return how many errands there were for the carrier."""
+        """Run what is due now to its end and return how many errands there were for the carrier."""
+        started, _ = await self._start_due()
+        await asyncio.gather(*started)
+        return len(started)
+
+    async def _wait(self, next_time: datetime | None) -> None:
+        pause = self._poll_seconds
+        if next_time is not None:
+            ahead = (next_time - self._clock.now()).total_seconds()
+            pause = min(pause, max(ahead, _PACE))
+        try:
+            await asyncio.wait_for(self._due.wait(), pause)
+        except TimeoutError:
+            return
+
+    async def _land(self) -> None:
+        """Let calls that are under way come to their end; what does not is asked about later."""
+        until = asyncio.get_running_loop().time() + min(self._timeout_seconds, _DRAIN_SECONDS)
+        while self._flying and (left := until - asyncio.get_running_loop().time()) > 0:
+            try:
+                await asyncio.wait(self._flying, timeout=left)
+            except asyncio.CancelledError:
+                continue  # whoever stops this asks again every second
+        for task in self._flying:
+            task.cancel()
+
+    async def _start_due(self) -> tuple[list[asyncio.Task[None]], datetime | None]:
+        """Take what is due and begin to run it; return the runs, and when something is due next."""
+        now = self._clock.now()
         async with self._database.platform_transaction() as connection:
-            due = await messages.due(connection, self._clock.now(), _BATCH)
-        gate = asyncio.Semaphore(_AT_ONCE)
+            waiting = await due.look(connection)
+            late = await due.expired(connection, now, _LATE_AT_ONCE)
+        await self._expire(late)
+        free = _IN_FLIGHT - len(self._flying)
+        by_chain: dict[str, list[due.Waiting]] = {}
+        for one in waiting:
+            if one.is_due(now):
+                by_chain.setdefault(one.chain_id, []).append(one)
+        started: list[asyncio.Task[None]] = []
+        if by_chain and free > 0:
+            # Those who wait longest first, and a fair part of the free places for each chain.
+            chains = sorted(by_chain.values(), key=lambda ones: min(_since(one) for one in ones))[:free]
+            gate, most = asyncio.Semaphore(_CHAINS_AT_ONCE), max(free // len(chains), 1)
 
-        async def run(chain_id: str, message_id: str) -> bool:
-            async with gate:
-                try:
-                    return await self._run_errand(chain_id, message_id)
-                except Exception as error:
-                    # It stays due: by its own time, or once the lease is over.
-                    _log.error(
-                        "errand failed", message_id=message_id, error=type(error).__name__, exc_info=error
-                    )
-                    return False
+            async def take(ones: list[due.Waiting]) -> None:
+                async with gate:
+                    started.extend(self._fly(await self._take(ones, now, most)))
 
-        return sum(await asyncio.gather(*(run(chain_id, message_id) for chain_id, message_id in due)))
+            await asyncio.gather(*(take(ones) for ones in chains))
+        times = [moment for one in waiting for moment in (one.ask_at, one.send_at) if moment is not None]
+        return started, min((moment for moment in times if moment > now), default=None)
 
-    async def _run_errand(self, chain_id: str, message_id: str) -> bool:
+    async def _take(self, ones: Sequence[due.Waiting], now: datetime, most: int) -> list[Errand]:
         work.begin_work()
-        errand = await delivery.take_errand(
-            database=self._database,
-            clock=self._clock,
-            suppressor=self._suppressor,
-            chain_id=chain_id,
-            message_id=message_id,
-            lease=self._lease,
-        )
-        if errand is None:
-            return False
-        if errand.is_question:
-            await self._ask(errand)
-        else:
-            await self._send(errand)
-        return True
+        chain_id = ones[0].chain_id
+        ones = sorted(ones, key=_since)
+        to_ask = [one.sender_id for one in ones if one.ask_at is not None and one.ask_at <= now]
+        to_send = [one.sender_id for one in ones if one.send_at is not None and one.send_at <= now]
+        errands: list[Errand] = []
+        try:
+            if to_ask:
+                errands += await taking.take_questions(
+                    database=self._database,
+                    clock=self._clock,
+                    links=self._links,
+                    chain_id=chain_id,
+                    sender_ids=to_ask,
+                    most=most,
+                    lease=self._lease,
+                )
+            if to_send and len(errands) < most:
+                errands += await taking.take_texts(
+                    database=self._database,
+                    clock=self._clock,
+                    suppressor=self._suppressor,
+                    links=self._links,
+                    chain_id=chain_id,
+                    sender_ids=to_send,
+                    busy_phones=set(self._flying.values()),
+                    most=most - len(errands),
+                    lease=self._lease,
+                )
+        except Exception as error:
+            # What was taken before it stays due: by its own time, or once the lease is over.
+            _log.error("nothing taken", chain_id=chain_id, error=type(error).__name__, exc_info=error)
+        return errands
 
-    async def _send(self, errand: delivery.Errand) -> None:
+    async def _expire(self, late: Sequence[tuple[str, str]]) -> None:
+        by_chain: dict[str, list[str]] = {}
+        for chain_id, message_id in late:
+            by_chain.setdefault(chain_id, []).append(message_id)
+        for chain_id, message_ids in by_chain.items():
+            try:
+                await taking.expire(
+                    database=self._database, clock=self._clock, chain_id=chain_id, message_ids=message_ids
+                )
+            except Exception as error:
+                _log.error("nothing expired", chain_id=chain_id, error=type(error).__name__, exc_info=error)
+
+    def _fly(self, errands: Sequence[Errand]) -> list[asyncio.Task[None]]:
+        begun = asyncio.get_running_loop().time()
+        started = []
+        for errand in errands:
+            task = asyncio.create_task(self._run_errand(errand, begun))
+            self._flying[task] = errand.text.to_phone
+            task.add_done_callback(self._flying.pop)
+            started.append(task)
+        return started
+
+    async def _run_errand(self, errand: Errand, begun: float) -> None:
+        try:
+            await (self._ask(errand) if errand.is_question else self._send(errand, begun))
+        except Exception as error:
+            # It stays due: by its own time, or once the lease is over.
+            _log.error(
+                "errand failed", reference=errand.text.reference, error=type(error).__name__, exc_info=error
+            )
+
+    async def _send(self, errand: Errand, begun: float) -> None:
         text = errand.text
+        held_up = asyncio.get_running_loop().time() - begun
+        if held_up > self._lease.total_seconds() - self._timeout_seconds - _CALL_MARGIN:
+            # Somebody may be about to find that the carrier does not know it, and to send it again.
+            await self._answers.add(text.chain_id, delivery.Lost(text))
+            return
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await self._carrier.send(text)
@@ -102,41 +213,54 @@ class Courier:
             _log.warning(
                 "the carrier's answer was lost", reference=text.reference, error=type(error).__name__
             )
-            await delivery.note_lost(database=self._database, clock=self._clock, text=text)
+            await self._answers.add(text.chain_id, delivery.Lost(text))
             return
+        reach("sending.answered")
         if isinstance(answer, Accepted):
-            await delivery.note_accepted(
-                database=self._database, clock=self._clock, text=text, accepted=answer
-            )
+            await self._answers.add(text.chain_id, delivery.Taken(text, answer))
         else:
-            await delivery.note_refused(
-                database=self._database,
-                clock=self._clock,
-                suppressor=self._suppressor,
-                text=text,
-                code=answer.code,
-            )
+            await self._answers.add(text.chain_id, delivery.Declined(text, answer.code))
 
-    async def _ask(self, errand: delivery.Errand) -> None:
+    async def _ask(self, errand: Errand) -> None:
         text = errand.text
         async with asyncio.timeout(self._timeout_seconds):
             found = await self._carrier.find(text)
+        reach("asking.answered")
         if found is None:
-            await delivery.note_absent(
-                database=self._database, clock=self._clock, text=text, lease=self._lease
-            )
+            await self._answers.add(text.chain_id, delivery.Absent(text))
             return
-        await delivery.note_accepted(
-            database=self._database, clock=self._clock, text=text, accepted=found.accepted
-        )
+        words: list[delivery.Word] = [delivery.Taken(text, found.accepted)]
         if found.status is not Status.SENT:
-            receipt = Receipt(
-                text.chain_id,
-                text.reference,
-                found.accepted.provider_message_id,
-                found.status,
-                found.error_code,
+            words.append(
+                Receipt(
+                    text.chain_id,
+                    text.reference,
+                    found.accepted.provider_message_id,
+                    found.status,
+                    found.error_code,
+                )
             )
-            await delivery.note_receipt(
-                database=self._database, clock=self._clock, suppressor=self._suppressor, receipt=receipt
-            )
+        await self._answers.add(text.chain_id, *words)
+
+    async def _note(self, chain_id: str, words: Sequence[delivery.Word]) -> None:
+        """Write answers down, after an outage too: what is not written down is asked for, which takes longer."""
+        work.begin_work()
+        for pause in (*_NOTE_AGAIN, None):
+            try:
+                await delivery.note_words(
+                    database=self._database,
+                    clock=self._clock,
+                    suppressor=self._suppressor,
+                    chain_id=chain_id,
+                    words=words,
+                    lease=self._lease,
+                )
+                return
+            except ServiceError as error:
+                if pause is None or error.kind not in (Kind.UNAVAILABLE, Kind.CONFLICT):
+                    raise
+                await asyncio.sleep(pause)
+
+
+def _since(one: due.Waiting) -> datetime:
+    return min(moment for moment in (one.ask_at, one.send_at) if moment is not None)

@@ -141,7 +141,9 @@ class House:
         store_id = f"sto_{next(NUMBERS)}"
         self.profiles.stores.add(store_id)
         made: pb.Sender = await self.stub.CreateSender(
-            pb.CreateSenderRequest(store_id=store_id, phone=next(PHONES), display_name=display_name)
+            pb.CreateSenderRequest(
+                store_id=store_id, phone=next(PHONES), display_name=display_name, segments_per_second=1000
+            )
         )
         return made
 
@@ -186,7 +188,9 @@ class House:
             event, source="profiles", chain_id=self.chain_id, entity_id=entity_id, now=self.clock.now()
         )
         # A task of its own, because the consumer acts as the service from there on.
-        await asyncio.create_task(self.service.consumers[0].handle(envelope))
+        stream = envelope.event_type.split(".")[1].upper()
+        consumer = next(one for one in self.service.consumers if one.stream == stream)
+        await asyncio.create_task(consumer.handle(envelope))
 
     async def send(
         self, client_id: str, body: str = "Maison Aurore: your ring is ready.", **fields: Any

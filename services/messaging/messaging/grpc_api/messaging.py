@@ -70,6 +70,11 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             store_id=request.store_id,
             phone=request.phone,
             display_name=request.display_name,
+            channel=channel_of(request.channel),
+            email=request.email,
+            brand_registration_id=request.brand_registration_id,
+            messaging_service_id=request.messaging_service_id,
+            segments_per_second=request.segments_per_second,
         )
         return sender_message(sender)
 
@@ -89,7 +94,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             clock=self._clock,
             profiles=self._profiles,
             suppressor=self._suppressor,
-            due=self._due,
+            wake=self._due,
             chain_id=caller.chain_id,
             key=RequestKey.of(request),
             client_id=request.client_id,

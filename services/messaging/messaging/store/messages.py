@@ -3,16 +3,26 @@
 # ruff: noqa: S608 - what is put into statements here are constants of this module
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row
 
 from chassis.database import Transaction
-from messaging.domain import Channel, Decision, Direction, Message, Purpose, Reason, Sender, State, Verdict
+from messaging.domain import (
+    Channel,
+    Decision,
+    Direction,
+    Message,
+    ProviderTemplate,
+    Purpose,
+    Reason,
+    Sender,
+    State,
+    Verdict,
+)
 from messaging.providers import InboundText
 from messaging.store import senders
 
@@ -20,7 +30,8 @@ _COLUMNS = (
     "m.message_id, m.conversation_id, m.store_id, m.client_id, m.direction, m.body, m.state, m.purpose, m.segments,"
     " m.author, m.created_at, m.updated_at, m.decision, m.send_after, m.error_code, m.client_zone, m.attempts,"
     " m.attempted_at, m.sent_at, m.provider_message_id, m.position,"
-    " m.channel, m.subject, m.template_id, m.campaign_id, m.bulk_send_id, m.reminder_id, m.expires_at, m.delivered_at"
+    " m.channel, m.subject, m.template_id, m.campaign_id, m.bulk_send_id, m.reminder_id, m.expires_at, m.delivered_at,"
+    " m.provider_template"
 )
 _SENDER = ", ".join(f"s.{name} as sender_{name}" for name in senders.COLUMNS)
 # Outbound states that count as having written to somebody, or being about to.
@@ -36,48 +47,57 @@ class Addressed:
     client_phone: str
 
 
-async def add(tx: Transaction, message: Message) -> None:
-    """Write a new message down."""
+async def add(tx: Transaction, *messages: Message) -> None:
+    """Write new messages down, in this order."""
     await tx.execute(
         "insert into messages (message_id, chain_id, conversation_id, store_id, client_id, direction, body, state,"
         " purpose, segments, decision, send_after, client_zone, error_code, author, attempts, attempted_at, sent_at,"
         " provider_message_id, created_at, updated_at, channel, subject, template_id, campaign_id, bulk_send_id,"
-        " reminder_id, expires_at, delivered_at) values (:message_id, :chain_id, :conversation_id, :store_id,"
+        " reminder_id, expires_at, delivered_at, provider_template) values (:message_id, :chain_id, :conversation_id, :store_id,"
         " :client_id, :direction, :body, :state, :purpose, :segments, :decision, :send_after, :client_zone,"
         " :error_code, :author, :attempts, :attempted_at, :sent_at, :provider_message_id, :created_at, :updated_at,"
-        " :channel, :subject, :template_id, :campaign_id, :bulk_send_id, :reminder_id, :expires_at, :delivered_at)",
-        {
-            "chain_id": tx.chain_id,
-            "message_id": message.message_id,
-            "conversation_id": message.conversation_id,
-            "store_id": message.store_id,
-            "client_id": message.client_id,
-            "direction": message.direction,
-            "body": message.body,
-            "purpose": message.purpose,
-            "client_zone": message.client_zone,
-            "author": message.author,
-            "created_at": message.created_at,
-            "channel": message.channel,
-            "subject": message.subject,
-            "template_id": message.template_id,
-            "campaign_id": message.campaign_id,
-            "bulk_send_id": message.bulk_send_id,
-            "reminder_id": message.reminder_id,
-            "expires_at": message.expires_at,
-            **_changing(message),
-        },
+        " :channel, :subject, :template_id, :campaign_id, :bulk_send_id, :reminder_id, :expires_at, :delivered_at,"
+        " :provider_template)",
+        [_row(tx.chain_id, message) for message in messages],
     )
 
 
-async def save(tx: Transaction, message: Message) -> None:
-    """Write down what can change of a message."""
+def _row(chain_id: str, message: Message) -> dict[str, Any]:
+    template = message.provider_template
+    return {
+        "chain_id": chain_id,
+        "message_id": message.message_id,
+        "conversation_id": message.conversation_id,
+        "store_id": message.store_id,
+        "client_id": message.client_id,
+        "direction": message.direction,
+        "body": message.body,
+        "purpose": message.purpose,
+        "client_zone": message.client_zone,
+        "author": message.author,
+        "created_at": message.created_at,
+        "channel": message.channel,
+        "subject": message.subject,
+        "template_id": message.template_id,
+        "campaign_id": message.campaign_id,
+        "bulk_send_id": message.bulk_send_id,
+        "reminder_id": message.reminder_id,
+        "expires_at": message.expires_at,
+        "provider_template": None if template is None else json.dumps(asdict(template)),
+        **_changing(message),
+    }
+
+
+async def save(tx: Transaction, *messages: Message) -> None:
+    """Write down what can change of messages."""
+    if not messages:
+        return
     await tx.execute(
         "update messages set state = :state, segments = :segments, decision = :decision, send_after = :send_after,"
         " error_code = :error_code, attempts = :attempts, attempted_at = :attempted_at, sent_at = :sent_at,"
         " provider_message_id = :provider_message_id, delivered_at = :delivered_at,"
         " updated_at = :updated_at where message_id = :message_id",
-        {"message_id": message.message_id, **_changing(message)},
+        [{"message_id": message.message_id, **_changing(message)} for message in messages],
     )
 
 
@@ -106,32 +126,67 @@ async def find(tx: Transaction, message_id: str) -> Message | None:
     return None if row is None else _message(row)
 
 
+async def find_all(tx: Transaction, message_ids: Collection[str]) -> dict[str, Message]:
+    """Return messages by id."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from messages m where m.message_id = any(:ids)", {"ids": list(message_ids)}
+    )
+    return {row.message_id: _message(row) for row in found}
+
+
 async def lock(tx: Transaction, message_id: str) -> Addressed | None:
     """Return one message for a change, once nobody else changes it."""
-    return await _addressed(tx, "where m.message_id = :id for update of m", {"id": message_id})
+    return (await lock_all(tx, [message_id])).get(message_id)
 
 
-async def take_due(tx: Transaction, message_id: str, now: datetime) -> Addressed | None:
-    """Return a message about which something is to be done by `now`, unless another worker is at it."""
+async def lock_all(tx: Transaction, message_ids: Collection[str]) -> dict[str, Addressed]:
+    """Return messages for a change, once nobody else changes them."""
     return await _addressed(
-        tx,
-        "join due_messages d on d.message_id = m.message_id"
-        " where m.message_id = :id and d.due_time <= :now for update of m, d skip locked",
-        {"id": message_id, "now": now},
+        tx, "where m.message_id = any(:ids) order by m.message_id for update of m", {"ids": list(message_ids)}
     )
 
 
-async def _addressed(tx: Transaction, rest: str, parameters: Mapping[str, Any]) -> Addressed | None:
+async def ends_of(tx: Transaction, message_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the sender and the other side's number of messages, without keeping anybody from changing them."""
+    found = await tx.execute(
+        "select m.message_id, c.sender_id, c.client_phone from messages m"
+        " join conversations c on c.conversation_id = m.conversation_id where m.message_id = any(:ids)",
+        {"ids": list(message_ids)},
+    )
+    return {row.message_id: (row.sender_id, row.client_phone) for row in found}
+
+
+async def take_due(tx: Transaction, message_ids: Collection[str], now: datetime) -> dict[str, Addressed]:
+    """Return those of some messages about which something is to be done by `now`, but for what others are at."""
+    return await _addressed(
+        tx,
+        "join due_messages d on d.message_id = m.message_id"
+        " where m.message_id = any(:ids) and d.due_time <= :now for update of m, d skip locked",
+        {"ids": list(message_ids), "now": now},
+    )
+
+
+async def take_expired(tx: Transaction, message_ids: Collection[str], now: datetime) -> dict[str, Addressed]:
+    """Return those of some messages that have not gone out and are too late to, but for what others are at."""
+    return await _addressed(
+        tx,
+        "join due_messages d on d.message_id = m.message_id"
+        " where m.message_id = any(:ids) and d.expire_time <= :now for update of m, d skip locked",
+        {"ids": list(message_ids), "now": now},
+    )
+
+
+async def _addressed(tx: Transaction, rest: str, parameters: Mapping[str, Any]) -> dict[str, Addressed]:
     found = await tx.execute(
         f"select {_COLUMNS}, c.client_phone, {_SENDER} from messages m"
         " join conversations c on c.conversation_id = m.conversation_id"
         f" join senders s on s.sender_id = c.sender_id {rest}",
         parameters,
     )
-    row = found.one_or_none()
-    if row is None:
-        return None
-    return Addressed(_message(row), senders.sender_of(row, "sender_"), row.client_phone)
+    return {
+        row.message_id: Addressed(_message(row), senders.sender_of(row, "sender_"), row.client_phone)
+        for row in found
+    }
 
 
 async def page(tx: Transaction, *, conversation_id: str, before: int | None, most: int) -> Sequence[Message]:
@@ -172,31 +227,6 @@ async def before_each(tx: Transaction, asked: Sequence[tuple[str, str, int | Non
         },
     )
     return [Before(row.conversation_id or "", row.last_inbound_at, row.is_first) for row in found]
-
-
-async def make_due(tx: Transaction, message_id: str, due_time: datetime) -> None:
-    """Say when something is to be done about a message next."""
-    await tx.execute(
-        "insert into due_messages (message_id, chain_id, due_time) values (:id, :chain_id, :due_time)"
-        " on conflict (message_id) do update set due_time = excluded.due_time",
-        {"id": message_id, "chain_id": tx.chain_id, "due_time": due_time},
-    )
-
-
-async def make_settled(tx: Transaction, message_id: str) -> None:
-    """Say that nothing is left to be done about a message."""
-    await tx.execute("delete from due_messages where message_id = :id", {"id": message_id})
-
-
-async def due(connection: AsyncConnection, now: datetime, most: int) -> Sequence[tuple[str, str]]:
-    """Return (chain, message) of what is due in all chains, the longest overdue first."""
-    found = await connection.execute(
-        text(
-            "select chain_id, message_id from due_messages where due_time <= :now order by due_time limit :most"
-        ),
-        {"now": now, "most": most},
-    )
-    return [(row.chain_id, row.message_id) for row in found]
 
 
 async def keep_inbound(tx: Transaction, inbound: InboundText, message_id: str, now: datetime) -> bool:
@@ -247,7 +277,13 @@ def _message(row: Row[Any]) -> Message:
         reminder_id=row.reminder_id,
         expires_at=row.expires_at,
         delivered_at=row.delivered_at,
+        provider_template=None if row.provider_template is None else _template(row.provider_template),
     )
+
+
+def _template(stored: str | dict[str, Any]) -> ProviderTemplate:
+    document = json.loads(stored) if isinstance(stored, str) else stored
+    return ProviderTemplate(document["provider_template_id"], document["values"])
 
 
 def _decision_document(decision: Decision) -> dict[str, Any]:

@@ -16,6 +16,9 @@ COLUMNS = (
     "messaging_service_id", "segments_per_second", "state", "stop_reason",
 )  # fmt: skip
 _COLUMNS = ", ".join(COLUMNS)
+_CHANGING = (
+    "display_name", "brand_registration_id", "messaging_service_id", "segments_per_second", "state", "stop_reason",
+)  # fmt: skip
 
 
 async def add(tx: Transaction, sender: Sender) -> bool:
@@ -80,3 +83,31 @@ def sender_of(row: Row[Any], prefix: str = "") -> Sender:
     """Return the sender whose columns stand in a row, each behind a prefix."""
     fields = {name: getattr(row, f"{prefix}{name}") for name in COLUMNS}
     return Sender(**{**fields, "channel": Channel(fields["channel"]), "state": SenderState(fields["state"])})
+
+
+async def find(tx: Transaction, sender_id: str, *, lock: bool = False) -> Sender | None:
+    """Return one sender; `lock` keeps others from changing it."""
+    found = await tx.execute(
+        f"select {_COLUMNS} from senders where sender_id = :id {'for update' if lock else ''}",
+        {"id": sender_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else sender_of(row)
+
+
+async def save(tx: Transaction, sender: Sender) -> None:
+    """Write down what can change of a sender."""
+    parameters = {name: getattr(sender, name) for name in ("sender_id", *_CHANGING)}
+    await tx.execute(
+        f"update senders set {', '.join(f'{name} = :{name}' for name in _CHANGING)} where sender_id = :sender_id",
+        parameters,
+    )
+    await tx.execute(
+        "update sender_directory set messaging_service_id = :messaging_service_id where chain_id = :chain_id"
+        " and sender_id = :sender_id and messaging_service_id <> :messaging_service_id",
+        {
+            "chain_id": tx.chain_id,
+            "sender_id": sender.sender_id,
+            "messaging_service_id": sender.messaging_service_id,
+        },
+    )

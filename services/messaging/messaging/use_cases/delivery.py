@@ -1,172 +1,165 @@
-"""One text's way through the network: due, sending, sent, delivered or failed. Must not call the carrier itself."""
+"""What became of texts that were handed to the carrier, in sets. Must not call the carrier itself.
 
+What it locks, in this order: turns, numbers, messages, days.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from messaging import events
-from messaging.domain import (
-    CARRIER,
-    WAITING,
-    Change,
-    Message,
-    Purpose,
-    State,
-    Verdict,
-    message_id_of,
-    moves_forward,
-)
+from messaging.domain import CARRIER, WAITING, Change, Message, Purpose, State, message_id_of, moves_forward
+from messaging.domain.pacing import DEFAULT_ZONE, day_in
+from messaging.points import reach
 from messaging.providers import Accepted, Receipt, Status, Text
 from messaging.providers.codes import Fault, fault_of, pause_after
-from messaging.store import conversations, messages, permissions
+from messaging.store import conversations, due, many, messages, pacing, permissions
 from messaging.store.messages import Addressed
 from messaging.suppression import Suppressor
-from messaging.use_cases.gate_questions import Outgoing, ask_gate
 from messaging.use_cases.permissions import record
+from messaging.use_cases.senders import stop_faulty
+from messaging.use_cases.taking import IN_THE_AIR
 
 # An answer was lost: the carrier is asked soon, and again until it knows or the lease is over.
 _FIRST_QUESTION = timedelta(seconds=2)
 _NEXT_QUESTION = timedelta(seconds=10)
 
-_IN_THE_AIR = frozenset({State.SENDING, State.UNKNOWN})
-
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Errand:
-    """What the courier is to do: hand a text to the carrier, or ask the carrier what became of it."""
+class Taken:
+    """The carrier took an attempt."""
 
     text: Text
-    is_question: bool
+    accepted: Accepted
 
 
-async def take_errand(
+@dataclass(frozen=True)
+class Declined:
+    """The carrier did not take an attempt."""
+
+    text: Text
+    code: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Nobody knows whether the carrier took an attempt; it will be asked."""
+
+    text: Text
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The carrier does not know an attempt: it is sent again once no call of ours can be under way."""
+
+    text: Text
+
+
+Word = Taken | Declined | Lost | Absent | Receipt
+
+
+async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppressor, receipt: Receipt) -> None:
+    """Take in a carrier's word about a text, in whichever order such words come; a repeat changes nothing."""
+    await note_words(
+        database=database,
+        clock=clock,
+        suppressor=suppressor,
+        chain_id=receipt.chain_id,
+        words=[receipt],
+        lease=timedelta(),
+    )
+
+
+async def note_words(
     *,
     database: Database,
     clock: Clock,
     suppressor: Suppressor,
     chain_id: str,
-    message_id: str,
+    words: Sequence[Word],
     lease: timedelta,
-) -> Errand | None:
-    """Take up a message that is due; None when there is nothing to do for the carrier, or somebody else does it.
-
-    When this returns a text to send, SENDING has been committed: from here on the text may be out, whatever happens.
-    """
-    now = clock.now()
-    async with database.transaction(chain_id) as tx:
-        found = await messages.take_due(tx, message_id, now)
-        if found is None:
-            return None
-        message = found.message
-        if message.state in _IN_THE_AIR:
-            await messages.make_due(tx, message_id, now + lease)
-            return Errand(_text(tx, found, message), is_question=True)
-        if message.state not in WAITING or message.purpose is None:
-            await messages.make_settled(tx, message_id)
-            return None
-        await conversations.lock_number(tx, found.client_phone)
-        outgoing = Outgoing(
-            found.sender,
-            found.client_phone,
-            message.client_zone,
-            message.purpose,
-            message.body,
-            message.author,
-            message.campaign_id,
-            segments=message.segments,
-            position=message.position,
-        )
-        decision = await ask_gate(tx, outgoing, suppressor=suppressor, now=now)
-        message = message.changed(now=now, decision=decision, send_after=decision.defer_until)
-        if decision.verdict is Verdict.DENY:
-            await messages.save(tx, message.changed(now=now, state=State.DENIED))
-            await messages.make_settled(tx, message_id)
-            tx.publish(events.message_failed(message, decision.reasons[0].reason), entity_id=message_id)
-            return None
-        if decision.defer_until is not None:
-            await messages.save(tx, message.changed(now=now, state=State.DEFERRED))
-            await messages.make_due(tx, message_id, decision.defer_until)
-            return None
-        message = message.changed(
-            now=now, state=State.SENDING, attempts=message.attempts + 1, attempted_at=now
-        )
-        await messages.save(tx, message)
-        await messages.make_due(tx, message_id, now + lease)
-        return Errand(_text(tx, found, message), is_question=False)
-
-
-def _text(tx: Transaction, found: Addressed, message: Message) -> Text:
-    return Text(
-        tx.chain_id,
-        message.reference,
-        found.sender.phone,
-        found.client_phone,
-        message.body,
-        channel=message.channel,
-        subject=message.subject,
-        messaging_service_id=found.sender.messaging_service_id,
-        sender_name=found.sender.display_name,
-        attempted_at=message.attempted_at,
-    )
-
-
-async def note_accepted(*, database: Database, clock: Clock, text: Text, accepted: Accepted) -> None:
-    """Write down that the carrier took a text."""
-    async with database.transaction(text.chain_id) as tx:
-        found = await _attempt(tx, text.reference)
-        if found is not None and found.message.state in _IN_THE_AIR:
-            await _move(tx, found.message, State.SENT, clock.now(), accepted)
-
-
-async def note_refused(
-    *, database: Database, clock: Clock, suppressor: Suppressor, text: Text, code: str
 ) -> None:
-    """Write down that the carrier did not take a text, and do what the code asks for."""
-    async with database.transaction(text.chain_id) as tx:
-        found = await _attempt(tx, text.reference)
-        if found is not None and found.message.state in _IN_THE_AIR:
-            await _fail(tx, found, code, suppressor, clock.now())
+    """Write down what became of texts, in the order in which it is told; only receipts may need no `lease`."""
+    reach("noting.begun")
+    async with database.transaction(chain_id) as tx:
+        noting = await _Noting.open(tx, words, lease=lease, now=clock.now())
+        for word in words:
+            noting.take(word)
+        await noting.write(suppressor)
+        reach("noting.written")
+    reach("noting.committed")
 
 
-async def note_lost(*, database: Database, clock: Clock, text: Text) -> None:
-    """Write down that nobody knows whether the carrier took a text; it will be asked."""
-    async with database.transaction(text.chain_id) as tx:
-        found = await _attempt(tx, text.reference)
-        if found is not None and found.message.state is State.SENDING:
-            now = clock.now()
-            await messages.save(tx, found.message.changed(now=now, state=State.UNKNOWN))
-            await messages.make_due(tx, found.message.message_id, now + _FIRST_QUESTION)
+class _Noting:
+    """One set of words and what they come to; nothing is written before `write`."""
 
+    def __init__(
+        self, tx: Transaction, found: dict[str, Addressed], *, lease: timedelta, now: datetime
+    ) -> None:
+        self._tx = tx
+        self._found = found
+        self._lease = lease
+        self._now = now
+        self._changed: dict[str, Message] = {}
+        self._errands: dict[str, due.Errand] = {}
+        self._settled: set[str] = set()
+        self._returned: list[Addressed] = []
+        self._ended: list[tuple[Addressed, str]] = []
+        self._paused: dict[str, datetime] = {}
+        self._failed_answers: set[str] = set()
 
-async def note_absent(*, database: Database, clock: Clock, text: Text, lease: timedelta) -> None:
-    """Write down that the carrier does not know a text: it is sent again once no call of ours can be under way."""
-    async with database.transaction(text.chain_id) as tx:
-        found = await _attempt(tx, text.reference)
-        if found is None or found.message.state not in _IN_THE_AIR:
+    @classmethod
+    async def open(
+        cls, tx: Transaction, words: Sequence[Word], *, lease: timedelta, now: datetime
+    ) -> "_Noting":
+        """Lock what the words are about."""
+        message_ids = sorted({message_id_of(_reference(word)) for word in words})
+        faults = {_message_id(word): fault_of(_code(word)) for word in words if _code(word)}
+        if any(fault in (Fault.SENDER, Fault.SLOW_DOWN, Fault.OPTED_OUT) for fault in faults.values()):
+            ends = await messages.ends_of(tx, list(faults))
+            held = (Fault.SENDER, Fault.SLOW_DOWN)
+            await pacing.lock_turns(
+                tx, {ends[one][0] for one, fault in faults.items() if one in ends and fault in held}
+            )
+            await many.lock_numbers(
+                tx,
+                {ends[one][1] for one, fault in faults.items() if one in ends and fault is Fault.OPTED_OUT},
+            )
+        return cls(tx, await messages.lock_all(tx, message_ids), lease=lease, now=now)
+
+    def take(self, word: Word) -> None:
+        """Take one word in."""
+        found = self._found.get(_message_id(word))
+        if isinstance(word, Receipt):
+            if found is None:
+                _log.warning("receipt for no message of ours", reference=word.reference)
+            else:
+                self._take_receipt(found, word)
             return
-        now, message = clock.now(), found.message
-        if message.attempted_at is not None and now - message.attempted_at < lease:
-            await messages.save(tx, message.changed(now=now, state=State.UNKNOWN))
-            await messages.make_due(tx, message.message_id, now + _NEXT_QUESTION)
+        # What was said of an earlier attempt counts no more.
+        if found is None or found.message.reference != word.text.reference:
             return
-        # That attempt never happened: the next one has the same reference, so that the carrier could still tell.
-        await messages.save(tx, message.changed(now=now, state=State.QUEUED, attempts=message.attempts - 1))
-        await messages.make_due(tx, message.message_id, now)
-
-
-async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppressor, receipt: Receipt) -> None:
-    """Take in a carrier's word about a text, in whichever order such words come; a repeat changes nothing."""
-    async with database.transaction(receipt.chain_id) as tx:
-        found = await messages.lock(tx, message_id_of(receipt.reference))
-        if found is None:
-            _log.warning("receipt for no message of ours", reference=receipt.reference)
+        if found.message.state not in IN_THE_AIR:
             return
-        message, now = found.message, clock.now()
+        if isinstance(word, Taken):
+            self._move(found, State.SENT, word.accepted)
+        elif isinstance(word, Declined):
+            self._returned.append(found)
+            self._fail(found, word.code)
+        elif isinstance(word, Lost):
+            if found.message.state is State.SENDING:
+                self._ask_again(found, _FIRST_QUESTION)
+        else:
+            self._take_absence(found)
+
+    def _take_receipt(self, found: Addressed, receipt: Receipt) -> None:
+        message = found.message
         # What arrived has arrived, even if it was an earlier attempt; everything else counts for the current one only.
         is_current = message.reference == receipt.reference and message.state not in WAITING
         if not (is_current or receipt.status is Status.DELIVERED):
@@ -174,68 +167,140 @@ async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppress
         if not moves_forward(message.state, State(receipt.status)):
             return
         if receipt.status is Status.FAILED:
-            await _fail(tx, found, receipt.error_code, suppressor, now)
+            self._fail(found, receipt.error_code)
         else:
             accepted = Accepted(receipt.provider_message_id, message.segments)
-            await _move(tx, message, State(receipt.status), now, accepted)
+            self._move(found, State(receipt.status), accepted)
 
+    def _take_absence(self, found: Addressed) -> None:
+        message = found.message
+        if message.attempted_at is not None and self._now - message.attempted_at < self._lease:
+            self._ask_again(found, _NEXT_QUESTION)
+            return
+        # That attempt never happened: the next one has the same reference, so that the carrier could still tell.
+        self._returned.append(found)
+        again = message.changed(now=self._now, state=State.QUEUED, attempts=message.attempts - 1)
+        self._keep(found, again)
+        self._errands[message.message_id] = due.to_send(again, found.sender.sender_id, self._now)
 
-async def _attempt(tx: Transaction, reference: str) -> Addressed | None:
-    """Return the locked message of an attempt, unless there has been another attempt since."""
-    found = await messages.lock(tx, message_id_of(reference))
-    return found if found is not None and found.message.reference == reference else None
+    def _ask_again(self, found: Addressed, pause: timedelta) -> None:
+        unknown = found.message.changed(now=self._now, state=State.UNKNOWN)
+        self._keep(found, unknown)
+        self._errands[unknown.message_id] = due.to_ask(unknown, found.sender.sender_id, self._now + pause)
 
-
-async def _move(tx: Transaction, message: Message, state: State, now: datetime, accepted: Accepted) -> None:
-    """Move a message on to SENT or DELIVERED and say what happened, each thing once."""
-    is_news = message.sent_at is None
-    message = message.changed(
-        now=now,
-        state=state,
-        error_code="",
-        send_after=None,
-        segments=accepted.segments,
-        provider_message_id=accepted.provider_message_id,
-        sent_at=message.sent_at or now,
-    )
-    await messages.save(tx, message)
-    await messages.make_settled(tx, message.message_id)
-    if is_news:
-        tx.publish(events.message_sent(message), entity_id=message.message_id)
-    if state is State.DELIVERED:
-        tx.publish(events.message_delivered(message), entity_id=message.message_id)
-
-
-async def _fail(tx: Transaction, found: Addressed, code: str, suppressor: Suppressor, now: datetime) -> None:
-    """Do what an error code asks for: a later attempt, or the end and what it teaches about the number."""
-    message, fault = found.message, fault_of(code)
-    pause = pause_after(code, message.attempts)
-    if pause is not None:
-        await messages.save(
-            tx, message.changed(now=now, state=State.QUEUED, error_code=code, send_after=now + pause)
+    def _move(self, found: Addressed, state: State, accepted: Accepted) -> None:
+        """Move a message on to SENT or DELIVERED and say what happened, each thing once."""
+        is_news = found.message.sent_at is None
+        is_delivered = state is State.DELIVERED
+        message = found.message.changed(
+            now=self._now,
+            state=state,
+            error_code="",
+            send_after=None,
+            segments=accepted.segments,
+            provider_message_id=accepted.provider_message_id,
+            sent_at=found.message.sent_at or self._now,
+            delivered_at=self._now if is_delivered else None,
         )
-        await messages.make_due(tx, message.message_id, now + pause)
+        self._keep(found, message)
+        self._settle(message)
+        if is_news:
+            self._tx.publish(events.message_sent(message), entity_id=message.message_id)
+        if is_delivered:
+            self._tx.publish(events.message_delivered(message), entity_id=message.message_id)
+
+    def _fail(self, found: Addressed, code: str) -> None:
+        """Do what an error code asks for: a later attempt, or the end and what it teaches about number and sender."""
+        message, pause = found.message, pause_after(code, found.message.attempts)
+        if fault_of(code) is Fault.SLOW_DOWN and pause is not None:
+            sender_id = found.sender.sender_id
+            self._paused[sender_id] = max(self._paused.get(sender_id, self._now), self._now + pause)
+        if pause is not None:
+            again = message.changed(
+                now=self._now, state=State.QUEUED, error_code=code, send_after=self._now + pause
+            )
+            self._keep(found, again)
+            self._settled.discard(message.message_id)
+            self._errands[message.message_id] = due.to_send(again, found.sender.sender_id, self._now + pause)
+            return
+        failed = message.changed(now=self._now, state=State.FAILED, error_code=code, send_after=None)
+        self._keep(found, failed)
+        self._settle(failed)
+        self._tx.publish(events.message_failed(failed, code), entity_id=failed.message_id)
+        self._ended.append((found, code))
+
+    def _keep(self, found: Addressed, message: Message) -> None:
+        self._changed[message.message_id] = message
+        self._found[message.message_id] = Addressed(message, found.sender, found.client_phone)
+
+    def _settle(self, message: Message) -> None:
+        self._settled.add(message.message_id)
+        self._errands.pop(message.message_id, None)
+
+    async def write(self, suppressor: Suppressor) -> None:
+        """Write everything down."""
+        tx, now = self._tx, self._now
+        await messages.save(tx, *self._changed.values())
+        await due.put(tx, list(self._errands.values()))
+        await due.settle(tx, self._settled)
+        await pacing.pause(tx, self._paused)
+        for found, code in self._ended:
+            await self._learn(found, code, suppressor)
+        for conversation_id in sorted(
+            {f.message.conversation_id for f, _ in self._ended if f.message.is_answer}
+        ):
+            await conversations.note_unanswered(tx, conversation_id)
+        await _give_back(tx, self._returned)
+
+    async def _learn(self, found: Addressed, code: str, suppressor: Suppressor) -> None:
+        """Keep what the end of a text teaches about its number or its sender."""
+        fault = fault_of(code)
+        if fault is Fault.DEAD_NUMBER:
+            await permissions.note_dead(self._tx, found.client_phone, code, self._now)
+        elif fault is Fault.OPTED_OUT:
+            await record(
+                self._tx,
+                suppressor=suppressor,
+                phone=found.client_phone,
+                purposes=list(Purpose),
+                change=Change.REVOKED,
+                evidence=f"The carrier refused a text with {code}.",
+                source=CARRIER,
+                actor="carrier",
+                cause_id=found.message.message_id,
+                occurred_at=self._now,
+                now=self._now,
+            )
+        elif fault is Fault.SENDER:
+            await stop_faulty(self._tx, found.sender.sender_id, code)
+
+
+async def _give_back(tx: Transaction, returned: Sequence[Addressed]) -> None:
+    """Take from the days what the carrier certainly did not take."""
+    if not returned:
         return
-    message = message.changed(now=now, state=State.FAILED, error_code=code, send_after=None)
-    await messages.save(tx, message)
-    await messages.make_settled(tx, message.message_id)
-    tx.publish(events.message_failed(message, code), entity_id=message.message_id)
-    if fault is Fault.DEAD_NUMBER:
-        await permissions.note_dead(tx, found.client_phone, code, now)
-    elif fault is Fault.OPTED_OUT:
-        await conversations.lock_number(tx, found.client_phone)
-        await record(
-            tx,
-            suppressor=suppressor,
-            phone=found.client_phone,
-            purposes=list(Purpose),
-            change=Change.REVOKED,
-            evidence=f"The carrier refused a text with {code}.",
-            source=CARRIER,
-            actor="carrier",
-            cause_id=message.message_id,
-            occurred_at=now,
-            now=now,
-        )
-    elif fault is Fault.SENDER:
-        _log.error("the carrier faults a sender", sender_id=found.sender.sender_id, error_code=code)
+    brands = await pacing.brands_among(tx, {one.sender.brand_registration_id for one in returned})
+    counted: dict[tuple[str, date], int] = {}
+    for one in returned:
+        brand, moment = brands.get(one.sender.brand_registration_id), one.message.attempted_at
+        if moment is None:
+            continue
+        day = day_in(DEFAULT_ZONE if brand is None else brand.time_zone, moment)
+        for owner in (one.sender.sender_id, *(() if brand is None else (brand.brand_registration_id,))):
+            counted[owner, day] = counted.get((owner, day), 0) - one.message.segments
+    await pacing.lock_days(tx, sorted(counted))
+    await pacing.count_segments(tx, counted)
+
+
+def _reference(word: Word) -> str:
+    return word.reference if isinstance(word, Receipt) else word.text.reference
+
+
+def _message_id(word: Word) -> str:
+    return message_id_of(_reference(word))
+
+
+def _code(word: Word) -> str:
+    if isinstance(word, Declined):
+        return word.code
+    return word.error_code if isinstance(word, Receipt) else ""

@@ -26,7 +26,7 @@ from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases.incoming_media import expect_media
-from messaging.use_cases.messages import write
+from messaging.use_cases.writing import write
 from messaging.use_cases.permissions import record
 from messaging.use_cases.reviews import suspend
 

@@ -16,21 +16,16 @@ from messaging.domain import (
     Change,
     ClientUnreachable,
     Decision,
-    Direction,
     Message,
     MessageNotWaiting,
     Purpose,
-    Sender,
     SenderMissing,
     State,
-    Verdict,
 )
-from messaging.segments import count_segments
-from messaging.store import conversations, messages, permissions, senders
+from messaging.store import conversations, due, messages, permissions, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases.gate_questions import Outgoing, ask_gate
-
-_STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED, Verdict.DENY: State.DENIED}
+from messaging.use_cases.writing import write
 
 
 async def send_message(
@@ -39,7 +34,7 @@ async def send_message(
     clock: Clock,
     profiles: Profiles,
     suppressor: Suppressor,
-    due: asyncio.Event,
+    wake: asyncio.Event,
     chain_id: str,
     key: RequestKey,
     client_id: str,
@@ -81,7 +76,7 @@ async def send_message(
             now=clock.now(),
         )
         await conversations.learn_current(tx, phone=phone, client_id=client_id, now=message.created_at)
-    due.set()
+    wake.set()
     return message
 
 
@@ -92,51 +87,6 @@ async def require_client(tx: Transaction, client_id: str) -> str:
     if current is None:
         raise not_found("client", client_id)
     return current
-
-
-async def write(
-    tx: Transaction,
-    *,
-    suppressor: Suppressor,
-    message_id: str,
-    sender: Sender,
-    phone: str,
-    client_id: str,
-    client_zone: str,
-    body: str,
-    purpose: Purpose,
-    author: str,
-    now: datetime,
-) -> Message:
-    """Put one text into its conversation as the gate decides, due at once or at its hour."""
-    await conversations.lock_number(tx, phone)
-    outgoing = Outgoing(sender, phone, client_zone, purpose, body, author)
-    decision = await ask_gate(tx, outgoing, suppressor=suppressor, now=now)
-    message = Message(
-        message_id=message_id,
-        conversation_id=await conversations.find_or_create(
-            tx, new_id=new_id("cnv"), sender=sender, client_phone=phone, now=now
-        ),
-        store_id=sender.store_id,
-        client_id=client_id,
-        direction=Direction.OUTBOUND,
-        body=body,
-        state=_STATE_BY_VERDICT[decision.verdict],
-        purpose=purpose,
-        segments=count_segments(body),
-        author=author,
-        created_at=now,
-        updated_at=now,
-        decision=decision,
-        send_after=decision.defer_until,
-        client_zone=client_zone,
-        channel=sender.channel,
-    )
-    await messages.add(tx, message)
-    await conversations.note_outbound(tx, message.conversation_id, now)
-    if message.state in WAITING:
-        await messages.make_due(tx, message_id, decision.defer_until or now)
-    return message
 
 
 async def check_message(
@@ -209,5 +159,5 @@ async def cancel_message(*, database: Database, clock: Clock, chain_id: str, mes
             raise MessageNotWaiting(message_id, message.state)
         cancelled = message.changed(state=State.CANCELLED, now=clock.now())
         await messages.save(tx, cancelled)
-        await messages.make_settled(tx, message_id)
+        await due.settle(tx, [message_id])
         return cancelled
