@@ -31,6 +31,11 @@ def access_of(method: MethodDescriptor) -> Access:
     return access
 
 
+def most_bytes_of(method: MethodDescriptor) -> int:
+    """Return how many bytes a request of an RPC may have, 0 where that is what every request may have."""
+    return int(method.GetOptions().Extensions[options_pb2.most_bytes])
+
+
 def event_type_of(message: type[Message]) -> str:
     """Return the event type that a message is the body of. Raises LookupError for a message that is none."""
     options = message.DESCRIPTOR.GetOptions()

@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.grpc import aio_server_interceptor
 
 from chassis import context as work
 from chassis.caller import METADATA_KEY, CallerVerifier, set_caller, unauthenticated
-from chassis.contracts import Access, access_of, service_named
+from chassis.contracts import Access, access_of, most_bytes_of, service_named
 from chassis.errors import Kind, ServiceError, Violation
 from chassis.grpc_errors import CODES, internal, status_of
 from chassis.telemetry import GRPC_SECONDS
@@ -214,6 +214,11 @@ class GrpcServer:
             for service in services
             for method in service_named(service).methods
         }
+        # gRPC bounds a server's messages, not one RPC's.
+        self._most_bytes = max(
+            MAX_MESSAGE_BYTES,
+            *(most_bytes_of(method) for service in services for method in service_named(service).methods),
+        )
         self._verifier = verifier
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -227,7 +232,7 @@ class GrpcServer:
                 _Guard(self._access, self._verifier),
             ],
             options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_receive_message_length", self._most_bytes),
                 ("grpc.so_reuseport", 0),
                 # Callers look names up again when a connection ends; so they find replicas that came later.
                 ("grpc.max_connection_age_ms", 300_000),

@@ -25,7 +25,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-from chassis.contracts import Access, access_of
+from chassis.contracts import Access, access_of, most_bytes_of
 
 FILES: Sequence[FileDescriptor] = tuple(
     module.DESCRIPTOR
@@ -89,6 +89,11 @@ class Operation:
     def is_upload(self) -> bool:
         """Return whether the body is a file instead of JSON."""
         return bool(self.content_field)
+
+    @property
+    def most_bytes(self) -> int:
+        """Return how many bytes a body may have; 0 where the contract says nothing of its own."""
+        return most_bytes_of(self.method)
 
     @property
     def naming_field(self) -> str:

@@ -67,7 +67,7 @@ class Transcoder:
         operation = self._operation
         message = operation.request()
         if operation.has_body:
-            body = await read_body(request, MOST_BYTES)
+            body = await read_body(request, operation.most_bytes or MOST_BYTES)
             parse_body(load_json(body) if body else {}, message)
             if request.url.query:
                 parse_query(request.query_params.multi_items(), message, taken=_names(message))

@@ -427,8 +427,9 @@ class BulkRecipientOutcome(_message.Message):
     state: Global___BulkRecipientState.ValueType
     message_id: _builtins.str
     reason: _builtins.str
-    """The gate's reason or the carrier's code, where it did not go out; or CLIENT_UNREACHABLE, CLIENT_NOT_FOUND,
-    TEMPLATE_VALUE_MISSING.
+    """The gate's reason or the carrier's code, where it did not go out; or CLIENT_UNREACHABLE, CLIENT_NOT_FOUND (of who
+    was erased, too), TEMPLATE_VALUE_MISSING, TEXT_TOO_LONG, and DUPLICATE_NUMBER for somebody whose number, or whose
+    other record, has had it.
     """
     def __init__(
         self,

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from carnet.options.v1 import options_pb2 as carnet_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!carnet/messaging/v1/outside.proto\x12\x13\x63\x61rnet.messaging.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\"\xe8\x01\n\rAnswerRequest\x12&\n\x06method\x18\x01 \x01(\tB\x16\xbaH\x13r\x11R\x03GETR\x04HEADR\x04POST\x12\x1a\n\x06target\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12J\n\x07headers\x18\x03 \x03(\x0b\x32/.carnet.messaging.v1.AnswerRequest.HeadersEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x64\x12\x17\n\x04\x62ody\x18\x04 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x0e\x41nswerResponse\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x41\n\x07headers\x18\x02 \x03(\x0b\x32\x30.carnet.messaging.v1.AnswerResponse.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32i\n\x0eOutsideService\x12W\n\x06\x41nswer\x12\".carnet.messaging.v1.AnswerRequest\x1a#.carnet.messaging.v1.AnswerResponse\"\x04\x90\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!carnet/messaging/v1/outside.proto\x12\x13\x63\x61rnet.messaging.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61rnet/options/v1/options.proto\"\xe8\x01\n\rAnswerRequest\x12&\n\x06method\x18\x01 \x01(\tB\x16\xbaH\x13r\x11R\x03GETR\x04HEADR\x04POST\x12\x1a\n\x06target\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12J\n\x07headers\x18\x03 \x03(\x0b\x32/.carnet.messaging.v1.AnswerRequest.HeadersEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x64\x12\x17\n\x04\x62ody\x18\x04 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x0e\x41nswerResponse\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x41\n\x07headers\x18\x02 \x03(\x0b\x32\x30.carnet.messaging.v1.AnswerResponse.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32k\n\x0eOutsideService\x12Y\n\x06\x41nswer\x12\".carnet.messaging.v1.AnswerRequest\x1a#.carnet.messaging.v1.AnswerResponse\"\x04\x90\xb5\x18\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,5 +56,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERRESPONSE_HEADERSENTRY']._serialized_start=307
   _globals['_ANSWERRESPONSE_HEADERSENTRY']._serialized_end=353
   _globals['_OUTSIDESERVICE']._serialized_start=519
-  _globals['_OUTSIDESERVICE']._serialized_end=624
+  _globals['_OUTSIDESERVICE']._serialized_end=626
 # @@protoc_insertion_point(module_scope)

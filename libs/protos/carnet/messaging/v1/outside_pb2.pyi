@@ -47,7 +47,7 @@ class AnswerRequest(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     method: _builtins.str
-    """GET or POST."""
+    """GET, HEAD or POST."""
     target: _builtins.str
     """The path and the query as they were called, such as /outside/twilio/inbound?x=1."""
     body: _builtins.bytes
@@ -99,7 +99,9 @@ class AnswerResponse(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     status: _builtins.int
+    """In the first message only."""
     body: _builtins.bytes
+    """At most 256 KiB a message."""
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(

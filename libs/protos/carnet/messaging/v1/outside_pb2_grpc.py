@@ -35,7 +35,7 @@ class OutsideServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Answer = channel.unary_unary(
+        self.Answer = channel.unary_stream(
                 '/carnet.messaging.v1.OutsideService/Answer',
                 request_serializer=carnet_dot_messaging_dot_v1_dot_outside__pb2.AnswerRequest.SerializeToString,
                 response_deserializer=carnet_dot_messaging_dot_v1_dot_outside__pb2.AnswerResponse.FromString,
@@ -47,7 +47,8 @@ class OutsideServiceServicer:
     """
 
     def Answer(self, request, context):
-        """Answer one request. What cannot prove itself gets 403; what nobody expects, 404. Never an error of the call.
+        """Answer one request: status and headers first, then the body in pieces. What cannot prove itself gets 403; what nobody
+        expects, 404; an error of the call means that it should come again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -56,7 +57,7 @@ class OutsideServiceServicer:
 
 def add_OutsideServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Answer': grpc.unary_unary_rpc_method_handler(
+            'Answer': grpc.unary_stream_rpc_method_handler(
                     servicer.Answer,
                     request_deserializer=carnet_dot_messaging_dot_v1_dot_outside__pb2.AnswerRequest.FromString,
                     response_serializer=carnet_dot_messaging_dot_v1_dot_outside__pb2.AnswerResponse.SerializeToString,
@@ -84,7 +85,7 @@ class OutsideService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/carnet.messaging.v1.OutsideService/Answer',

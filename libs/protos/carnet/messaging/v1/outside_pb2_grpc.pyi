@@ -33,16 +33,20 @@ class OutsideServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OutsideServiceAsyncStub: ...
-    Answer: _grpc.UnaryUnaryMultiCallable[_outside_pb2.AnswerRequest, _outside_pb2.AnswerResponse]
-    """Answer one request. What cannot prove itself gets 403; what nobody expects, 404. Never an error of the call."""
+    Answer: _grpc.UnaryStreamMultiCallable[_outside_pb2.AnswerRequest, _outside_pb2.AnswerResponse]
+    """Answer one request: status and headers first, then the body in pieces. What cannot prove itself gets 403; what nobody
+    expects, 404; an error of the call means that it should come again.
+    """
 
 @_typing.type_check_only
 class OutsideServiceAsyncStub(OutsideServiceStub):
     """Answers requests that prove themselves, by a signature or by a signed link. The gateway passes them on as they came."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Answer: _aio.UnaryUnaryMultiCallable[_outside_pb2.AnswerRequest, _outside_pb2.AnswerResponse]  # type: ignore[assignment]
-    """Answer one request. What cannot prove itself gets 403; what nobody expects, 404. Never an error of the call."""
+    Answer: _aio.UnaryStreamMultiCallable[_outside_pb2.AnswerRequest, _outside_pb2.AnswerResponse]  # type: ignore[assignment]
+    """Answer one request: status and headers first, then the body in pieces. What cannot prove itself gets 403; what nobody
+    expects, 404; an error of the call means that it should come again.
+    """
 
 class OutsideServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers requests that prove themselves, by a signature or by a signed link. The gateway passes them on as they came."""
@@ -52,7 +56,9 @@ class OutsideServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _outside_pb2.AnswerRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_outside_pb2.AnswerResponse, _abc.Awaitable[_outside_pb2.AnswerResponse]]:
-        """Answer one request. What cannot prove itself gets 403; what nobody expects, 404. Never an error of the call."""
+    ) -> _typing.Union[_abc.Iterator[_outside_pb2.AnswerResponse], _abc.AsyncIterator[_outside_pb2.AnswerResponse]]:
+        """Answer one request: status and headers first, then the body in pieces. What cannot prove itself gets 403; what nobody
+        expects, 404; an error of the call means that it should come again.
+        """
 
 def add_OutsideServiceServicer_to_server(servicer: OutsideServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

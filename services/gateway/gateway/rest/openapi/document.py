@@ -17,7 +17,7 @@ default values are printed; 64-bit integers are strings; times are RFC 3339; a d
 Send `Authorization: Bearer <session token or API key>`. Every failure is a problem document (RFC 9457) whose `reason`
 is part of the contract. Changes take an `Idempotency-Key`: for 24 hours a repeat gets the first answer again, with the
 header `Idempotency-Replayed: true`. Limits are told in `RateLimit-*` headers; 429 and 503 say in `Retry-After` when to
-come again. Bodies have at most {MOST_BYTES} bytes, except uploads.
+come again. Bodies have at most {MOST_BYTES} bytes, except uploads and where an operation says otherwise.
 """
 _DESCRIPTION = "\n\n".join(" ".join(paragraph.split()) for paragraph in _PROSE.split("\n\n"))
 

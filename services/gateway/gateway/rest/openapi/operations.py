@@ -42,6 +42,8 @@ def derived_operation(operation: Operation, schemas: Schemas) -> Json:
                 }
             },
         }
+        if operation.most_bytes:
+            result["requestBody"]["description"] = f"At most {operation.most_bytes} bytes."
     elif operation.is_upload:
         content = {"application/octet-stream": {"schema": _FILE}}
         result["requestBody"] = {
