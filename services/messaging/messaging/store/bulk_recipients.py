@@ -9,7 +9,6 @@ from datetime import datetime
 
 from chassis import identities
 from chassis.database import Transaction
-from messaging.domain import Sender
 from messaging.domain.bulk_sends import CLIENT_NOT_FOUND, BulkRecipient, BulkRecipientState, Progress
 from messaging.store.bulk_sends import Slice
 
@@ -128,42 +127,6 @@ async def numbers_written_to(
         {"chain_id": tx.chain_id, "id": bulk_send_id, "sender_id": sender_id, "phones": list(phones)},
     )
     return {str(phone) for phone in found.scalars()}
-
-
-async def lock_numbers(tx: Transaction, phones: Collection[str]) -> None:
-    """Do for many numbers what `conversations.lock_number` does for one, in their order."""
-    await tx.execute(
-        "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(cast(:keys as text[])) as keys (key)",
-        {"keys": [f"{tx.chain_id} {phone}" for phone in sorted(set(phones))]},
-    )
-
-
-async def find_or_create_conversations(
-    tx: Transaction, sender: Sender, new_ids: Mapping[str, str], now: datetime
-) -> dict[str, str]:
-    """Return the conversations of a sender with numbers, which `new_ids` are the keys of, and put them on top."""
-    await tx.execute(
-        "insert into conversations (conversation_id, chain_id, store_id, sender_id, client_phone, unread_count,"
-        " last_message_time, created_at, channel) select id, :chain_id, :store_id, :sender_id, phone, 0, :now, :now,"
-        " :channel from unnest(cast(:ids as text[]), cast(:phones as text[])) as given (id, phone)"
-        " on conflict (chain_id, sender_id, client_phone)"
-        " do update set last_message_time = greatest(conversations.last_message_time, excluded.last_message_time)",
-        {
-            "ids": list(new_ids.values()),
-            "phones": list(new_ids),
-            "chain_id": tx.chain_id,
-            "store_id": sender.store_id,
-            "sender_id": sender.sender_id,
-            "channel": sender.channel,
-            "now": now,
-        },
-    )
-    found = await tx.execute(
-        "select client_phone, conversation_id from conversations"
-        " where chain_id = :chain_id and sender_id = :sender_id and client_phone = any(:phones)",
-        {"chain_id": tx.chain_id, "sender_id": sender.sender_id, "phones": list(new_ids)},
-    )
-    return {row.client_phone: row.conversation_id for row in found}
 
 
 async def learn_numbers(tx: Transaction, numbers: Mapping[str, str], now: datetime) -> None:

@@ -16,7 +16,7 @@ from chassis.errors import Kind, ServiceError
 from chassis.ids import new_id
 from messaging import places
 from messaging.clients import Profiles, Recipient
-from messaging.domain import WAITING, Change, Direction, Message, Purpose, Sender, State, Verdict
+from messaging.domain import Change, ProviderTemplate, Sender
 from messaging.domain.bulk_sends import (
     CLIENT_NOT_FOUND,
     CLIENT_UNREACHABLE,
@@ -28,16 +28,13 @@ from messaging.domain.bulk_sends import (
     BulkSendState,
 )
 from messaging.domain.templates import LONGEST_BODY, fill
-from messaging.providers import ProviderTemplate
-from messaging.segments import count_segments
-from messaging.store import bulk_recipients, bulk_sends, due, messages, permissions, senders
+from messaging.store import bulk_recipients, bulk_sends, many, permissions, senders
 from messaging.store.bulk_recipients import Written
 from messaging.store.bulk_sends import Slice
 from messaging.suppression import Suppressor
-from messaging.use_cases.gate_questions import Outgoing, ask_gates
+from messaging.use_cases.media import attach
 from messaging.use_cases.templates import client_facts, sender_facts
-
-_STATE_BY_VERDICT = {Verdict.ALLOW: State.QUEUED, Verdict.DEFER: State.DEFERRED, Verdict.DENY: State.DENIED}
+from messaging.use_cases.writing import Draft, write_all
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,6 @@ class _Text:
     zone: str
     body: str = field(repr=False)
     subject: str = field(repr=False)
-    segments: int
     provider_template: ProviderTemplate | None = None
 
 
@@ -216,7 +212,6 @@ def _fill(
         zone=recipient.place,
         body=body,
         subject=subject,
-        segments=count_segments(body),
         provider_template=provider_template,
     )
 
@@ -255,7 +250,7 @@ async def _only_once(
 
     Locks the numbers: of two writers who come to the same one, the second sees what the first wrote.
     """
-    await bulk_recipients.lock_numbers(tx, [text.phone for text in texts])
+    await many.lock_numbers(tx, [text.phone for text in texts])
     persons = await bulk_recipients.persons_written_to(
         tx, bulk_send.bulk_send_id, {text.client_id for text in texts}
     )
@@ -282,68 +277,32 @@ async def _write(
     suppressor: Suppressor,
     now: datetime,
 ) -> list[Written]:
-    """Put texts into their conversations as the gate decides; their numbers are locked."""
+    """Put texts into their conversations as the gate decides."""
     if not texts:
         return []
-    decisions = await ask_gates(
-        tx,
-        [
-            Outgoing(
-                sender,
-                text.phone,
-                text.zone,
-                bulk_send.purpose,
-                text.body,
-                bulk_send.author,
-                campaign_id=bulk_send.campaign_id,
-                has_media=bool(bulk_send.media_ids),
-                has_provider_template=text.provider_template is not None,
-                segments=text.segments,
-            )
-            for text in texts
-        ],
-        suppressor=suppressor,
-        now=now,
-    )
-    conversation_ids = await bulk_recipients.find_or_create_conversations(
-        tx, sender, {text.phone: new_id("cnv") for text in texts}, now
-    )
-    made = [
-        Message(
-            message_id=new_id("msg"),
-            conversation_id=conversation_ids[text.phone],
-            store_id=sender.store_id,
-            client_id=text.client_id,
-            direction=Direction.OUTBOUND,
-            body=text.body,
-            state=_STATE_BY_VERDICT[decision.verdict],
-            purpose=Purpose(bulk_send.purpose),
-            segments=text.segments,
-            author=bulk_send.author,
-            created_at=now,
-            updated_at=now,
-            decision=decision,
-            send_after=decision.defer_until,
-            client_zone=text.zone,
-            channel=bulk_send.channel,
+    drafts = [
+        Draft(
+            new_id("msg"),
+            sender,
+            text.phone,
+            text.client_id,
+            text.zone,
+            text.body,
+            bulk_send.purpose,
+            bulk_send.author,
             subject=text.subject,
             template_id=bulk_send.template_id,
+            provider_template=text.provider_template,
             campaign_id=bulk_send.campaign_id,
             bulk_send_id=bulk_send.bulk_send_id,
+            has_media=bool(bulk_send.media_ids),
             expires_at=bulk_send.expires_at,
-            provider_template=text.provider_template,
         )
-        for text, decision in zip(texts, decisions, strict=True)
+        for text in texts
     ]
-    await messages.add(tx, *made)
-    await due.put(
-        tx,
-        [
-            due.to_send(message, sender.sender_id, message.send_after or now)
-            for message in made
-            if message.state in WAITING
-        ],
-    )
+    made = await write_all(tx, drafts, suppressor=suppressor, now=now)
+    for message in made:
+        await attach(tx, bulk_send.media_ids, message.message_id)
     await bulk_recipients.learn_numbers(tx, {text.phone: text.client_id for text in texts}, now)
     return [
         Written(text.position, message.message_id) for text, message in zip(texts, made, strict=True)
