@@ -21,7 +21,7 @@ from carnet.privacy.v1 import privacy_pb2_grpc
 from chassis.clock import Clock
 from chassis.consumer import Subscription
 from chassis.database import Database
-from chassis.objects import open_objects
+from chassis.objects import ObjectStore, open_objects
 from chassis.runtime import Background, Component
 from chassis.service import Foundation, Service
 from messaging.bulk_sender import BulkSender
@@ -43,8 +43,12 @@ from messaging.grpc_api import (
 )
 from messaging.links import Links
 from messaging.parts import Parts
-from messaging.providers import Carrier, InboundText, Receipt
+from messaging.providers import Carrier, InboundText, MediaSource, Receipt
+from messaging.providers import sandbox as sandbox_network
+from messaging.providers import twilio as twilio_network
 from messaging.providers.sandbox import Sandbox
+from messaging.providers.twilio import Twilio
+from messaging.receiver import Receiver
 from messaging.staff import Staff
 from messaging.suppression import Suppressor
 from messaging.use_cases import delivery, inbound
@@ -82,13 +86,20 @@ def build(
     profiles = profiles or GrpcProfiles(foundation.channel(settings.profiles_address), foundation.signer)
     staff = Staff(profiles, clock)
     suppressor = Suppressor(settings.suppression_key)
-    due = asyncio.Event()
+    objects, links = open_objects(settings), Links(settings.link_key, settings.public_url)
+    due, arrived = asyncio.Event(), asyncio.Event()
     components: list[Component] = []
-    sandbox = None
+    sources: dict[str, MediaSource] = {}
+    sandbox = twilio = None
+    if settings.twilio_account_sid and settings.auth_tokens:
+        twilio = sources[twilio_network.PROVIDER] = make_twilio(settings, database=database, clock=clock)
+        components.append(twilio)
     if settings.carrier == "sandbox":
-        sandbox = make_sandbox(settings, database=database, clock=clock, due=due)
+        sandbox = make_sandbox(settings, database=database, clock=clock, objects=objects, due=due)
+        sources[sandbox_network.PROVIDER] = sandbox
         components.append(Background("sandbox receipts", sandbox.run))
-    if (network := carrier or sandbox) is not None:
+    network = carrier or (twilio if settings.carrier == "twilio" else sandbox)
+    if network is not None:
         courier = Courier(
             database=database,
             clock=clock,
@@ -98,8 +109,34 @@ def build(
             poll_seconds=settings.sending_poll_seconds,
             timeout_seconds=settings.carrier_timeout_seconds,
             lease_seconds=settings.carrier_lease_seconds,
+            links=links,
         )
         components.append(Background("courier", courier.run))
+    bulk_sender = BulkSender(
+        database=database,
+        clock=clock,
+        profiles=profiles,
+        suppressor=suppressor,
+        due=due,
+        poll_seconds=settings.sending_poll_seconds,
+        ahead_seconds=settings.bulk_ahead_seconds,
+    )
+    components.append(Background("bulk sender", bulk_sender.run))
+    receiver = Receiver(
+        database=database,
+        clock=clock,
+        suppressor=suppressor,
+        objects=objects,
+        sources=sources,
+        media_max_bytes=settings.media_max_bytes,
+        arrived=arrived,
+        due=due,
+    )
+    components += [
+        Background("receiver", receiver.run),
+        Background("pictures", receiver.run_media),
+        Background("tidying", receiver.tidy),
+    ]
     parts = Parts(
         settings=settings,
         database=database,
@@ -107,10 +144,11 @@ def build(
         profiles=profiles,
         staff=staff,
         suppressor=suppressor,
-        objects=open_objects(settings),
-        links=Links(settings.link_key, settings.public_url),
+        objects=objects,
+        links=links,
         due=due,
         sandbox=sandbox,
+        arrived=arrived,
     )
     heard = handlers(
         database=database, profiles=profiles, clock=clock, suppressor=suppressor, sandbox=sandbox
@@ -130,7 +168,23 @@ def build(
     )
 
 
-def make_sandbox(settings: Settings, *, database: Database, clock: Clock, due: asyncio.Event) -> Sandbox:
+def make_twilio(settings: Settings, *, database: Database, clock: Clock) -> Twilio:
+    """Return Twilio, called with the API key when there is one, else with the account's first token."""
+    by_key = bool(settings.twilio_api_key_sid)
+    return Twilio(
+        database=database,
+        clock=clock,
+        account_sid=settings.twilio_account_sid,
+        username=settings.twilio_api_key_sid if by_key else settings.twilio_account_sid,
+        password=settings.twilio_api_key_secret if by_key else settings.auth_tokens[0],
+        base_url=settings.twilio_base_url,
+        public_url=settings.public_url,
+    )
+
+
+def make_sandbox(
+    settings: Settings, *, database: Database, clock: Clock, objects: ObjectStore, due: asyncio.Event
+) -> Sandbox:
     """Return the sandbox network, connected to the intakes that a real carrier's webhooks would use."""
     suppressor = Suppressor(settings.suppression_key)
 
@@ -145,6 +199,7 @@ def make_sandbox(settings: Settings, *, database: Database, clock: Clock, due: a
     return Sandbox(
         database=database,
         clock=clock,
+        objects=objects,
         delay_seconds=settings.sandbox_delay_seconds,
         receipts=take_receipt,
         inbound=take_inbound,

@@ -100,8 +100,15 @@ class Settings(ObjectSettings):
             raise ValueError("smtp_timeout_seconds must be below carrier_timeout_seconds")
         return self
 
+    @property
+    def auth_tokens(self) -> tuple[str, ...]:
+        """Return Twilio's tokens, the one to call with first."""
+        return tuple(token.strip() for token in self.twilio_auth_tokens.split(",") if token.strip())
+
     @model_validator(mode="after")
     def _twilio_is_told_everything(self) -> Self:
-        if self.carrier == "twilio" and not (self.twilio_account_sid and self.twilio_auth_tokens):
-            raise ValueError("CARNET_CARRIER=twilio needs twilio_account_sid and twilio_auth_tokens")
+        if self.carrier == "twilio" and not (self.twilio_account_sid and self.auth_tokens):
+            raise ValueError("carrier=twilio needs twilio_account_sid and twilio_auth_tokens")
+        if bool(self.twilio_api_key_sid) != bool(self.twilio_api_key_secret):
+            raise ValueError("twilio_api_key_sid and twilio_api_key_secret go together")
         return self

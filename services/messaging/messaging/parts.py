@@ -1,7 +1,7 @@
 """What messaging's servicers and workers are made of; `bootstrap` fills it. Must not do anything."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis.clock import Clock
 from chassis.database import Database
@@ -16,7 +16,7 @@ from messaging.suppression import Suppressor
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts. `due` wakes the courier; `sandbox` is None where a real carrier is configured."""
+    """The parts. `due` wakes the courier, `arrived` the receiver; `sandbox` is None where a real carrier is configured."""
 
     settings: Settings
     database: Database
@@ -28,3 +28,4 @@ class Parts:
     links: Links
     due: asyncio.Event
     sandbox: Sandbox | None = None
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)

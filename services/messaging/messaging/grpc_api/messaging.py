@@ -38,6 +38,8 @@ from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
 from messaging.use_cases import reviews as review_cases
 from messaging.use_cases import senders as sender_cases
+from messaging.use_cases.media import pictures_of, uploaded
+from messaging.use_cases.permissions import address_of
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
 _DECIDED = {
@@ -121,7 +123,9 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: _Context) -> pb.Message:
         async with self._database.transaction(current_caller().chain_id) as tx:
-            return message_message(await message_cases.get_message(tx, request.message_id))
+            message = await message_cases.get_message(tx, request.message_id)
+            pictures = await pictures_of(tx, [message.message_id])
+        return message_message(message, pictures.get(message.message_id, ()))
 
     async def CancelMessage(self, request: pb.CancelMessageRequest, context: _Context) -> pb.Message:
         message = await message_cases.cancel_message(
@@ -186,8 +190,12 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 before=int(before[0]) if before else None,
                 most=size + 1,
             )
+            pictures = await pictures_of(tx, [message.message_id for message in found])
         page, token = cut_page(found, size, lambda message: (message.position,))
-        return pb.ListMessagesResponse(messages=map(message_message, page), next_page_token=token)
+        return pb.ListMessagesResponse(
+            messages=[message_message(message, pictures.get(message.message_id, ())) for message in page],
+            next_page_token=token,
+        )
 
     async def MarkConversationRead(
         self, request: pb.MarkConversationReadRequest, context: _Context
@@ -231,6 +239,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             key=RequestKey.of(request),
             client_id=request.client_id,
             purposes=[purpose_of(purpose) for purpose in request.purposes],
+            channels=[channel_of(channel) for channel in request.channels],
             note=request.note,
             actor=author_of(caller),
         )
@@ -246,8 +255,9 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             suppressor=self._suppressor,
             chain_id=caller.chain_id,
             key=RequestKey.of(request),
-            phone=request.phone,
+            address=address_of(request.phone, request.email),
             purposes=[purpose_of(purpose) for purpose in request.purposes],
+            channels=[channel_of(channel) for channel in request.channels],
             note=request.note,
             actor=author_of(caller),
         )
@@ -292,12 +302,17 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def SimulateInbound(
         self, request: pb.SimulateInboundRequest, context: _Context
     ) -> pb.SimulateInboundResponse:
-        provider_message_id = await self._network().text_from_phone(
-            chain_id=current_caller().chain_id,
+        network, chain_id = self._network(), current_caller().chain_id
+        async with self._database.transaction(chain_id) as tx:
+            pictures = await uploaded(tx, request.media_ids)
+        provider_message_id = await network.text_from_phone(
+            chain_id=chain_id,
             from_phone=request.from_phone,
             to_phone=request.to_phone,
             body=request.body,
             provider_message_id=request.provider_message_id,
+            channel=channel_of(request.channel),
+            pictures=[(medium.object_key, medium.content_type) for medium in pictures],
         )
         return pb.SimulateInboundResponse(provider_message_id=provider_message_id)
 

@@ -1,5 +1,6 @@
 """Messaging's words as the contract says them, and the contract's as ours. Must not read anything."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from carnet.messaging.v1 import messaging_pb2 as pb
@@ -19,6 +20,7 @@ from messaging.domain import (
     ReviewState,
     Sender,
 )
+from messaging.domain.media import Medium
 from messaging.events import channel_number, purpose_number
 from messaging.providers.sandbox import PhoneMessage
 
@@ -66,8 +68,8 @@ def conversation_message(conversation: Conversation) -> pb.Conversation:
     )
 
 
-def message_message(message: Message) -> pb.Message:
-    """Return a text as the contract says it."""
+def message_message(message: Message, media: Sequence[Medium] = ()) -> pb.Message:
+    """Return a text with its pictures as the contract says it."""
     return pb.Message(
         message_id=message.message_id,
         conversation_id=message.conversation_id,
@@ -90,6 +92,19 @@ def message_message(message: Message) -> pb.Message:
         expire_time=timestamp_of(message.expires_at),
         send_time=timestamp_of(message.sent_at),
         deliver_time=timestamp_of(message.delivered_at),
+        media=map(media_message, media),
+    )
+
+
+def media_message(medium: Medium) -> pb.Media:
+    """Return a picture as the contract says it."""
+    return pb.Media(
+        media_id=medium.media_id,
+        content_type=medium.content_type,
+        byte_count=medium.byte_count,
+        file_name=medium.file_name,
+        state=pb.MediaState.Value(f"MEDIA_STATE_{medium.state}"),
+        create_time=timestamp_of(medium.created_at),
     )
 
 
@@ -149,6 +164,8 @@ def phone_message(message: PhoneMessage) -> pb.SandboxMessage:
         body=message.body,
         segments=message.segments,
         create_time=timestamp_of(message.created_at),
+        channel=channel_number(message.channel),
+        media_ids=message.media_ids,
     )
 
 

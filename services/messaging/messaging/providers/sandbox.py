@@ -7,21 +7,27 @@ permission. What a number's last four digits make it do stands in `MAGIC`.
 # ruff: noqa: S608 - what is put into statements here are constants of this module
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy import text as sql
 
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from chassis.ids import new_id
+from chassis.objects import ObjectMissing, ObjectStore
+from messaging.domain import Channel
 from messaging.keywords import Keyword, keyword_of
 from messaging.providers import (
     Accepted,
     Found,
     InboundIntake,
     InboundText,
+    MediaNotThere,
     Receipt,
     ReceiptIntake,
     Refused,
@@ -31,6 +37,7 @@ from messaging.providers import (
 from messaging.segments import count_segments
 
 PROVIDER = "sandbox"
+_SHOWN = "position, provider_message_id, from_phone, to_phone, body, segments, created_at, channel, media_ids"
 _POLL_SECONDS = 0.2
 _BATCH = 200
 _OPTED_OUT = "21610"
@@ -73,6 +80,8 @@ class PhoneMessage:
     body: str
     segments: int
     created_at: datetime
+    channel: Channel = Channel.SMS
+    media_ids: tuple[str, ...] = ()
 
 
 class Sandbox:
@@ -83,12 +92,14 @@ class Sandbox:
         *,
         database: Database,
         clock: Clock,
+        objects: ObjectStore,
         delay_seconds: float,
         receipts: ReceiptIntake,
         inbound: InboundIntake,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._objects = objects
         self._delay = timedelta(seconds=delay_seconds)
         self._receipts = receipts
         self._inbound = inbound
@@ -113,11 +124,25 @@ class Sandbox:
             return await _find(tx, text.reference)
 
     async def text_from_phone(
-        self, *, chain_id: str, from_phone: str, to_phone: str, body: str, provider_message_id: str = ""
+        self,
+        *,
+        chain_id: str,
+        from_phone: str,
+        to_phone: str,
+        body: str,
+        provider_message_id: str = "",
+        channel: Channel = Channel.SMS,
+        pictures: Sequence[tuple[str, str]] = (),
     ) -> str:
-        """Carry a client's text to the store's number and return its id; STOP and START bind the network as well."""
+        """Carry a client's text to the store's number and return its id; STOP and START bind the network as well.
+
+        `pictures` are object keys with types.
+        """
         provider_message_id = provider_message_id or new_id("sbx")
-        await self._inbound(InboundText(chain_id, PROVIDER, provider_message_id, from_phone, to_phone, body))
+        inbound = InboundText(
+            chain_id, PROVIDER, provider_message_id, from_phone, to_phone, body, channel, tuple(pictures)
+        )
+        await self._inbound(inbound)
         keyword = keyword_of(body)
         if keyword not in _CONFIRMATIONS:
             return provider_message_id
@@ -132,10 +157,25 @@ class Sandbox:
                     tx, sender_phone=to_phone, phone=from_phone, is_blocked=keyword is Keyword.STOP
                 )
                 confirmation = Text(
-                    chain_id, f"carrier-{provider_message_id}", to_phone, from_phone, _CONFIRMATIONS[keyword]
+                    chain_id,
+                    f"carrier-{provider_message_id}",
+                    to_phone,
+                    from_phone,
+                    _CONFIRMATIONS[keyword],
+                    channel,
                 )
                 await self._put_on_phone(tx, confirmation, "")
         return provider_message_id
+
+    @asynccontextmanager
+    async def open_media(self, chain_id: str, url: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a picture of an inbound text; its address here is an object's key."""
+        if url.split("/")[1:2] != [chain_id]:
+            raise MediaNotThere("it is another chain's")
+        try:
+            yield await self._objects.get(url)
+        except ObjectMissing as error:
+            raise MediaNotThere("it is gone") from error
 
     async def messages_of(
         self, *, chain_id: str, phone: str, before: int | None, most: int
@@ -144,24 +184,24 @@ class Sandbox:
         cut = "" if before is None else "and position < :before"
         async with self._database.transaction(chain_id) as tx:
             found = await tx.execute(
-                "select position, provider_message_id, from_phone, to_phone, body, segments, created_at"
+                f"select {_SHOWN}"
                 f" from sandbox_messages where to_phone = :phone and error_code = '' {cut}"
                 " order by position desc limit :most",
                 {"phone": phone, "most": most, **({} if before is None else {"before": before})},
             )
-            return [PhoneMessage(**row._mapping) for row in found]
+            return [_phone_message(row) for row in found]
 
     async def phones(self, *, chain_id: str, before: int | None, most: int) -> Sequence[PhoneMessage]:
         """Return the newest text of up to `most` phones, the latest first."""
         cut = "" if before is None else "where position < :before"
         async with self._database.transaction(chain_id) as tx:
             found = await tx.execute(
-                "select position, provider_message_id, from_phone, to_phone, body, segments, created_at from ("
+                f"select {_SHOWN} from ("
                 "  select distinct on (to_phone) * from sandbox_messages where error_code = ''"
                 f"  order by to_phone, position desc) as latest {cut} order by position desc limit :most",
                 {"most": most, **({} if before is None else {"before": before})},
             )
-            return [PhoneMessage(**row._mapping) for row in found]
+            return [_phone_message(row) for row in found]
 
     async def forget_phones(self, chain_id: str, phones: Sequence[str]) -> None:
         """Drop the texts from and to phones, as a carrier does who is asked to; who blocked whom stays."""
@@ -214,8 +254,8 @@ class Sandbox:
         accepted = Accepted(new_id("sbx"), count_segments(text.body))
         await tx.execute(
             "insert into sandbox_messages (provider_message_id, chain_id, reference, from_phone, to_phone, body,"
-            " segments, status, error_code, created_at)"
-            " values (:id, :chain_id, :reference, :from_phone, :to_phone, :body, :segments, 'SENT', :error_code, :now)",
+            " segments, status, error_code, created_at, channel, media_ids) values (:id, :chain_id, :reference,"
+            " :from_phone, :to_phone, :body, :segments, 'SENT', :error_code, :now, :channel, :media_ids)",
             {
                 "id": accepted.provider_message_id,
                 "chain_id": tx.chain_id,
@@ -226,6 +266,8 @@ class Sandbox:
                 "segments": accepted.segments,
                 "error_code": error_code,
                 "now": self._clock.now(),
+                "channel": text.channel,
+                "media_ids": [picture.media_id for picture in text.pictures],
             },
         )
         return accepted
@@ -253,6 +295,11 @@ class Sandbox:
                 for step, status in enumerate(statuses, start=1)
             ],
         )
+
+
+def _phone_message(row: Row[Any]) -> PhoneMessage:
+    fields = {**row._mapping, "channel": Channel(row.channel), "media_ids": tuple(row.media_ids)}
+    return PhoneMessage(**fields)
 
 
 async def _find(tx: Transaction, reference: str) -> Found | None:

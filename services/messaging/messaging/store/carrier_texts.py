@@ -19,12 +19,15 @@ async def claim(
     reference: str,
     now: datetime,
 ) -> str:
-    """Say that a carrier's text is an attempt of ours, and return whose it is: another's, if that was said before."""
+    """Say that a carrier's text is an attempt of ours, and return whose it is: another's, if that was said before.
+
+    Of a message that was removed nothing is kept.
+    """
     key = {"chain_id": tx.chain_id, "provider": provider, "id": provider_message_id}
     await tx.execute(
         "insert into carrier_texts (chain_id, provider, provider_message_id, message_id, reference, noted_at)"
-        " values (:chain_id, :provider, :id, :message_id, :reference, :now)"
-        " on conflict do nothing",
+        " select :chain_id, :provider, :id, message_id, :reference, :now from messages"
+        " where message_id = :message_id on conflict do nothing",
         {
             **key,
             "message_id": message_id_of(reference),

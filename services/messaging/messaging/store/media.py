@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Transaction
-from messaging.domain.media import Medium, MediaState
+from messaging.domain.media import MediaState, Medium
 
 _COLUMNS = "media_id, content_type, file_name, state, created_at, byte_count, content_hash, object_key, provider, source_url"
 _LEASE = timedelta(minutes=5)  # in which a worker must be through with what it took

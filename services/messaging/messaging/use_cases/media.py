@@ -50,6 +50,16 @@ async def attach(tx: Transaction, media_ids: Sequence[str], message_id: str) -> 
     """
     if not media_ids:
         return
+    media = await uploaded(tx, media_ids)
+    if sum(medium.byte_count for medium in media) > MESSAGE_BYTES:
+        raise MediaTooLarge(MESSAGE_BYTES, "media_ids")
+    await store.link(tx, message_id, media_ids)
+
+
+async def uploaded(tx: Transaction, media_ids: Sequence[str]) -> list[Medium]:
+    """Return pictures that have their content. Raises MEDIA_NOT_FOUND, MEDIA_EMPTY and MEDIA_REFUSED."""
+    if not media_ids:
+        return []
     found = await store.find_all(tx, media_ids)
     for media_id in media_ids:
         medium = found.get(media_id)
@@ -59,9 +69,7 @@ async def attach(tx: Transaction, media_ids: Sequence[str], message_id: str) -> 
             raise MediaRefused("it was not taken when it came", media_id)
         if medium.state is not MediaState.STORED:
             raise MediaEmpty(media_id)
-    if sum(found[media_id].byte_count for media_id in media_ids) > MESSAGE_BYTES:
-        raise MediaTooLarge(MESSAGE_BYTES, "media_ids")
-    await store.link(tx, message_id, media_ids)
+    return [found[media_id] for media_id in media_ids]
 
 
 async def pictures_of(tx: Transaction, message_ids: Collection[str]) -> dict[str, list[Medium]]:
