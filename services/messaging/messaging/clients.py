@@ -16,7 +16,6 @@ from chassis.values import datetime_of
 from messaging import places
 from messaging.domain import Channel, Purpose, plain_email
 
-
 _CLIENTS_AT_ONCE = 100
 
 

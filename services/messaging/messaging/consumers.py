@@ -5,17 +5,20 @@ Who is to see to a new conversation is asked of profiles, which a text must not 
 
 import structlog
 from carnet.messaging.v1 import events_pb2 as messaging_events
-from carnet.profiles.v1 import events_pb2, profiles_pb2
+from carnet.profiles.v1 import events_pb2
 
 from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers
 from chassis.database import Database
 from chassis.errors import Kind, ServiceError
-from messaging.clients import Profiles, Recipient
+from messaging.clients import Consent, Profiles, Recipient
+from messaging.domain import Purpose
 from messaging.providers.sandbox import Sandbox
 from messaging.store import conversations, erasures
+from messaging.store.settings import get_settings
 from messaging.suppression import Suppressor
 from messaging.use_cases import identities
+from messaging.use_cases.confirmations import ask_to_confirm
 from messaging.use_cases.conversations import find_own_associate, give_to_own_associate
 from messaging.use_cases.permissions import record_consent
 
@@ -34,9 +37,6 @@ def handlers(
 
     async def on_consent_captured(delivery: Delivery[events_pb2.ConsentCaptured]) -> None:
         event = delivery.event
-        if event.channel != profiles_pb2.CHANNEL_SMS:
-            delivery.ignore()
-            return
         try:
             consent = await profiles.get_consent(delivery.chain_id, event.consent_id)
         except ServiceError as error:
@@ -46,10 +46,29 @@ def handlers(
             _log.info("consent is gone", consent_id=event.consent_id)
             delivery.ignore()
             return
+        asks = await wants_confirmation(delivery.chain_id, consent)
+        recipient = await find_recipient(delivery.chain_id, event.client_id) if asks else None
         async with delivery.transaction() as tx:
-            await record_consent(
+            is_to_be_asked = await record_consent(
                 tx, consent, client_id=event.client_id, suppressor=suppressor, now=clock.now()
             )
+            if is_to_be_asked:
+                await ask_to_confirm(
+                    tx,
+                    suppressor=suppressor,
+                    phone=consent.phone,
+                    channel=consent.channel,
+                    client_id=event.client_id,
+                    client_zone="" if recipient is None else recipient.place,
+                    store_id="" if recipient is None else recipient.home_store_id,
+                    now=clock.now(),
+                )
+
+    async def wants_confirmation(chain_id: str, consent: Consent) -> bool:
+        if Purpose.MARKETING not in consent.purposes or not consent.channel.takes_phones:
+            return False
+        async with database.transaction(chain_id) as tx:
+            return (await get_settings(tx)).double_opt_in
 
     async def on_client_deleted(delivery: Delivery[events_pb2.ClientDeleted]) -> None:
         async with delivery.transaction() as tx:

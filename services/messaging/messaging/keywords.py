@@ -5,6 +5,7 @@ that contains one of the words is an ordinary message: "We have got to STOP by y
 """
 
 import enum
+import re
 import unicodedata
 
 
@@ -35,20 +36,26 @@ _WORDS = {
     **dict.fromkeys(("start", "unstop", "yes"), Keyword.START),
     **dict.fromkeys(("help", "info"), Keyword.HELP),
 }
+_YES = frozenset({"yes", "y", "yes please", "si", "oui"})
 _LONGEST = 60  # characters; a keyword with all its decoration is shorter, and a long text is not taken apart
+
+
+_DECORATION = re.compile(r"[^\w\s]|_")
 
 
 def plain(text: str) -> str:
     """Return `text` in lower case without accents, punctuation, symbols and surplus blanks."""
-    letters = (
-        " " if character.isspace() else character
-        for character in unicodedata.normalize("NFKD", text).casefold()
-        if character.isalnum() or character.isspace()
-    )
-    return " ".join("".join(letters).split())
+    letters = text if text.isascii() else unicodedata.normalize("NFKD", text)
+    return " ".join(_DECORATION.sub("", letters.casefold()).split())
 
 
 def keyword_of(body: str) -> Keyword | None:
     """Return the keyword that `body` is as a whole, or None for an ordinary message."""
     trimmed = body.strip()
     return None if len(trimmed) > _LONGEST else _WORDS.get(plain(trimmed))
+
+
+def is_yes(body: str) -> bool:
+    """Return whether `body` as a whole agrees; it counts only where the client was asked for it."""
+    trimmed = body.strip()
+    return len(trimmed) <= _LONGEST and plain(trimmed) in _YES

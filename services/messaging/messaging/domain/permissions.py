@@ -57,14 +57,16 @@ _IN_WRITING = frozenset({KEYWORD, CARRIER, PLAIN_LANGUAGE, REVIEW})
 def restored_by_keyword(entries: Iterable[PermissionEntry]) -> list[Purpose]:
     """Return the purposes that START gives back, from a number's entries, the deciding one of each purpose first.
 
-    What the client's own words took away and had been granted before; and conversation, which START is in itself.
+    What the client's own words took away and had been granted before; and conversation, which START is in itself. Of a
+    number that belongs to somebody else now, what was granted before that was granted by another person.
     While somebody has yet to look at those words, nothing: a "yes" may well mean them.
     """
     by_purpose: dict[Purpose, list[PermissionEntry]] = {purpose: [] for purpose in Purpose}
     for entry in entries:
         by_purpose[entry.purpose].append(entry)
     restored: list[Purpose] = []
-    for purpose, latest_first in by_purpose.items():
+    for purpose, all_lines in by_purpose.items():
+        latest_first = _of_this_owner(all_lines)
         if latest_first and latest_first[0].change is Change.SUSPENDED:
             continue
         before = list(itertools.dropwhile(_is_undone_by_keyword, latest_first))
@@ -76,10 +78,15 @@ def restored_by_keyword(entries: Iterable[PermissionEntry]) -> list[Purpose]:
     return restored
 
 
+def _of_this_owner(latest_first: list[PermissionEntry]) -> list[PermissionEntry]:
+    since = next((index for index, entry in enumerate(latest_first) if entry.source == REASSIGNED), None)
+    return latest_first if since is None else latest_first[: since + 1]
+
+
 def _is_undone_by_keyword(entry: PermissionEntry) -> bool:
     if entry.change is Change.SUSPENDED:
         return True  # what stands above it has settled it
-    return entry.change is Change.REVOKED and entry.source in _IN_WRITING
+    return entry.change is Change.REVOKED and entry.source in {*_IN_WRITING, REASSIGNED}
 
 
 class Likelihood(enum.StrEnum):

@@ -23,6 +23,11 @@ class Channel(enum.StrEnum):
 PHONE_CHANNELS = (Channel.SMS, Channel.WHATSAPP)
 
 
+def channels_of(address: str) -> tuple[Channel, ...]:
+    """Return the channels by which a number, or an e-mail address, can be reached."""
+    return (Channel.EMAIL,) if "@" in address else PHONE_CHANNELS
+
+
 class SenderState(enum.StrEnum):
     """Whether anything goes out from a sender."""
 

@@ -9,7 +9,7 @@ from chassis.caller import current_caller
 from chassis.database import RequestKey
 from chassis.errors import not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
-from chassis.values import timestamp_of
+from chassis.values import datetime_of, timestamp_of
 from messaging.domain import (
     ReviewState,
     SandboxOff,
@@ -38,6 +38,7 @@ from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
 from messaging.use_cases import reviews as review_cases
 from messaging.use_cases import senders as sender_cases
+from messaging.use_cases.messages import Wanted
 from messaging.use_cases.media import pictures_of, uploaded
 from messaging.use_cases.permissions import address_of
 
@@ -90,7 +91,6 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
 
     async def SendMessage(self, request: pb.SendMessageRequest, context: _Context) -> pb.Message:
         caller = current_caller()
-        caller.require_store(request.store_id)
         message = await message_cases.send_message(
             database=self._database,
             clock=self._clock,
@@ -99,25 +99,45 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             wake=self._due,
             chain_id=caller.chain_id,
             key=RequestKey.of(request),
-            client_id=request.client_id,
-            store_id=request.store_id,
-            body=request.body,
-            purpose=purpose_of(request.purpose),
+            wanted=Wanted(
+                purpose=purpose_of(request.purpose),
+                client_id=request.client_id,
+                store_id=request.store_id,
+                conversation_id=request.conversation_id,
+                channel=channel_of(request.channel) if request.channel else None,
+                body=request.body,
+                subject=request.subject,
+                media_ids=tuple(request.media_ids),
+                template_id=request.template_id,
+                values=dict(request.values),
+                campaign_id=request.campaign_id,
+                reminder_id=request.reminder_id,
+                send_at=datetime_of(request.send_time) if request.HasField("send_time") else None,
+                expires_at=datetime_of(request.expire_time) if request.HasField("expire_time") else None,
+            ),
             author=author_of(caller),
+            require_store=caller.require_store,
         )
         return message_message(message)
 
     async def CheckMessage(self, request: pb.CheckMessageRequest, context: _Context) -> pb.GateDecision:
+        caller = current_caller()
         decision = await message_cases.check_message(
             database=self._database,
             clock=self._clock,
             profiles=self._profiles,
             suppressor=self._suppressor,
-            chain_id=current_caller().chain_id,
-            client_id=request.client_id,
-            store_id=request.store_id,
-            purpose=purpose_of(request.purpose),
-            body=request.body or None,
+            chain_id=caller.chain_id,
+            wanted=Wanted(
+                purpose=purpose_of(request.purpose),
+                client_id=request.client_id,
+                store_id=request.store_id,
+                conversation_id=request.conversation_id,
+                channel=channel_of(request.channel) if request.channel else None,
+                body=request.body,
+                template_id=request.template_id,
+            ),
+            author=author_of(caller),
         )
         return decision_message(decision)
 

@@ -19,10 +19,16 @@ SECTIONS = (
     Section(
         "numbers", f"select phone as record_key, phone, learned_at, not is_own as is_shared from {_NUMBERS}"
     ),
+    # Without the number: it is most likely somebody else's.
+    Section(
+        "disowned_numbers",
+        "select disowned_at::text || left(md5(phone), 8) as record_key, is_reassigned, disowned_at from disowned_numbers"
+        " where chain_id = :chain_id and client_id = any(:ids)",
+    ),
     Section(
         "conversations",
         "select conversation_id as record_key, conversation_id, store_id, client_phone as phone, unread_count,"
-        " last_message_time, created_at"
+        " channel, conversation_state as state, waiting_since, last_inbound_at, last_message_time, created_at"
         f" from conversations join {_NUMBERS} on phone = client_phone where is_own",
     ),
     Section(
@@ -35,9 +41,15 @@ SECTIONS = (
     ),
     Section(
         "permission_entries",
-        "select entry_id as record_key, entry_id, permission_entries.phone, purpose, change, source, occurred_at,"
+        "select entry_id as record_key, entry_id, permission_entries.phone, channel, purpose, change, source,"
+        " occurred_at,"
         " recorded_at, case when is_own or source = 'consent' then evidence end as evidence"
         f" from permission_entries join {_NUMBERS} on numbers.phone = permission_entries.phone",
+    ),
+    Section(
+        "number_verifications",
+        "select number_verifications.phone as record_key, number_verifications.phone, verified_at, source"
+        f" from number_verifications join {_NUMBERS} on numbers.phone = number_verifications.phone where is_own",
     ),
     Section(
         "dead_numbers",

@@ -14,7 +14,7 @@ from carnet.privacy.v1 import privacy_pb2
 from chassis import identities
 from chassis.database import Transaction
 from messaging import events
-from messaging.domain import Change, Purpose
+from messaging.domain import Change, PermissionEntry, Purpose, channels_of
 from messaging.store import conversations, erasures, permissions
 from messaging.suppression import Suppressor
 
@@ -82,9 +82,15 @@ async def _forget(
         if is_shared:
             retained[SHARED] += 1
             continue
-        lines = [await permissions.deciding(tx, phone, purpose, suppressor) for purpose in Purpose]
-        # Whatever keeps a number silent, doubtful or not, keeps it silent: nobody is left to ask.
-        revocations = [line for line in lines if line is not None and line.change is not Change.GRANTED]
+        asked = [(phone, purpose, channel) for purpose in Purpose for channel in channels_of(phone)]
+        # Whatever keeps a number silent, doubtful or not, keeps it silent, and on all channels: nobody is left to ask.
+        silent: dict[Purpose, PermissionEntry] = {}
+        for line in await permissions.deciding_each(tx, asked, suppressor):
+            if line is not None and line.change in (Change.REVOKED, Change.SUSPENDED):
+                known = silent.get(line.purpose)
+                if known is None or known.occurred_at < line.occurred_at:
+                    silent[line.purpose] = line
+        revocations = list(silent.values())
         await erasures.keep_silence(
             tx,
             number_hash=suppressor.hash_of(tx.chain_id, phone),
@@ -96,9 +102,12 @@ async def _forget(
         conversation_ids = await erasures.conversations_of(tx, phone)
         erased["messages"] += await erasures.remove_messages(tx, conversation_ids=conversation_ids)
         erased["conversations"] += await erasures.remove_conversations(tx, conversation_ids)
+        await erasures.remove_disowned(tx, phone=phone)
         await permissions.note_alive(tx, phone)
+        await permissions.forget_verified(tx, phone)
     erased["messages"] += await erasures.remove_messages(tx, client_ids=client_ids)
     erased["numbers"] += await erasures.remove_numbers(tx, client_ids)
+    erased["disowned_numbers"] += await erasures.remove_disowned(tx, client_ids=client_ids)
     bases = {SILENCE: SILENCE_BASIS, SHARED: SHARED_BASIS}
     return events.erasure_receipt(
         erasure_id=erasure_id,

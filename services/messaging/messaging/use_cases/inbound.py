@@ -10,6 +10,7 @@ from chassis.ids import new_id
 from messaging import events
 from messaging.domain import (
     KEYWORD,
+    PHONE_CHANNELS,
     Change,
     Direction,
     Message,
@@ -20,15 +21,18 @@ from messaging.domain import (
     restored_by_keyword,
     sole,
 )
+from messaging.keywords import is_yes
 from messaging.providers import InboundText
 from messaging.revocation import Judgement, Wish, judge
 from messaging.segments import count_segments
 from messaging.store import conversations, messages, permissions, senders
 from messaging.suppression import Suppressor
+from messaging.use_cases.confirmations import confirm
 from messaging.use_cases.incoming_media import expect_media
-from messaging.use_cases.writing import write
 from messaging.use_cases.permissions import record
+from messaging.use_cases.reminders import note_cancelled
 from messaging.use_cases.reviews import suspend
+from messaging.use_cases.writing import write
 
 HELP_TEXT = (
     "{name}: text us here and a person will answer. Reply STOP to opt out. Message and data rates may apply."
@@ -124,6 +128,17 @@ async def _obey(
     now: datetime,
 ) -> None:
     phone = inbound.from_phone
+    if is_yes(inbound.body):
+        await confirm(
+            tx,
+            suppressor=suppressor,
+            phone=phone,
+            channel=inbound.channel,
+            answer=inbound.body,
+            actor=message.client_id,
+            cause_id=message.message_id,
+            now=now,
+        )
     if judgement.wish is Wish.KEYWORD_HELP:
         await write(
             tx,
@@ -144,12 +159,16 @@ async def _obey(
         # STOP is written down for every purpose, granted or not, and even twice: a consent that was captured before it
         # may still be on its way.
         stops = judgement.wish is Wish.KEYWORD_STOP
-        lines = await permissions.of_phone(tx, phone, suppressor)
+        if stops:
+            await note_cancelled(tx, message, now)
+        lines = await permissions.of_phone(tx, phone, suppressor, inbound.channel)
         await record(
             tx,
             suppressor=suppressor,
             phone=phone,
             purposes=list(Purpose) if stops else restored_by_keyword(lines),
+            # Whoever says stop is silent to us by every way to the number; START is said to the one it came by.
+            channels=PHONE_CHANNELS if stops else [inbound.channel],
             change=Change.REVOKED if stops else Change.GRANTED,
             evidence=inbound.body,
             source=KEYWORD,
