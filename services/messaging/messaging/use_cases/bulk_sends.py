@@ -23,7 +23,7 @@ from messaging.domain.bulk_sends import (
 )
 from messaging.domain.templates import LONGEST_BODY, Template, TemplateArchived
 from messaging.segments import count_segments
-from messaging.store import bulk_recipients, bulk_sends, messages, senders
+from messaging.store import bulk_recipients, bulk_sends, senders
 from messaging.store.bulk_recipients import Outcome
 from messaging.store.bulk_sends import Slice
 from messaging.use_cases.media import attach
