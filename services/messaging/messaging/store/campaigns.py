@@ -121,7 +121,7 @@ async def stores_of(tx: Transaction, campaign_id: str) -> list[str]:
 async def count(tx: Transaction, campaign_id: str) -> OptOutCount:
     """Return what counts towards a pause: texts since the campaign was let go on last, and opt-outs after those."""
     found = await tx.execute(
-        "select :id as campaign_id, c.paused_at,"
+        "select c.campaign_id, c.paused_at,"
         " (select count(distinct conversation_id) from messages where chain_id = :chain_id and campaign_id = :id"
         "  and campaign_id <> '' and sent_at >= c.counted_from) as sent_count,"
         " (select count(*) from campaign_opt_outs where chain_id = :chain_id and campaign_id = :id"
