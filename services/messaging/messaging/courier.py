@@ -17,7 +17,7 @@ from chassis.errors import Kind, ServiceError
 from messaging.answers import Answers
 from messaging.links import Links
 from messaging.points import reach
-from messaging.providers import Accepted, Carrier, Receipt, Status
+from messaging.providers import Accepted, Carrier, Receipt, Status, Unconfirmable
 from messaging.store import due
 from messaging.suppression import Suppressor
 from messaging.use_cases import delivery, taking
@@ -228,6 +228,9 @@ class Courier:
         reach("asking.answered")
         if found is None:
             await self._answers.add(text.chain_id, delivery.Absent(text))
+            return
+        if isinstance(found, Unconfirmable):
+            await self._answers.add(text.chain_id, delivery.Unconfirmed(text))
             return
         words: list[delivery.Word] = [delivery.Taken(text, found.accepted)]
         if found.status is not Status.SENT:

@@ -10,6 +10,7 @@ import pytest
 from carnet.messaging.v1 import events_pb2
 from carnet.messaging.v1 import messaging_pb2 as pb
 
+from chassis.objects import open_objects
 from chassis.testing import published
 from messaging.bootstrap import make_sandbox
 from messaging.courier import Courier
@@ -71,7 +72,11 @@ class Desk:
         self._started = started
         self._settings = settings
         self.sandbox = make_sandbox(
-            settings, database=started.database, clock=started.clock, due=asyncio.Event()
+            settings,
+            database=started.database,
+            clock=started.clock,
+            objects=open_objects(settings),
+            due=asyncio.Event(),
         )
         self.carrier = HostileCarrier(self.sandbox)
         self.courier = self.another_courier()

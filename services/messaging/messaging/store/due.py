@@ -170,9 +170,9 @@ async def expired(connection: AsyncConnection, now: datetime, most: int) -> Sequ
 async def waiting_for(tx: Transaction, sender_id: str, now: datetime) -> tuple[int, int]:
     """Return how many texts and segments are due and wait for a sender's turn."""
     found = await tx.execute(
-        "select count(*), coalesce(sum(segments), 0) from due_messages where chain_id = :chain_id"
+        "select count(*) as messages, coalesce(sum(segments), 0) as segments from due_messages where chain_id = :chain_id"
         f" and sender_id = :sender_id and priority > {ASK} and due_time <= :now",
         {"chain_id": tx.chain_id, "sender_id": sender_id, "now": now},
     )
-    messages, segments = found.one()
-    return int(messages), int(segments)
+    row = found.one()
+    return int(row.messages), int(row.segments)

@@ -229,6 +229,17 @@ async def before_each(tx: Transaction, asked: Sequence[tuple[str, str, int | Non
     return [Before(row.conversation_id or "", row.last_inbound_at, row.is_first) for row in found]
 
 
+async def last_reminder(tx: Transaction, conversation_id: str, *, since: datetime) -> str:
+    """Return what the last reminder of a conversation that went out `since` then was about; empty for none."""
+    found = await tx.execute(
+        "select reminder_id from messages where chain_id = :chain_id and conversation_id = :id and reminder_id <> ''"
+        " and direction = 'OUTBOUND' and attempted_at >= :since and state in ('SENDING', 'UNKNOWN', 'SENT', 'DELIVERED')"
+        " order by position desc limit 1",
+        {"chain_id": tx.chain_id, "id": conversation_id, "since": since},
+    )
+    return str(found.scalar_one_or_none() or "")
+
+
 async def keep_inbound(tx: Transaction, inbound: InboundText, message_id: str, now: datetime) -> bool:
     """Keep an inbound text as it came; False when the network had handed it in before."""
     kept = await tx.execute(

@@ -16,7 +16,7 @@ from messaging.domain import CARRIER, WAITING, Change, Message, Purpose, State, 
 from messaging.domain.pacing import DEFAULT_ZONE, day_in
 from messaging.points import reach
 from messaging.providers import Accepted, Receipt, Status, Text
-from messaging.providers.codes import Fault, fault_of, pause_after
+from messaging.providers.codes import EMAIL_UNCONFIRMED, Fault, fault_of, pause_after
 from messaging.store import conversations, due, many, messages, pacing, permissions
 from messaging.store.messages import Addressed
 from messaging.suppression import Suppressor
@@ -61,7 +61,14 @@ class Absent:
     text: Text
 
 
-Word = Taken | Declined | Lost | Absent | Receipt
+@dataclass(frozen=True)
+class Unconfirmed:
+    """The carrier cannot tell what became of an attempt, and never will."""
+
+    text: Text
+
+
+Word = Taken | Declined | Lost | Absent | Unconfirmed | Receipt
 
 
 async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppressor, receipt: Receipt) -> None:
@@ -155,6 +162,8 @@ class _Noting:
         elif isinstance(word, Lost):
             if found.message.state is State.SENDING:
                 self._ask_again(found, _FIRST_QUESTION)
+        elif isinstance(word, Unconfirmed):
+            self._fail(found, EMAIL_UNCONFIRMED)
         else:
             self._take_absence(found)
 

@@ -13,7 +13,7 @@ from messaging.places import country_of, takes_texts
 from messaging.segments import costly_characters, count_segments, is_gsm
 from messaging.store import senders
 from messaging.store.settings import get_settings
-from messaging.use_cases.messages import check_message
+from messaging.use_cases.messages import Wanted, check_message
 from messaging.use_cases.templates import facts_of, get_template, sender_facts
 
 _NANOS = 1_000_000_000
@@ -75,10 +75,15 @@ async def preview_template(
         profiles=parts.profiles,
         suppressor=parts.suppressor,
         chain_id=chain_id,
-        client_id=client_id,
-        store_id=store_id,
-        purpose=purpose,
-        body=filled.text.body,
+        wanted=Wanted(
+            purpose=purpose,
+            client_id=client_id,
+            store_id=store_id,
+            channel=channel,
+            body=filled.text.body,
+            template_id=template_id,
+        ),
+        author=author,
     )
     return _preview(filled, channel=channel, price=price, decision=decision)
 

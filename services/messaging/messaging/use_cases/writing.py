@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from chassis.database import Transaction
 from messaging.domain import (
     WAITING,
+    Decision,
     Direction,
     Message,
     ProviderTemplate,
@@ -117,7 +118,7 @@ async def _write_round(
     conversation_ids = await many.find_or_create_conversations(
         tx, [(draft.sender, draft.phone) for draft in drafts], now
     )
-    decisions = {}
+    decisions: dict[str, Decision] = {}
     # The gate is asked about the hour at which a text is to go out.
     for moment in sorted({draft.not_before(now) for draft in drafts}):
         asked = [draft for draft in drafts if draft.not_before(now) == moment]
