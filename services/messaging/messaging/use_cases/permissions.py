@@ -86,13 +86,17 @@ async def record(
     if change not in (Change.GRANTED, Change.REVOKED):
         return entries
     client_ids = await conversations.clients_of(tx, phone)
-    is_news = False
-    for entry in entries:
-        decides = await permissions.deciding(tx, phone, entry.purpose, suppressor)
-        if decides is not None and decides.entry_id == entry.entry_id:
-            tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
-            is_news = True
-    if is_news and change is Change.REVOKED:
+    decides = await permissions.deciding_each(
+        tx, [(phone, entry.purpose, entry.channel) for entry in entries], suppressor
+    )
+    in_force = [
+        entry
+        for entry, line in zip(entries, decides, strict=True)
+        if line is not None and line.entry_id == entry.entry_id
+    ]
+    for entry in in_force:
+        tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
+    if change is Change.REVOKED and in_force:
         await note_opt_out(tx, phone, now, at=occurred_at)
     return entries
 
