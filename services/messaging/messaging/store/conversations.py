@@ -307,7 +307,9 @@ async def learn_client(tx: Transaction, *, phone: str, client_id: str, now: date
 async def learn_current(tx: Transaction, *, phone: str, client_id: str, now: datetime) -> None:
     """Note that a client has a number, unless somebody is known to have it whom a merge made the same client, or said
     that it is not this client's."""
-    if client_id in await clients_of(tx, phone) or phone in await disowned_by(tx, client_id):
+    if client_id in await clients_of(tx, phone):
+        return
+    if phone in (await disowned_by_each(tx, [client_id])).get(client_id, ()):
         return
     await learn_client(tx, phone=phone, client_id=client_id, now=now)
 
@@ -340,13 +342,17 @@ async def disown(
     return bool(gone.rowcount)
 
 
-async def disowned_by(tx: Transaction, client_id: str) -> set[str]:
-    """Return the numbers that somebody said are not this client's, whatever the profile says."""
+async def disowned_by_each(tx: Transaction, client_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return of each client the numbers that somebody said are not the client's; who has none is left out."""
     found = await tx.execute(
-        "select phone from disowned_numbers where chain_id = :chain_id and client_id = any(:client_ids)",
-        {"chain_id": tx.chain_id, "client_ids": await identities.whole(tx, [client_id])},
+        "select given.id, array_agg(d.phone) as phones from unnest(cast(:ids as text[])) as given (id)"
+        " left join identity_aliases g on g.chain_id = :chain_id and g.alias_id = given.id"
+        " join disowned_numbers d on d.chain_id = :chain_id"
+        " left join identity_aliases a on a.chain_id = :chain_id and a.alias_id = d.client_id"
+        " where coalesce(a.current_id, d.client_id) = coalesce(g.current_id, given.id) group by given.id",
+        {"chain_id": tx.chain_id, "ids": list(set(client_ids))},
     )
-    return set(map(str, found.scalars()))
+    return {row.id: frozenset(row.phones) for row in found}
 
 
 async def give_number(tx: Transaction, *, phone: str, from_id: str, to_id: str, now: datetime) -> None:
@@ -361,10 +367,9 @@ async def give_number(tx: Transaction, *, phone: str, from_id: str, to_id: str, 
 
 async def forget_client(tx: Transaction, client_id: str) -> None:
     """Note that a client is nobody any more; what the ledger says of the number stays."""
-    await tx.execute(
-        "delete from phone_clients where client_id = any(:client_ids)",
-        {"client_ids": await identities.whole(tx, [client_id])},
-    )
+    client_ids = await identities.whole(tx, [client_id])
+    for table in ("phone_clients", "disowned_numbers"):
+        await tx.execute(f"delete from {table} where client_id = any(:client_ids)", {"client_ids": client_ids})
 
 
 async def clients_of(tx: Transaction, phone: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from chassis.database import Transaction
 from messaging.domain import PermissionEntry
+from messaging.store import bulk_recipients, campaigns
 
 
 async def numbers_of(tx: Transaction, client_ids: Collection[str]) -> Sequence[tuple[str, bool]]:
@@ -57,14 +58,19 @@ async def remove_messages(
     found = await tx.execute(
         "delete from messages where chain_id = :chain_id"
         " and ((client_id <> '' and client_id = any(:client_ids)) or conversation_id = any(:conversation_ids))"
-        " returning message_id",
+        " returning message_id, bulk_send_id",
         {
             "chain_id": tx.chain_id,
             "client_ids": list(client_ids),
             "conversation_ids": list(conversation_ids),
         },
     )
-    message_ids = list(found.scalars())
+    removed = found.all()
+    message_ids = [str(row.message_id) for row in removed]
+    await bulk_recipients.forget_texts(
+        tx, [(row.bulk_send_id, row.message_id) for row in removed if row.bulk_send_id]
+    )
+    await campaigns.forget_texts(tx, message_ids)
     await tx.execute("delete from due_messages where message_id = any(:ids)", {"ids": message_ids})
     await tx.execute("select blank_inbound_texts(:ids)", {"ids": message_ids})
     return len(message_ids)
@@ -84,6 +90,17 @@ async def remove_conversations(tx: Transaction, conversation_ids: Collection[str
     gone = await tx.execute(
         "delete from conversations where chain_id = :chain_id and conversation_id = any(:ids)",
         {"chain_id": tx.chain_id, "ids": list(conversation_ids)},
+    )
+    return gone.rowcount
+
+
+async def remove_disowned(
+    tx: Transaction, *, client_ids: Collection[str] = (), phone: str = ""
+) -> int:
+    """Forget that a number was said not to be a client's, of some clients or of a number that is forgotten."""
+    gone = await tx.execute(
+        "delete from disowned_numbers where chain_id = :chain_id and (client_id = any(:client_ids) or phone = :phone)",
+        {"chain_id": tx.chain_id, "client_ids": list(client_ids), "phone": phone},
     )
     return gone.rowcount
 

@@ -19,9 +19,9 @@ from messaging.domain import (
     Direction,
     Message,
     Purpose,
+    channels_of,
     note_of,
 )
-from messaging.domain.permissions import REASSIGNED
 from messaging.domain.permissions import REASSIGNED
 from messaging.store import conversations, message_words, messages, permissions
 from messaging.suppression import Suppressor
@@ -303,28 +303,25 @@ async def unlink_conversation(
 async def _end_permissions(
     tx: Transaction, conversation: Conversation, *, suppressor: Suppressor, actor: str, clock: Clock
 ) -> None:
-    """Revoke what a number's former owner agreed to, once."""
+    """Revoke what a number's former owner agreed to, on every channel that the number has, once."""
     phone, now = conversation.client_phone, clock.now()
-    still = [purpose for purpose in Purpose if not await _is_reassigned(tx, phone, purpose, suppressor)]
-    if still:
-        await record(
-            tx,
-            suppressor=suppressor,
-            phone=phone,
-            purposes=still,
-            change=Change.REVOKED,
-            evidence=NEW_OWNER,
-            source=REASSIGNED,
-            actor=actor,
-            cause_id=conversation.conversation_id,
-            occurred_at=now,
-            now=now,
-        )
-
-
-async def _is_reassigned(tx: Transaction, phone: str, purpose: Purpose, suppressor: Suppressor) -> bool:
-    decides = await permissions.deciding(tx, phone, purpose, suppressor)
-    return decides is not None and decides.change is Change.REVOKED and decides.source == REASSIGNED
+    asked = [(phone, purpose, channel) for channel in channels_of(phone) for purpose in Purpose]
+    decides = await permissions.deciding_each(tx, asked, suppressor)
+    if all(line is not None and line.source == REASSIGNED for line in decides):
+        return
+    await record(
+        tx,
+        suppressor=suppressor,
+        phone=phone,
+        purposes=list(Purpose),
+        change=Change.REVOKED,
+        evidence=NEW_OWNER,
+        source=REASSIGNED,
+        actor=actor,
+        cause_id=conversation.conversation_id,
+        occurred_at=now,
+        now=now,
+    )
 
 
 async def find_own_associate(
