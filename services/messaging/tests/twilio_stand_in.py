@@ -188,8 +188,7 @@ class TwilioStandIn:
             return _refusal(400, code)
         if behaviour not in _TAKES:
             return _broken() if behaviour == DROP else _refusal(500, 20500)
-        text = StoodIn(f"SM{next(self._numbers):032x}", fields, self.clock.now())
-        self.texts.append(text)
+        text = self.put(fields)
         if self.tells and text.callback:
             task = asyncio.create_task(self._tell(text))
             self._telling.add(task)
@@ -201,6 +200,12 @@ class TwilioStandIn:
         if behaviour == HANG_AFTER:
             await self.released.wait()
         return JSONResponse(text.document(request.path_params["account"]), 201)
+
+    def put(self, fields: Mapping[str, list[str]]) -> StoodIn:
+        """Have a text with these fields."""
+        text = StoodIn(f"SM{next(self._numbers):032x}", fields, self.clock.now())
+        self.texts.append(text)
+        return text
 
     async def _list(self, request: Request) -> Response:
         self.calls["list"] += 1
