@@ -75,7 +75,14 @@ async def profiles(keys: Keys, sign_in: SignIn) -> AsyncIterator[GrpcProfiles]:
 
 
 async def test_a_client_is_its_phones_with_the_preferred_one_first(profiles: GrpcProfiles) -> None:
-    expected = Recipient("cli_1", "America/Chicago", ("+13125550102", "+13125550101"), True)
+    expected = Recipient(
+        "cli_1",
+        "America/Chicago",
+        ("+13125550102", "+13125550101"),
+        True,
+        ("ana@example.com",),
+        True,
+    )
     assert await profiles.get_recipient("chn_one", "cli_1") == expected
 
 

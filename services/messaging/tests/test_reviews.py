@@ -110,12 +110,12 @@ async def test_a_confirmed_wish_is_a_revocation_from_when_it_was_written(house: 
     assert (decided.decided_by, decided.note) == ("usr_test", "She told me so on the phone as well")
     assert await reasons(house, client_id) == {"PERMISSION_REVOKED"}
     lines = [e for e in await house.ledger(client_id) if e.change == pb.PERMISSION_CHANGE_REVOKED]
-    assert len(lines) == 3
+    assert len(lines) == 6
     assert {(e.source, e.actor, e.cause_id) for e in lines} == {
         ("review", "usr_test", review.permission_review_id)
     }
     assert {e.occur_time.ToJsonString() for e in lines} == {review.suspend_time.ToJsonString()}
-    assert [list(fact.client_ids) for fact in await revoked_facts(house)] == [[client_id]] * 3
+    assert [list(fact.client_ids) for fact in await revoked_facts(house)] == [[client_id]] * 6
     assert await reviews(house) == []
     assert await reviews(house, state=pb.PERMISSION_REVIEW_STATE_CONFIRMED) == [decided]
 
@@ -171,13 +171,13 @@ async def test_twenty_wishes_at_once_are_one_review(house: Any) -> None:
     client_id = house.client()
     await asyncio.gather(*(house.receive(client_id, PLEASE) for _ in range(20)))
     assert len(await reviews(house)) == 1
-    assert len(await house.ledger(client_id)) == 60
+    assert len(await house.ledger(client_id)) == 120
 
 
 async def test_the_same_text_twice_suspends_once(house: Any) -> None:
     client_id = house.client()
     await asyncio.gather(*(house.receive(client_id, PLEASE, "net_1") for _ in range(5)))
-    assert len(await house.ledger(client_id)) == 3
+    assert len(await house.ledger(client_id)) == 6
 
 
 async def test_a_shared_number_falls_silent_for_all_and_all_are_named(house: Any) -> None:
@@ -264,7 +264,7 @@ async def test_the_same_decision_again_is_the_same_answer_and_another_one_is_ref
     with pytest.raises(ServiceError) as refused:
         await decide(house, review, CONFIRM)
     assert (refused.value.kind, refused.value.reason) == (Kind.PRECONDITION, "PERMISSION_REVIEW_DECIDED")
-    assert len(await house.ledger(client_id)) == 9
+    assert len(await house.ledger(client_id)) == 15
 
 
 async def test_of_twenty_who_decide_at_once_one_does(house: Any) -> None:
@@ -283,7 +283,7 @@ async def test_of_twenty_who_decide_at_once_one_does(house: Any) -> None:
     assert len([state for state in answers if state is not None]) == 10
     lines = (await house.ledger(client_id))[:-3]
     written = [e for e in lines if e.source == "review"]
-    assert len(written) == 3
+    assert len(written) == 6
     expected = "PERMISSION_REVOKED" if states == {pb.PERMISSION_REVIEW_STATE_CONFIRMED} else "ALLOWED"
     assert await reasons(house, client_id) == {expected}
 
@@ -356,7 +356,7 @@ async def test_a_number_can_be_revoked_without_a_client_and_for_all_who_share_it
     }
     assert await reasons(house, other) == {"PERMISSION_REVOKED"}
     assert await house.stub.RevokeNumber(request) == revoked
-    assert len(revoked.entries) == 3
+    assert len(revoked.entries) == 6
     assert {frozenset(fact.client_ids) for fact in await revoked_facts(house)} == {frozenset({one, other})}
 
 
