@@ -1543,12 +1543,22 @@ class SandboxMessage(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     MEDIA_IDS_FIELD_NUMBER: _builtins.int
+    FROM_EMAIL_FIELD_NUMBER: _builtins.int
+    TO_EMAIL_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    UNSUBSCRIBE_URL_FIELD_NUMBER: _builtins.int
     provider_message_id: _builtins.str
     from_phone: _builtins.str
     to_phone: _builtins.str
     body: _builtins.str
     segments: _builtins.int
     channel: Global___Channel.ValueType
+    from_email: _builtins.str
+    """On e-mail only, instead of from_phone and to_phone."""
+    to_email: _builtins.str
+    subject: _builtins.str
+    unsubscribe_url: _builtins.str
+    """The reader's way out of an e-mail; empty for one that is written to one person."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1564,10 +1574,14 @@ class SandboxMessage(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         channel: Global___Channel.ValueType = ...,
         media_ids: _abc.Iterable[_builtins.str] | None = ...,
+        from_email: _builtins.str = ...,
+        to_email: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        unsubscribe_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "channel", b"channel", "create_time", b"create_time", "from_phone", b"from_phone", "media_ids", b"media_ids", "provider_message_id", b"provider_message_id", "segments", b"segments", "to_phone", b"to_phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "channel", b"channel", "create_time", b"create_time", "from_email", b"from_email", "from_phone", b"from_phone", "media_ids", b"media_ids", "provider_message_id", b"provider_message_id", "segments", b"segments", "subject", b"subject", "to_email", b"to_email", "to_phone", b"to_phone", "unsubscribe_url", b"unsubscribe_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1597,17 +1611,24 @@ Global___ListSandboxPhonesRequest: _TypeAlias = ListSandboxPhonesRequest  # noqa
 
 @_typing.final
 class SandboxPhone(_message.Message):
-    """A phone of the sandbox network."""
+    """A phone of the sandbox network, or a mailbox."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PHONE_FIELD_NUMBER: _builtins.int
     FROM_PHONE_FIELD_NUMBER: _builtins.int
     LAST_MESSAGE_TIME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    FROM_EMAIL_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
-    """E.164."""
+    """E.164; empty for a mailbox."""
     from_phone: _builtins.str
     """The store's number that wrote to it last."""
+    email: _builtins.str
+    """The mailbox's address, and the store's that wrote to it last."""
+    from_email: _builtins.str
+    channel: Global___Channel.ValueType
     @_builtins.property
     def last_message_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1616,10 +1637,13 @@ class SandboxPhone(_message.Message):
         phone: _builtins.str = ...,
         from_phone: _builtins.str = ...,
         last_message_time: _timestamp_pb2.Timestamp | None = ...,
+        email: _builtins.str = ...,
+        from_email: _builtins.str = ...,
+        channel: Global___Channel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_message_time", b"last_message_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_phone", b"from_phone", "last_message_time", b"last_message_time", "phone", b"phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "email", b"email", "from_email", b"from_email", "from_phone", b"from_phone", "last_message_time", b"last_message_time", "phone", b"phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1655,20 +1679,23 @@ class ListSandboxMessagesRequest(_message.Message):
     PHONE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
     phone: _builtins.str
-    """The phone whose inbox is read, E.164."""
+    """The phone whose inbox is read, E.164; or a mailbox, which is the one of the two."""
     page_size: _builtins.int
     page_token: _builtins.str
+    email: _builtins.str
     def __init__(
         self,
         *,
         phone: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        email: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "phone", b"phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "page_size", b"page_size", "page_token", b"page_token", "phone", b"phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

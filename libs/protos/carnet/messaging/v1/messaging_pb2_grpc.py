@@ -251,14 +251,14 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSandboxPhones(self, request, context):
-        """List the phones of the sandbox network that have received something, the latest first.
+        """List the phones and mailboxes of the sandbox network that have received something, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSandboxMessages(self, request, context):
-        """Read what a phone of the sandbox network has received, newest first.
+        """Read what a phone or a mailbox of the sandbox network has received, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

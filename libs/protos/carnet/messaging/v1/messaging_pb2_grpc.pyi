@@ -78,9 +78,9 @@ class MessagingServiceStub:
     SimulateInbound: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
     ListSandboxPhones: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxPhonesRequest, _messaging_pb2.ListSandboxPhonesResponse]
-    """List the phones of the sandbox network that have received something, the latest first."""
+    """List the phones and mailboxes of the sandbox network that have received something, the latest first."""
     ListSandboxMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]
-    """Read what a phone of the sandbox network has received, newest first."""
+    """Read what a phone or a mailbox of the sandbox network has received, newest first."""
 
 @_typing.type_check_only
 class MessagingServiceAsyncStub(MessagingServiceStub):
@@ -132,9 +132,9 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     SimulateInbound: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SimulateInboundRequest, _messaging_pb2.SimulateInboundResponse]  # type: ignore[assignment]
     """Answer as the client would, in the sandbox network. Refuses when a real carrier is configured (SANDBOX_OFF)."""
     ListSandboxPhones: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxPhonesRequest, _messaging_pb2.ListSandboxPhonesResponse]  # type: ignore[assignment]
-    """List the phones of the sandbox network that have received something, the latest first."""
+    """List the phones and mailboxes of the sandbox network that have received something, the latest first."""
     ListSandboxMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListSandboxMessagesRequest, _messaging_pb2.ListSandboxMessagesResponse]  # type: ignore[assignment]
-    """Read what a phone of the sandbox network has received, newest first."""
+    """Read what a phone or a mailbox of the sandbox network has received, newest first."""
 
 class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Holds conversations, sends texts when law and consent allow it, and keeps the permission ledger by number."""
@@ -285,7 +285,7 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.ListSandboxPhonesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListSandboxPhonesResponse, _abc.Awaitable[_messaging_pb2.ListSandboxPhonesResponse]]:
-        """List the phones of the sandbox network that have received something, the latest first."""
+        """List the phones and mailboxes of the sandbox network that have received something, the latest first."""
 
     @_abc_1.abstractmethod
     def ListSandboxMessages(
@@ -293,6 +293,6 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.ListSandboxMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListSandboxMessagesResponse, _abc.Awaitable[_messaging_pb2.ListSandboxMessagesResponse]]:
-        """Read what a phone of the sandbox network has received, newest first."""
+        """Read what a phone or a mailbox of the sandbox network has received, newest first."""
 
 def add_MessagingServiceServicer_to_server(servicer: MessagingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

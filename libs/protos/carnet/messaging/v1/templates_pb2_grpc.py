@@ -83,8 +83,8 @@ class TemplatesServiceServicer:
 
     def CreateTemplate(self, request, context):
         """Write a template. Refuses a variable that templates do not have or braces that do not close (TEMPLATE_INVALID, with the
-        place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that is
-        taken (TEMPLATE_NAME_TAKEN).
+        place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that
+        another template of the channel has which is in use (TEMPLATE_NAME_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,14 +113,15 @@ class TemplatesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ArchiveTemplate(self, request, context):
-        """Take a template out of use; it can be read, and brought back.
+        """Take a template out of use; it can be read, and brought back. Its name is free meanwhile; to send it is refused
+        (TEMPLATE_ARCHIVED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestoreTemplate(self, request, context):
-        """Bring an archived template back.
+        """Bring an archived template back. Refuses one whose name another one has got since (TEMPLATE_NAME_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

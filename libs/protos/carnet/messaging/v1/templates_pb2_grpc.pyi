@@ -35,8 +35,8 @@ class TemplatesServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TemplatesServiceAsyncStub: ...
     CreateTemplate: _grpc.UnaryUnaryMultiCallable[_templates_pb2.CreateTemplateRequest, _templates_pb2.Template]
     """Write a template. Refuses a variable that templates do not have or braces that do not close (TEMPLATE_INVALID, with the
-    place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that is
-    taken (TEMPLATE_NAME_TAKEN).
+    place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that
+    another template of the channel has which is in use (TEMPLATE_NAME_TAKEN).
     """
     UpdateTemplate: _grpc.UnaryUnaryMultiCallable[_templates_pb2.UpdateTemplateRequest, _templates_pb2.Template]
     """Put another content into a template; all fields are taken. What waits was written already and stays as it is. Refuses as
@@ -47,9 +47,11 @@ class TemplatesServiceStub:
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_templates_pb2.ListTemplatesRequest, _templates_pb2.ListTemplatesResponse]
     """List templates by name, without the archived ones unless asked for."""
     ArchiveTemplate: _grpc.UnaryUnaryMultiCallable[_templates_pb2.ArchiveTemplateRequest, _templates_pb2.Template]
-    """Take a template out of use; it can be read, and brought back."""
+    """Take a template out of use; it can be read, and brought back. Its name is free meanwhile; to send it is refused
+    (TEMPLATE_ARCHIVED).
+    """
     RestoreTemplate: _grpc.UnaryUnaryMultiCallable[_templates_pb2.RestoreTemplateRequest, _templates_pb2.Template]
-    """Bring an archived template back."""
+    """Bring an archived template back. Refuses one whose name another one has got since (TEMPLATE_NAME_TAKEN)."""
     PreviewTemplate: _grpc.UnaryUnaryMultiCallable[_templates_pb2.PreviewTemplateRequest, _templates_pb2.TemplatePreview]
     """Show what a template, or a text that is not saved yet, becomes for a client, with its segments, its cost and what the gate
     would say. Sends nothing.
@@ -64,8 +66,8 @@ class TemplatesServiceAsyncStub(TemplatesServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTemplate: _aio.UnaryUnaryMultiCallable[_templates_pb2.CreateTemplateRequest, _templates_pb2.Template]  # type: ignore[assignment]
     """Write a template. Refuses a variable that templates do not have or braces that do not close (TEMPLATE_INVALID, with the
-    place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that is
-    taken (TEMPLATE_NAME_TAKEN).
+    place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that
+    another template of the channel has which is in use (TEMPLATE_NAME_TAKEN).
     """
     UpdateTemplate: _aio.UnaryUnaryMultiCallable[_templates_pb2.UpdateTemplateRequest, _templates_pb2.Template]  # type: ignore[assignment]
     """Put another content into a template; all fields are taken. What waits was written already and stays as it is. Refuses as
@@ -76,9 +78,11 @@ class TemplatesServiceAsyncStub(TemplatesServiceStub):
     ListTemplates: _aio.UnaryUnaryMultiCallable[_templates_pb2.ListTemplatesRequest, _templates_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """List templates by name, without the archived ones unless asked for."""
     ArchiveTemplate: _aio.UnaryUnaryMultiCallable[_templates_pb2.ArchiveTemplateRequest, _templates_pb2.Template]  # type: ignore[assignment]
-    """Take a template out of use; it can be read, and brought back."""
+    """Take a template out of use; it can be read, and brought back. Its name is free meanwhile; to send it is refused
+    (TEMPLATE_ARCHIVED).
+    """
     RestoreTemplate: _aio.UnaryUnaryMultiCallable[_templates_pb2.RestoreTemplateRequest, _templates_pb2.Template]  # type: ignore[assignment]
-    """Bring an archived template back."""
+    """Bring an archived template back. Refuses one whose name another one has got since (TEMPLATE_NAME_TAKEN)."""
     PreviewTemplate: _aio.UnaryUnaryMultiCallable[_templates_pb2.PreviewTemplateRequest, _templates_pb2.TemplatePreview]  # type: ignore[assignment]
     """Show what a template, or a text that is not saved yet, becomes for a client, with its segments, its cost and what the gate
     would say. Sends nothing.
@@ -96,8 +100,8 @@ class TemplatesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_templates_pb2.Template, _abc.Awaitable[_templates_pb2.Template]]:
         """Write a template. Refuses a variable that templates do not have or braces that do not close (TEMPLATE_INVALID, with the
-        place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that is
-        taken (TEMPLATE_NAME_TAKEN).
+        place), a reminder that asks for an answer which is a carrier's keyword (TEMPLATE_ASKS_FOR_KEYWORD), and a name that
+        another template of the channel has which is in use (TEMPLATE_NAME_TAKEN).
         """
 
     @_abc_1.abstractmethod
@@ -132,7 +136,9 @@ class TemplatesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _templates_pb2.ArchiveTemplateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_templates_pb2.Template, _abc.Awaitable[_templates_pb2.Template]]:
-        """Take a template out of use; it can be read, and brought back."""
+        """Take a template out of use; it can be read, and brought back. Its name is free meanwhile; to send it is refused
+        (TEMPLATE_ARCHIVED).
+        """
 
     @_abc_1.abstractmethod
     def RestoreTemplate(
@@ -140,7 +146,7 @@ class TemplatesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _templates_pb2.RestoreTemplateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_templates_pb2.Template, _abc.Awaitable[_templates_pb2.Template]]:
-        """Bring an archived template back."""
+        """Bring an archived template back. Refuses one whose name another one has got since (TEMPLATE_NAME_TAKEN)."""
 
     @_abc_1.abstractmethod
     def PreviewTemplate(
