@@ -109,7 +109,7 @@ class Message:
     @property
     def is_answer(self) -> bool:
         """Return whether somebody wrote it to this client: not the system, nor a text to many, nor a reminder."""
-        is_written = self.direction is Direction.OUTBOUND and self.author != "system"
+        is_written = self.direction is Direction.OUTBOUND and not self.author.startswith("system")
         return is_written and not (self.bulk_send_id or self.campaign_id or self.reminder_id)
 
     @property

@@ -125,7 +125,7 @@ async def send_message(
             sender=sender,
             phone=phone,
             client_id=client_id,
-            client_zone=recipient.time_zone,
+            client_zone=recipient.place,
             body=filled.body,
             purpose=wanted.purpose,
             author=author,
@@ -257,7 +257,7 @@ async def check_message(
             outgoing = Outgoing(
                 sender,
                 phone,
-                recipient.time_zone,
+                recipient.place,
                 wanted.purpose,
                 wanted.body or None,
                 author,
@@ -273,9 +273,10 @@ async def check_message(
             purpose=wanted.purpose,
             now=now,
             standing=None if decides is None else decides.change,
-            hours=() if phone is None else places.hours_for(wanted.purpose, recipient.time_zone, phone),
+            hours=() if phone is None else places.hours_for(wanted.purpose, recipient.place, phone),
             sender_name=None if sender is None else sender.display_name,
             is_reachable=phone is not None,
+            channel=ends.channel,
         )
     )
 
