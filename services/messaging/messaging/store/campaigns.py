@@ -56,6 +56,14 @@ async def note_opt_out(
     )
 
 
+async def forget_texts(tx: Transaction, message_ids: Collection[str]) -> None:
+    """Forget opt-outs after texts that are removed: neither counts any more."""
+    await tx.execute(
+        "delete from campaign_opt_outs where chain_id = :chain_id and message_id = any(:ids)",
+        {"chain_id": tx.chain_id, "ids": list(message_ids)},
+    )
+
+
 async def with_new_opt_outs(connection: AsyncConnection, most: int) -> Sequence[tuple[str, str]]:
     """Return (chain, campaign) of those in all chains whose opt-outs somebody is to look at."""
     found = await connection.execute(

@@ -40,6 +40,13 @@ SECTIONS = (
         f" (select phone from {_NUMBERS} where is_own))",
     ),
     Section(
+        "bulk_recipients",
+        "select r.bulk_send_id || '/' || r.position as record_key, r.bulk_send_id, b.display_name, r.values, r.reason,"
+        " r.message_id, b.created_at from bulk_recipients r join bulk_sends b"
+        " on b.chain_id = r.chain_id and b.bulk_send_id = r.bulk_send_id"
+        " where r.chain_id = :chain_id and r.client_id = any(:ids)",
+    ),
+    Section(
         "permission_entries",
         "select entry_id as record_key, entry_id, permission_entries.phone, channel, purpose, change, source,"
         " occurred_at,"

@@ -15,7 +15,7 @@ from chassis import identities
 from chassis.database import Transaction
 from messaging import events
 from messaging.domain import Change, PermissionEntry, Purpose, channels_of
-from messaging.store import conversations, erasures, permissions
+from messaging.store import bulk_recipients, conversations, erasures, permissions
 from messaging.suppression import Suppressor
 
 SILENCE = "permission_ledger"
@@ -106,8 +106,10 @@ async def _forget(
         await permissions.note_alive(tx, phone)
         await permissions.forget_verified(tx, phone)
     erased["messages"] += await erasures.remove_messages(tx, client_ids=client_ids)
+    erased["bulk_recipients"] += await bulk_recipients.forget_clients(tx, client_ids)
     erased["numbers"] += await erasures.remove_numbers(tx, client_ids)
-    erased["disowned_numbers"] += await erasures.remove_disowned(tx, client_ids=client_ids)
+    if disowned := await erasures.remove_disowned(tx, client_ids=client_ids):
+        erased["disowned_numbers"] += disowned
     bases = {SILENCE: SILENCE_BASIS, SHARED: SHARED_BASIS}
     return events.erasure_receipt(
         erasure_id=erasure_id,
