@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -175,9 +176,7 @@ async def test_it_is_said_who_it_is(
 ) -> None:
     with pytest.raises(ServiceError) as refused:
         await work.LinkConversation(
-            cpb.LinkConversationRequest(
-                request_id="bad", conversation_id=unknown.conversation_id, **fields
-            )
+            cpb.LinkConversationRequest(request_id="bad", conversation_id=unknown.conversation_id, **fields)
         )
     assert [violation.field for violation in refused.value.violations] == [field]
 
@@ -246,6 +245,7 @@ async def test_who_has_a_number_now_may_ask_for_answers_but_agreed_to_nothing_el
     await house.receive(client_id, "Thank you!")
     (conversation,) = await house.conversations(client_id)
     await work.UnlinkConversation(unlink(conversation, client_id, is_reassigned=True))
+    house.clock.advance(timedelta(minutes=1))
     await house.receive_from(conversation.client_phone, "START")
     owner = house.client(conversation.client_phone)
     assert (await house.check(owner, pb.PURPOSE_CONVERSATIONAL)).verdict == pb.VERDICT_ALLOW
@@ -298,9 +298,7 @@ async def test_what_was_said_of_a_number_is_told_and_goes_with_the_client(
     (conversation,) = await house.conversations(client_id)
     await work.UnlinkConversation(unlink(conversation, client_id, is_reassigned=True))
     sign_in(*SCOPES, chain_id=house.chain_id)
-    told = await house.records.ListClientRecords(
-        privacy_pb2.ListClientRecordsRequest(client_ids=[client_id])
-    )
+    told = await house.records.ListClientRecords(privacy_pb2.ListClientRecordsRequest(client_ids=[client_id]))
     (record,) = [one for one in told.records if one.section == "disowned_numbers"]
     assert record.fields["is_reassigned"]
     assert conversation.client_phone not in str(record)
@@ -323,9 +321,7 @@ async def test_a_note_goes_with_the_client_and_with_it_its_words(house: Any, wor
     await house.stub.MarkConversationRead(
         pb.MarkConversationReadRequest(conversation_id=conversation.conversation_id)
     )
-    told = await house.records.ListClientRecords(
-        privacy_pb2.ListClientRecordsRequest(client_ids=[client_id])
-    )
+    told = await house.records.ListClientRecords(privacy_pb2.ListClientRecordsRequest(client_ids=[client_id]))
     assert "Allergic to nickel." in [one.fields["body"] for one in told.records if one.section == "messages"]
     await house.erase(client_id)
     async with house.database.transaction(house.chain_id) as tx:
@@ -347,18 +343,20 @@ async def test_a_text_of_a_known_client_is_the_own_associate_s_to_see_to(house: 
     (conversation,) = await house.conversations(client_id)
     assert conversation.assignee_id == "asc_ana"
     said = await published(house.database, events_pb2.ConversationAssigned, chain_id=house.chain_id)
-    assert [(one.assignee_id, one.former_assignee_id, one.actor) for one in said] == [("asc_ana", "", "system")]
+    assert [(one.assignee_id, one.former_assignee_id, one.actor) for one in said] == [
+        ("asc_ana", "", "system")
+    ]
 
 
-@pytest.mark.parametrize("case", ["nobody's book", "who has left", "unknown number", "shared number", "taken"])
+@pytest.mark.parametrize(
+    "case", ["nobody's book", "who has left", "unknown number", "shared number", "taken"]
+)
 async def test_a_text_is_assigned_to_nobody_where_it_would_be_a_guess(
     house: Any, work: Any, case: str, next_phone: Any
 ) -> None:
     client_id = house.client()
     book_of = {"nobody's book": "", "who has left": "asc_gone"}.get(case, "asc_ana")
-    house.profiles.recipients[client_id] = replace(
-        house.profiles.recipients[client_id], associate_id=book_of
-    )
+    house.profiles.recipients[client_id] = replace(house.profiles.recipients[client_id], associate_id=book_of)
     house.profiles.associates["asc_ben"] = Associate("asc_ben", "Ben")
     if case != "unknown number":
         await house.consent(client_id)
@@ -368,9 +366,7 @@ async def test_a_text_is_assigned_to_nobody_where_it_would_be_a_guess(
     (conversation,) = await house.conversations()
     if case == "taken":
         await work.AssignConversation(
-            cpb.AssignConversationRequest(
-                conversation_id=conversation.conversation_id, assignee_id="asc_ben"
-            )
+            cpb.AssignConversationRequest(conversation_id=conversation.conversation_id, assignee_id="asc_ben")
         )
     await deliver_received(house, client_id)
     assert (await read(house, conversation)).assignee_id == ("asc_ben" if case == "taken" else "")

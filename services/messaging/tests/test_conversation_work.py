@@ -136,9 +136,10 @@ async def test_the_same_assignment_again_changes_nothing(house: Any, work: Any) 
     await work.AssignConversation(assigned(conversation, "asc_ben", note="And bring the box."))
     assert (await lines_of(house, conversation))[0].body == "And bring the box."
     assert len(await assignments(house)) == 1
-    assert await refusal(
-        work.AssignConversation(assigned(conversation, "asc_cleo", request_id="once"))
-    ) == (Kind.CONFLICT, "REQUEST_ID_REUSED")
+    assert await refusal(work.AssignConversation(assigned(conversation, "asc_cleo", request_id="once"))) == (
+        Kind.CONFLICT,
+        "REQUEST_ID_REUSED",
+    )
 
 
 async def test_of_twenty_who_take_a_conversation_at_once_each_takes_it_from_the_one_before(
@@ -185,9 +186,7 @@ def every_change(work: Any, conversation: pb.Conversation, client_id: str) -> li
             cpb.AddConversationNoteRequest(request_id="n", conversation_id=conversation_id, body="x")
         ),
         work.LinkConversation(
-            cpb.LinkConversationRequest(
-                request_id="l", conversation_id=conversation_id, client_id=client_id
-            )
+            cpb.LinkConversationRequest(request_id="l", conversation_id=conversation_id, client_id=client_id)
         ),
         work.UnlinkConversation(
             cpb.UnlinkConversationRequest(conversation_id=conversation_id, client_id=client_id)
@@ -279,7 +278,9 @@ async def test_what_the_gate_denies_is_no_answer(house: Any) -> None:
     assert conversation.HasField("waiting_since_time")
 
 
-async def test_each_person_has_read_what_that_person_has_read(house: Any, work: Any, as_associate: Any) -> None:
+async def test_each_person_has_read_what_that_person_has_read(
+    house: Any, work: Any, as_associate: Any
+) -> None:
     conversation = await written_to(house, "One")
     await house.receive_from(conversation.client_phone, "Two")
     marking = pb.MarkConversationReadRequest(conversation_id=conversation.conversation_id)
@@ -444,7 +445,8 @@ async def test_a_note_is_kept_once_and_is_the_last_thing_in_the_conversation(hou
 async def test_a_note_goes_to_nobody_whatever_a_program_does(house: Any, work: Any) -> None:
     client_id = house.client()
     await house.consent(client_id)
-    await house.send(client_id, "Maison Aurore: it is ready.")
+    sent = await house.send(client_id, "Maison Aurore: it is ready.")
+    await house.becomes(sent, pb.MESSAGE_STATE_DELIVERED)
     (conversation,) = await house.conversations(client_id)
     note = await work.AddConversationNote(
         cpb.AddConversationNoteRequest(
@@ -461,7 +463,8 @@ async def test_a_note_goes_to_nobody_whatever_a_program_does(house: Any, work: A
         with pytest.raises(DBAPIError, match="notes_"):
             async with house.database.transaction(house.chain_id) as tx:
                 await tx.execute(text(statement), {"id": note.message_id, "chain_id": house.chain_id})
-    assert await refusal(
-        house.stub.CancelMessage(pb.CancelMessageRequest(message_id=note.message_id))
-    ) == (Kind.PRECONDITION, "MESSAGE_NOT_WAITING")
+    assert await refusal(house.stub.CancelMessage(pb.CancelMessageRequest(message_id=note.message_id))) == (
+        Kind.PRECONDITION,
+        "MESSAGE_NOT_WAITING",
+    )
     assert await house.phone_received(client_id) == ["Maison Aurore: it is ready."]

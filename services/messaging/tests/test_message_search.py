@@ -137,7 +137,9 @@ async def test_there_must_be_a_word_to_look_for(house: Any, search: Any, query: 
     assert [violation.field for violation in refused.value.violations] == ["query"]
 
 
-@pytest.mark.parametrize("query", ["a:* & !b", "'); drop table messages; --", "o'neil | (x", "<b>ring</b>", "\\ring"])
+@pytest.mark.parametrize(
+    "query", ["a:* & !b", "'); drop table messages; --", "o'neil | (x", "<b>ring</b>", "\\ring"]
+)
 async def test_what_is_looked_for_is_words_and_never_a_language(
     house: Any, search: Any, next_phone: Any, query: str
 ) -> None:
@@ -145,7 +147,9 @@ async def test_what_is_looked_for_is_words_and_never_a_language(
     assert await search(query) == [f"said {query} said"]
 
 
-async def test_the_excerpt_shows_the_word_and_no_more_than_a_line(house: Any, work: Any, next_phone: Any) -> None:
+async def test_the_excerpt_shows_the_word_and_no_more_than_a_line(
+    house: Any, work: Any, next_phone: Any
+) -> None:
     body = "word " * 60 + "the Émeraude\nof 1920 " + "after " * 60
     await received(house, next_phone, body)
     found = await work.SearchMessages(cpb.SearchMessagesRequest(query="emeraude"))
@@ -162,4 +166,3 @@ def test_an_excerpt_is_a_piece_of_the_text_in_one_line(body: str, query: str) ->
     inside = shown.removeprefix("…").removesuffix("…") if line not in (shown, "") else shown
     assert inside in line
     assert len(shown) <= 202
-

@@ -369,7 +369,9 @@ async def forget_client(tx: Transaction, client_id: str) -> None:
     """Note that a client is nobody any more; what the ledger says of the number stays."""
     client_ids = await identities.whole(tx, [client_id])
     for table in ("phone_clients", "disowned_numbers"):
-        await tx.execute(f"delete from {table} where client_id = any(:client_ids)", {"client_ids": client_ids})
+        await tx.execute(
+            f"delete from {table} where client_id = any(:client_ids)", {"client_ids": client_ids}
+        )
 
 
 async def clients_of(tx: Transaction, phone: str) -> list[str]:

@@ -33,6 +33,7 @@ from messaging.store.bulk_recipients import Written
 from messaging.store.bulk_sends import Slice
 from messaging.suppression import Suppressor
 from messaging.use_cases.media import attach
+from messaging.use_cases.own_numbers import with_own_numbers
 from messaging.use_cases.templates import client_facts, sender_facts
 from messaging.use_cases.writing import Draft, write_all
 
@@ -222,7 +223,7 @@ async def _addresses(
     """Return where to write to each client, as for a single text: the preferred address, else the first that agreed."""
     candidates: dict[str, tuple[str, ...]] = {}
     chosen: dict[str, str] = {}
-    for recipient in recipients:
+    for recipient in await with_own_numbers(tx, *recipients):
         if bulk_send.channel.takes_phones:
             offered, has_preferred = recipient.phones, recipient.has_preferred_phone
             usable = tuple(phone for phone in offered if places.takes_texts(phone))

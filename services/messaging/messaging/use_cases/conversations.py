@@ -309,6 +309,7 @@ async def _end_permissions(
     decides = await permissions.deciding_each(tx, asked, suppressor)
     if all(line is not None and line.source == REASSIGNED for line in decides):
         return
+    await permissions.forget_verified(tx, phone)
     await record(
         tx,
         suppressor=suppressor,

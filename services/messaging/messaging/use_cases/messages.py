@@ -32,6 +32,7 @@ from messaging.store import conversations, due, messages, permissions, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases.gate_questions import Outgoing, ask_gate
 from messaging.use_cases.media import attach
+from messaging.use_cases.own_numbers import with_own_numbers
 from messaging.use_cases.templates import FilledTemplate, fill_template, get_template, template_facts
 from messaging.use_cases.writing import Draft, write_all
 
@@ -294,6 +295,7 @@ async def address_of(
 ) -> str | None:
     """Return the number or e-mail address to write to: the preferred one, else the first that agreed to the purpose,
     else the first."""
+    (recipient,) = await with_own_numbers(tx, recipient)
     if channel is Channel.EMAIL:
         given, has_preferred = recipient.emails, recipient.has_preferred_email
         usable: Sequence[str] = given

@@ -33,6 +33,7 @@ from messaging.store.settings import get_settings
 from messaging.suppression import Suppressor
 from messaging.use_cases.messages import require_client
 from messaging.use_cases.opt_outs import note_opt_out
+from messaging.use_cases.own_numbers import with_own_numbers
 
 TOLD_IN_PERSON = "Told in person"
 # Who settles a review that is open, where it is not whoever called.
@@ -193,6 +194,7 @@ async def revoke_permission(
         if is_repeat:
             return await permissions.of_cause(tx, revocation_id)
         client_id = await require_client(tx, client_id)
+        (recipient,) = await with_own_numbers(tx, recipient)
         known = {*recipient.phones, *recipient.emails, *await conversations.phones_of(tx, client_id)}
         reached = {
             address: [one for one in channels_of(address) if not channels or one in channels]
