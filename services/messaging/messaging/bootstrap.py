@@ -29,6 +29,8 @@ from messaging.clients import GrpcProfiles, Profiles
 from messaging.config import Settings
 from messaging.consumers import handlers
 from messaging.courier import Courier
+from messaging.domain import PHONE_CHANNELS, Channel
+from messaging.emails import Attachment
 from messaging.grpc_api import (
     BulkSendsServicer,
     ClientRecordsServicer,
@@ -43,15 +45,18 @@ from messaging.grpc_api import (
 )
 from messaging.links import Links
 from messaging.parts import Parts
-from messaging.providers import Carrier, InboundText, MediaSource, Receipt
+from messaging.providers import Carrier, InboundText, MediaSource, Picture, Receipt
 from messaging.providers import sandbox as sandbox_network
 from messaging.providers import twilio as twilio_network
+from messaging.providers.email import MailServer, Smtp
+from messaging.providers.router import Router
 from messaging.providers.sandbox import Sandbox
 from messaging.providers.twilio import Twilio
 from messaging.receiver import Receiver
 from messaging.staff import Staff
 from messaging.suppression import Suppressor
 from messaging.use_cases import delivery, inbound
+from messaging.use_cases.media import open_content
 
 SERVICERS: Mapping[str, tuple[Callable[..., None], Callable[[Parts], object]]] = {
     "MessagingService": (messaging_pb2_grpc.add_MessagingServiceServicer_to_server, MessagingServicer),
@@ -95,10 +100,21 @@ def build(
         twilio = sources[twilio_network.PROVIDER] = make_twilio(settings, database=database, clock=clock)
         components.append(twilio)
     if settings.carrier == "sandbox":
-        sandbox = make_sandbox(settings, database=database, clock=clock, objects=objects, due=due)
+        sandbox = make_sandbox(
+            settings, database=database, clock=clock, objects=objects, links=links, due=due
+        )
         sources[sandbox_network.PROVIDER] = sandbox
         components.append(Background("sandbox receipts", sandbox.run))
-    network = carrier or (twilio if settings.carrier == "twilio" else sandbox)
+    carriers: dict[Channel, Carrier] = {}
+    if (phones := twilio if settings.carrier == "twilio" else sandbox) is not None:
+        carriers |= dict.fromkeys(PHONE_CHANNELS, phones)
+        if sandbox is not None:
+            carriers[Channel.EMAIL] = sandbox
+        if settings.smtp_url:
+            smtp = make_smtp(settings, database=database, clock=clock, objects=objects, links=links)
+            carriers[Channel.EMAIL] = smtp
+            components.append(smtp)
+    network = carrier or (Router(carriers) if carriers else None)
     if network is not None:
         courier = Courier(
             database=database,
@@ -182,8 +198,38 @@ def make_twilio(settings: Settings, *, database: Database, clock: Clock) -> Twil
     )
 
 
+def make_smtp(
+    settings: Settings, *, database: Database, clock: Clock, objects: ObjectStore, links: Links
+) -> Smtp:
+    """Return the mail server, whose pictures go along with the e-mail."""
+
+    async def fetch(chain_id: str, picture: Picture) -> Attachment:
+        medium, chunks = await open_content(
+            database=database, objects=objects, chain_id=chain_id, media_id=picture.media_id
+        )
+        content = b"".join([chunk async for chunk in chunks])
+        return Attachment(content, medium.content_type, medium.file_name)
+
+    return Smtp(
+        server=MailServer.at(settings.smtp_url),
+        clock=clock,
+        links=links,
+        timeout_seconds=settings.smtp_timeout_seconds,
+        content_seconds=settings.carrier_timeout_seconds,
+        most_idle=settings.smtp_connections,
+        return_domain=settings.email_return_domain,
+        fetch=fetch,
+    )
+
+
 def make_sandbox(
-    settings: Settings, *, database: Database, clock: Clock, objects: ObjectStore, due: asyncio.Event
+    settings: Settings,
+    *,
+    database: Database,
+    clock: Clock,
+    objects: ObjectStore,
+    links: Links,
+    due: asyncio.Event,
 ) -> Sandbox:
     """Return the sandbox network, connected to the intakes that a real carrier's webhooks would use."""
     suppressor = Suppressor(settings.suppression_key)
@@ -200,6 +246,7 @@ def make_sandbox(
         database=database,
         clock=clock,
         objects=objects,
+        links=links,
         delay_seconds=settings.sandbox_delay_seconds,
         receipts=take_receipt,
         inbound=take_inbound,

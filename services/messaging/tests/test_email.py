@@ -65,7 +65,7 @@ async def sending_to(server: MailServer, url: str = "", **fields: Any) -> AsyncI
     try:
         yield carrier
     finally:
-        await carrier.close()
+        await carrier.stop()
 
 
 async def test_an_email_has_its_parts_its_sender_and_our_id() -> None:
@@ -84,7 +84,7 @@ async def test_an_email_has_its_parts_its_sender_and_our_id() -> None:
     plain, page = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None
     assert page is not None
-    assert plain.get_content().splitlines() == [*MAIL.body.splitlines(), ""]
+    assert plain.get_content().splitlines() == MAIL.body.splitlines()
     said = page.get_content()
     assert '<a href="https://maison.example/r?a=1&amp;b=2">' in said
     assert "&lt;Fifth Avenue&gt;" in said

@@ -7,13 +7,10 @@ from carnet.messaging.v1 import messaging_pb2_grpc
 
 from chassis.caller import current_caller
 from chassis.database import RequestKey
-from chassis.errors import not_found
+from chassis.errors import invalid, not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
-from chassis.values import datetime_of, timestamp_of
-from messaging.domain import (
-    ReviewState,
-    SandboxOff,
-)
+from chassis.values import datetime_of
+from messaging.domain import ReviewState, SandboxOff, plain_email
 from messaging.grpc_api.inbox import Inbox, reader_of
 from messaging.grpc_api.rendering import (
     author_of,
@@ -28,6 +25,7 @@ from messaging.grpc_api.rendering import (
     purpose_of,
     review_message,
     review_state_of,
+    sandbox_phone_message,
     sender_message,
 )
 from messaging.parts import Parts
@@ -38,8 +36,8 @@ from messaging.use_cases import messages as message_cases
 from messaging.use_cases import permissions as permission_cases
 from messaging.use_cases import reviews as review_cases
 from messaging.use_cases import senders as sender_cases
-from messaging.use_cases.messages import Wanted
 from messaging.use_cases.media import pictures_of, uploaded
+from messaging.use_cases.messages import Wanted
 from messaging.use_cases.permissions import address_of
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
@@ -346,14 +344,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         )
         page, token = cut_page(found, size, lambda message: (message.position,))
         return pb.ListSandboxPhonesResponse(
-            phones=[
-                pb.SandboxPhone(
-                    phone=message.to_phone,
-                    from_phone=message.from_phone,
-                    last_message_time=timestamp_of(message.created_at),
-                )
-                for message in page
-            ],
+            phones=map(sandbox_phone_message, page),
             next_page_token=token,
         )
 
@@ -362,9 +353,11 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.ListSandboxMessagesResponse:
         size = page_size_of(request.page_size)
         before = decode_page_token(request.page_token, int)
+        if bool(request.phone) == bool(request.email):
+            raise invalid("phone", "or email must be there, and not both")
         found = await self._network().messages_of(
             chain_id=current_caller().chain_id,
-            phone=request.phone,
+            phone=request.phone or plain_email(request.email),
             before=int(before[0]) if before else None,
             most=size + 1,
         )

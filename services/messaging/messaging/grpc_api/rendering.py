@@ -157,15 +157,33 @@ def review_message(review: Review) -> pb.PermissionReview:
 
 def phone_message(message: PhoneMessage) -> pb.SandboxMessage:
     """Return a text on a sandbox phone as the contract says it."""
+    is_phone = message.channel.takes_phones
     return pb.SandboxMessage(
         provider_message_id=message.provider_message_id,
-        from_phone=message.from_phone,
-        to_phone=message.to_phone,
+        from_phone=message.from_phone if is_phone else "",
+        to_phone=message.to_phone if is_phone else "",
+        from_email="" if is_phone else message.from_phone,
+        to_email="" if is_phone else message.to_phone,
+        subject=message.subject,
+        unsubscribe_url=message.unsubscribe_url,
         body=message.body,
         segments=message.segments,
         create_time=timestamp_of(message.created_at),
         channel=channel_number(message.channel),
         media_ids=message.media_ids,
+    )
+
+
+def sandbox_phone_message(latest: PhoneMessage) -> pb.SandboxPhone:
+    """Return a phone or a mailbox of the sandbox, by the newest text on it, as the contract says it."""
+    is_phone = latest.channel.takes_phones
+    return pb.SandboxPhone(
+        phone=latest.to_phone if is_phone else "",
+        from_phone=latest.from_phone if is_phone else "",
+        email="" if is_phone else latest.to_phone,
+        from_email="" if is_phone else latest.from_phone,
+        channel=channel_number(latest.channel),
+        last_message_time=timestamp_of(latest.created_at),
     )
 
 

@@ -16,6 +16,7 @@ import aiosmtplib
 import structlog
 
 from chassis.clock import Clock
+from chassis.errors import ServiceError
 from messaging.emails import (
     AddressRefused,
     Attachment,
@@ -31,7 +32,7 @@ from messaging.providers.codes import SMTP
 FetchPicture = Callable[[str, Picture], Awaitable[Attachment]]
 
 _CLOSING = 421
-_UNREACHABLE = f"{SMTP}421"  # as a server says that closes its doors: come again
+_LATER = f"{SMTP}421"  # as a server says that closes its doors: come again
 _BAD_ADDRESS = f"{SMTP}5.1.3"
 _PORTS = {"smtp": 25, "starttls": 587, "smtps": 465}
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -68,6 +69,8 @@ class Smtp:
     `timeout_seconds` is for all that comes before the content, `content_seconds` for the answer to it.
     """
 
+    name = "mail server"
+
     def __init__(
         self,
         *,
@@ -95,13 +98,16 @@ class Smtp:
     async def send(self, text: Text) -> Accepted | Refused:
         """Hand one e-mail over. Raises when the content was sent and the answer did not come."""
         now = self._clock.now()
-        pictures = [await self._fetch(text.chain_id, picture) for picture in text.pictures]
         try:
+            pictures = [await self._fetch(text.chain_id, picture) for picture in text.pictures]
             composed = compose(
                 text, way_out=unsubscribe_url(text, self._links, now), now=now, attachments=pictures
             )
         except AddressRefused:
             return Refused(_BAD_ADDRESS)
+        except ServiceError as error:
+            _log.warning("the pictures of an e-mail cannot be had", reason=error.reason)
+            return Refused(_LATER)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 client = await self._begin(text)
@@ -109,7 +115,7 @@ class Smtp:
             return Refused(_code(error.code, error.message))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             _log.warning("the mail server cannot be reached", error=type(error).__name__)
-            return Refused(_UNREACHABLE)
+            return Refused(_LATER)
         try:
             await client.data(composed.as_bytes(), timeout=self._content_seconds)
         except aiosmtplib.SMTPResponseException as error:
@@ -125,7 +131,10 @@ class Smtp:
         """Say that a mail server cannot be asked."""
         return Unconfirmable()
 
-    async def close(self) -> None:
+    async def start(self) -> None:
+        """Do nothing: a connection is made when there is something to send."""
+
+    async def stop(self) -> None:
         """End all connections."""
         while self._idle:
             with suppress(aiosmtplib.SMTPException, OSError):

@@ -1,7 +1,7 @@
 """A phone network to play with: it behaves like a carrier, with segments, receipts, STOP and error codes.
 
 It is a party outside: its tables are its own, its transactions never the service's, and it knows no message, client or
-permission. What a number's last four digits make it do stands in `MAGIC`.
+permission. What a number's last four digits, or what an address has in front of its @, make it do stands in `MAGIC`.
 """
 
 # ruff: noqa: S608 - what is put into statements here are constants of this module
@@ -21,7 +21,9 @@ from chassis.database import Database, Transaction
 from chassis.ids import new_id
 from chassis.objects import ObjectMissing, ObjectStore
 from messaging.domain import Channel
+from messaging.emails import unsubscribe_url
 from messaging.keywords import Keyword, keyword_of
+from messaging.links import Links
 from messaging.providers import (
     Accepted,
     Found,
@@ -37,7 +39,10 @@ from messaging.providers import (
 from messaging.segments import count_segments
 
 PROVIDER = "sandbox"
-_SHOWN = "position, provider_message_id, from_phone, to_phone, body, segments, created_at, channel, media_ids"
+_SHOWN = (
+    "position, provider_message_id, from_phone, to_phone, body, segments, created_at, channel, media_ids, subject,"
+    " unsubscribe_url"
+)
 _POLL_SECONDS = 0.2
 _BATCH = 200
 _OPTED_OUT = "21610"
@@ -62,6 +67,8 @@ MAGIC: Mapping[str, Behaviour] = {
     "0106": Behaviour(error_code="30006"),  # a landline
     "0107": Behaviour(loses_answer=True),  # takes the text, then the connection breaks
     "0108": Behaviour(reverses_receipts=True),  # says delivered before it says sent
+    "nobody@": Behaviour(error_code="BOUNCE_5.1.1"),  # comes back: no such mailbox
+    "full@": Behaviour(error_code="BOUNCE_5.2.2"),  # comes back: the mailbox is full
 }
 
 
@@ -82,6 +89,8 @@ class PhoneMessage:
     created_at: datetime
     channel: Channel = Channel.SMS
     media_ids: tuple[str, ...] = ()
+    subject: str = ""
+    unsubscribe_url: str = ""
 
 
 class Sandbox:
@@ -93,6 +102,7 @@ class Sandbox:
         database: Database,
         clock: Clock,
         objects: ObjectStore,
+        links: Links,
         delay_seconds: float,
         receipts: ReceiptIntake,
         inbound: InboundIntake,
@@ -100,13 +110,14 @@ class Sandbox:
         self._database = database
         self._clock = clock
         self._objects = objects
+        self._links = links
         self._delay = timedelta(seconds=delay_seconds)
         self._receipts = receipts
         self._inbound = inbound
 
     async def send(self, text: Text) -> Accepted | Refused:
         """Take one text per reference; the same reference again is answered as the first time."""
-        behaviour = MAGIC.get(text.to_phone[-4:], Behaviour())
+        behaviour = _behaviour_of(text)
         async with self._database.transaction(text.chain_id) as tx:
             if (taken := await _find(tx, text.reference)) is not None:
                 return taken.accepted
@@ -251,11 +262,13 @@ class Sandbox:
         return len(due)
 
     async def _put_on_phone(self, tx: Transaction, text: Text, error_code: str) -> Accepted:
-        accepted = Accepted(new_id("sbx"), count_segments(text.body))
+        segments = count_segments(text.body) if text.channel.takes_phones else 0
+        accepted = Accepted(new_id("sbx"), segments)
         await tx.execute(
             "insert into sandbox_messages (provider_message_id, chain_id, reference, from_phone, to_phone, body,"
-            " segments, status, error_code, created_at, channel, media_ids) values (:id, :chain_id, :reference,"
-            " :from_phone, :to_phone, :body, :segments, 'SENT', :error_code, :now, :channel, :media_ids)",
+            " segments, status, error_code, created_at, channel, media_ids, subject, unsubscribe_url) values"
+            " (:id, :chain_id, :reference, :from_phone, :to_phone, :body, :segments, 'SENT', :error_code, :now,"
+            " :channel, :media_ids, :subject, :unsubscribe_url)",
             {
                 "id": accepted.provider_message_id,
                 "chain_id": tx.chain_id,
@@ -268,6 +281,10 @@ class Sandbox:
                 "now": self._clock.now(),
                 "channel": text.channel,
                 "media_ids": [picture.media_id for picture in text.pictures],
+                "subject": text.subject,
+                "unsubscribe_url": ""
+                if text.channel.takes_phones
+                else unsubscribe_url(text, self._links, self._clock.now()),
             },
         )
         return accepted
@@ -295,6 +312,12 @@ class Sandbox:
                 for step, status in enumerate(statuses, start=1)
             ],
         )
+
+
+def _behaviour_of(text: Text) -> Behaviour:
+    if text.channel.takes_phones:
+        return MAGIC.get(text.to_phone[-4:], Behaviour())
+    return MAGIC.get(f"{text.to_phone.partition('@')[0]}@", Behaviour())
 
 
 def _phone_message(row: Row[Any]) -> PhoneMessage:

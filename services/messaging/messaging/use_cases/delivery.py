@@ -173,7 +173,9 @@ class _Noting:
         is_current = message.reference == receipt.reference and message.state not in WAITING
         if not (is_current or receipt.status is Status.DELIVERED):
             return
-        if not moves_forward(message.state, State(receipt.status)):
+        # What nobody could tell is not known to have failed.
+        state = State.UNKNOWN if message.error_code == EMAIL_UNCONFIRMED else message.state
+        if not moves_forward(state, State(receipt.status)):
             return
         if receipt.status is Status.FAILED:
             self._fail(found, receipt.error_code)

@@ -299,6 +299,9 @@ async def _texts(
             messaging_service_id=one.sender.messaging_service_id,
             sender_name=one.sender.display_name,
             attempted_at=one.message.attempted_at,
+            purpose=one.message.purpose,
+            conversation_id=one.message.conversation_id,
+            is_for_many=bool(one.message.bulk_send_id or one.message.campaign_id),
         )
         for one in found
     ]
