@@ -127,6 +127,7 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
         "credential": Limit(settings.rate_per_second, settings.rate_burst),
         "address": address,
         "public": address,
+        "outside": Limit(settings.outside_rate_per_second, settings.outside_burst),
         # Half a minute for every further guess; a right password gives the allowance back.
         "sign_in": Limit(1 / 30, settings.sign_in_burst),
     }

@@ -38,3 +38,7 @@ class Settings(ServiceSettings):
         5.0, gt=0, description="requests a second of one address without credentials"
     )
     address_burst: int = Field(60, ge=1, description="requests of one address without credentials at once")
+    outside_rate_per_second: float = Field(
+        500.0, gt=0, description="requests a second of one address below /outside, such as a carrier's"
+    )
+    outside_burst: int = Field(2000, ge=1, description="requests of one address below /outside at once")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import httpx
 import pytest_asyncio
 from argon2 import PasswordHasher
+from carnet.messaging.v1 import outside_pb2, outside_pb2_grpc
 from carnet.profiles.v1 import profiles_pb2, profiles_pb2_grpc, records_pb2, records_pb2_grpc
 from cryptography.fernet import Fernet
 from google.api.httpbody_pb2 import HttpBody
@@ -18,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.broker import Broker
-from chassis.caller import CallerVerifier
+from chassis.caller import CallerVerifier, find_caller
 from chassis.clock import SystemClock
 from chassis.contracts import event_type_of, stream_of
 from chassis.database import Database
-from chassis.errors import Kind, ServiceError, not_found
+from chassis.errors import Kind, ServiceError, not_found, unavailable
 from chassis.events import Envelope, wrap
 from chassis.grpc_server import GrpcServer
 from chassis.http import HttpServer
@@ -163,6 +164,33 @@ class FakeRecords(records_pb2_grpc.RecordsServiceServicer):
             raise ServiceError(Kind.UNAVAILABLE, "OBJECT_STORE_UNAVAILABLE", "Away.", retry_after=1)
 
 
+class FakeOutside(outside_pb2_grpc.OutsideServiceServicer):
+    """Messaging as far as these tests need it."""
+
+    def __init__(self) -> None:
+        self.asked: list[outside_pb2.AnswerRequest] = []
+        self.callers: list[Any] = []
+        self.sent = 0
+        self.is_cancelled = False
+
+    async def Answer(self, request: Any, context: Any) -> AsyncIterator[outside_pb2.AnswerResponse]:
+        self.asked.append(request)
+        self.callers.append(find_caller())
+        if request.target.startswith("/outside/away"):
+            raise unavailable("database")
+        if request.target.startswith("/outside/large"):
+            try:
+                yield outside_pb2.AnswerResponse(status=200, headers={"content-type": "image/png"})
+                for self.sent in range(1, 2001):
+                    yield outside_pb2.AnswerResponse(body=bytes(200_000))
+            finally:
+                self.is_cancelled = True
+            return
+        headers = {"content-type": "text/xml", "x-own": "1"}
+        yield outside_pb2.AnswerResponse(status=202, headers=headers, body=b"<R")
+        yield outside_pb2.AnswerResponse(body=b"/>")
+
+
 @dataclass
 class Gateway:
     """A running gateway, as tests see it."""
@@ -171,6 +199,7 @@ class Gateway:
     settings: Settings
     profiles: FakeProfiles
     records: FakeRecords
+    outside: FakeOutside
     profiles_server: GrpcServer
     http: httpx.AsyncClient
     _admins: dict[str, str] = field(default_factory=dict)
@@ -239,13 +268,18 @@ class Gateway:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys) -> AsyncIterator[Gateway]:
     """Run the gateway with every component, in front of a stand-in for profiles."""
-    profiles, records = FakeProfiles(), FakeRecords()
+    profiles, records, outside = FakeProfiles(), FakeRecords(), FakeOutside()
     server = GrpcServer(
         address="127.0.0.1:0",
-        services=["carnet.profiles.v1.ProfilesService", "carnet.profiles.v1.RecordsService"],
+        services=[
+            "carnet.profiles.v1.ProfilesService",
+            "carnet.profiles.v1.RecordsService",
+            "carnet.messaging.v1.OutsideService",
+        ],
         register=[
             lambda one: profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(profiles, one),
             lambda one: records_pb2_grpc.add_RecordsServiceServicer_to_server(records, one),
+            lambda one: outside_pb2_grpc.add_OutsideServiceServicer_to_server(outside, one),
         ],
         verifier=CallerVerifier(keys.public, SystemClock()),
         drain_seconds=0,
@@ -266,7 +300,7 @@ async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
         allow_private_webhooks=True,
         profiles_address=f"127.0.0.1:{server.port}",
         outreach_address=nobody,
-        messaging_address=nobody,
+        messaging_address=f"127.0.0.1:{server.port}",
         waitlist_address=nobody,
         appointments_address=nobody,
         address_rate_per_second=1000,
@@ -286,7 +320,7 @@ async def api(make_database: MakeDatabase, servers: ServersUnderTest, keys: Keys
         running(service),
         httpx.AsyncClient(base_url=f"http://{settings.http_address}", trust_env=False, timeout=20) as http,
     ):
-        yield Gateway(service, settings, profiles, records, server, http)
+        yield Gateway(service, settings, profiles, records, outside, server, http)
     await server.stop()
 
 

@@ -37,6 +37,10 @@ class Admission:
         set_caller(None)
         self._note(request, await self._limiter.take("public", address_of(request)))
 
+    async def admit_outside(self, request: Request) -> None:
+        """Admit a request of a party that proves itself elsewhere, such as a carrier. Raises RateLimited."""
+        self._note(request, await self._limiter.take("outside", address_of(request)))
+
     async def verify(self, request: Request) -> tuple[Credential, Caller]:
         """Return whose token the request carries, without counting it; for long streams that ask again and again."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")

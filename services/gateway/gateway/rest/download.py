@@ -15,6 +15,7 @@ _ENDINGS: Mapping[str, str] = {
     "application/json": ".json",
     "application/pdf": ".pdf",
     "application/zip": ".zip",
+    "image/gif": ".gif",
     "image/heic": ".heic",
     "image/jpeg": ".jpg",
     "image/png": ".png",

@@ -47,6 +47,7 @@ class Router:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._below: dict[str, _Leaf] = {}
 
     def add(self, method: str, template: str, endpoint: Endpoint) -> None:
         """Answer `method` on `template`. Raises ValueError for what is taken."""
@@ -65,18 +66,23 @@ class Router:
             raise ValueError(f"{method} {template} is answered twice")
         leaf.endpoints[method] = endpoint
 
+    def add_below(self, prefix: str, methods: Sequence[str], endpoint: Endpoint) -> None:
+        """Answer every path below a prefix of one segment, whatever it is made of."""
+        leaf = _Leaf(f"{prefix}/{{rest}}", ["rest"], dict.fromkeys(methods, endpoint))
+        self._below[prefix.strip("/")] = leaf
+
     def find(self, method: str, path: str) -> Found:
         """Return who answers. Raises RouteUnknown and MethodNotAllowed."""
+        head, slash, below = path[1:].partition("/")
+        if slash and (leaf := self._below.get(head)):
+            return Found(_endpoint_of(leaf, method), leaf.template, {"rest": below})
         *segments, last = path[1:].split("/")
         last, colon, verb = last.partition(":")
         found = self._walk(self._root, (*segments, last), verb, []) if verb or not colon else None
         if found is None:
             raise RouteUnknown(path)
         leaf, values = found
-        endpoint = leaf.endpoints.get(method)
-        if endpoint is None:
-            raise MethodNotAllowed(method, ", ".join(sorted(leaf.endpoints)))
-        return Found(endpoint, leaf.template, dict(zip(leaf.names, values, strict=True)))
+        return Found(_endpoint_of(leaf, method), leaf.template, dict(zip(leaf.names, values, strict=True)))
 
     def _walk(
         self, node: _Node, segments: Sequence[str], verb: str, values: list[str]
@@ -90,3 +96,10 @@ class Router:
         if node.any is not None and head:
             return self._walk(node.any, rest, verb, [*values, head])
         return None
+
+
+def _endpoint_of(leaf: _Leaf, method: str) -> Endpoint:
+    endpoint = leaf.endpoints.get(method)
+    if endpoint is None:
+        raise MethodNotAllowed(method, ", ".join(sorted(leaf.endpoints)))
+    return endpoint

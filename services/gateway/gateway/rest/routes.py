@@ -11,6 +11,7 @@ from gateway.rest.admission import Admission
 from gateway.rest.contracts import operations
 from gateway.rest.idempotency import IdempotencyMemory
 from gateway.rest.openapi.document import openapi_json
+from gateway.rest.outside import METHODS, OUTSIDE_PATH, Outside
 from gateway.rest.router import Endpoint, Router
 from gateway.rest.transcoding import Transcoder
 from gateway.rest.upload import Upload
@@ -37,6 +38,7 @@ def derived_router(
         )
         router.add(operation.http_method, operation.path, endpoint)
     router.add("GET", STREAM_PATH, stream)
+    router.add_below(OUTSIDE_PATH, METHODS, Outside(channels["messaging"], admission))
     document, page = openapi_json(public_url), docs.page()
 
     async def openapi(_: Request) -> Response:

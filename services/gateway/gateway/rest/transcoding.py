@@ -162,6 +162,14 @@ def response_of(answer: Answer) -> Response:
 
 async def read_body(request: Request, most: int) -> bytes:
     """Return a JSON body, empty for none. Raises BodyTooLarge and ContentTypeUnsupported."""
+    body = await read_bytes(request, most)
+    if body and not _is_json(request.headers):
+        raise ContentTypeUnsupported("application/json")
+    return body
+
+
+async def read_bytes(request: Request, most: int) -> bytes:
+    """Return a body whatever it is, and read no more of it than `most`. Raises BodyTooLarge."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
         raise BodyTooLarge(most)
@@ -171,10 +179,7 @@ async def read_body(request: Request, most: int) -> bytes:
         if size > most:
             raise BodyTooLarge(most)
         parts.append(part)
-    body = b"".join(parts)
-    if body and not _is_json(request.headers):
-        raise ContentTypeUnsupported("application/json")
-    return body
+    return b"".join(parts)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

@@ -58,7 +58,7 @@ def status_of(word: str, error_code: str | int | None) -> tuple[Status, str]:
     return status, (str(error_code) if error_code else word.upper()) if status is Status.FAILED else ""
 
 
-class _Wire(AsyncHttpClient):
+class _Wire(AsyncHttpClient):  # type: ignore[misc]  # ships no types
     """The SDK's way out. Its own one writes numbers and addresses to the log, and repeats requests if told so."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
