@@ -60,7 +60,7 @@ class Courier:
         self._timeout_seconds = timeout_seconds
         self._lease = timedelta(seconds=lease_seconds)
         self._links = links
-        self._flying: dict[asyncio.Task[None], str] = {}  # with the number that each is about
+        self._flying: dict[asyncio.Task[bool], str] = {}  # with the number that each is about
         self._answers = Answers(self._note)
 
     async def run(self) -> None:
@@ -83,8 +83,7 @@ class Courier:
     async def run_due(self) -> int:
         """Run what is due now to its end and return how many errands there were for the carrier."""
         started, _ = await self._start_due()
-        await asyncio.gather(*started)
-        return len(started)
+        return sum(await asyncio.gather(*started))
 
     async def _wait(self, next_time: datetime | None) -> None:
         pause = self._poll_seconds
@@ -107,7 +106,7 @@ class Courier:
         for task in self._flying:
             task.cancel()
 
-    async def _start_due(self) -> tuple[list[asyncio.Task[None]], datetime | None]:
+    async def _start_due(self) -> tuple[list[asyncio.Task[bool]], datetime | None]:
         """Take what is due and begin to run it; return the runs, and when something is due next."""
         now = self._clock.now()
         async with self._database.platform_transaction() as connection:
@@ -119,7 +118,7 @@ class Courier:
         for one in waiting:
             if one.is_due(now):
                 by_chain.setdefault(one.chain_id, []).append(one)
-        started: list[asyncio.Task[None]] = []
+        started: list[asyncio.Task[bool]] = []
         if by_chain and free > 0:
             # Those who wait longest first, and a fair part of the free places for each chain.
             chains = sorted(by_chain.values(), key=lambda ones: min(_since(one) for one in ones))[:free]
@@ -180,7 +179,7 @@ class Courier:
             except Exception as error:
                 _log.error("nothing expired", chain_id=chain_id, error=type(error).__name__, exc_info=error)
 
-    def _fly(self, errands: Sequence[Errand]) -> list[asyncio.Task[None]]:
+    def _fly(self, errands: Sequence[Errand]) -> list[asyncio.Task[bool]]:
         begun = asyncio.get_running_loop().time()
         started = []
         for errand in errands:
@@ -190,14 +189,16 @@ class Courier:
             started.append(task)
         return started
 
-    async def _run_errand(self, errand: Errand, begun: float) -> None:
+    async def _run_errand(self, errand: Errand, begun: float) -> bool:
         try:
             await (self._ask(errand) if errand.is_question else self._send(errand, begun))
+            return True
         except Exception as error:
             # It stays due: by its own time, or once the lease is over.
             _log.error(
                 "errand failed", reference=errand.text.reference, error=type(error).__name__, exc_info=error
             )
+            return False
 
     async def _send(self, errand: Errand, begun: float) -> None:
         text = errand.text

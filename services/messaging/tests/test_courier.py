@@ -14,6 +14,7 @@ from chassis.objects import open_objects
 from chassis.testing import published
 from messaging.bootstrap import make_sandbox
 from messaging.courier import Courier
+from messaging.links import Links
 from messaging.providers import Accepted, Found, Receipt, Refused, Status, Text
 from messaging.providers.sandbox import Sandbox
 from messaging.suppression import Suppressor
@@ -76,6 +77,7 @@ class Desk:
             database=started.database,
             clock=started.clock,
             objects=open_objects(settings),
+            links=Links(settings.link_key, settings.public_url),
             due=asyncio.Event(),
         )
         self.carrier = HostileCarrier(self.sandbox)

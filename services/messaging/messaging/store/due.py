@@ -142,8 +142,8 @@ async def find(
         " cross join unnest(cast(:priorities as smallint[])) as p (priority)"
         " cross join lateral (select d.message_id, d.due_time from due_messages d"
         "  where d.chain_id = :chain_id and d.sender_id = s.sender_id and d.priority = p.priority"
-        "  and d.due_time <= :now order by d.due_time limit :most) as due"
-        " order by s.place, p.priority, due.due_time",
+        "  and d.due_time <= :now order by d.due_time, d.message_id limit :most) as due"
+        " order by s.place, p.priority, due.due_time, due.message_id",
         {
             "chain_id": tx.chain_id,
             "senders": list(sender_ids),

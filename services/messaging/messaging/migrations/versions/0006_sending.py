@@ -44,7 +44,8 @@ def upgrade() -> None:
             add column priority smallint not null default 0,
             add column segments integer not null default 1,
             add column expire_time timestamptz;
-        create index due_messages_of_sender on due_messages (chain_id, sender_id, priority, due_time);
+        create index due_messages_of_sender on due_messages
+            (chain_id, sender_id, priority, due_time, message_id);
         create index due_messages_expiring on due_messages (expire_time) where expire_time is not null;
 
         alter table messages
