@@ -58,6 +58,7 @@ class Facts:
     is_erased: bool
     is_campaign_paused: bool
     talk: tuple[datetime, datetime] | None
+    is_assignee: bool
     caps_reached: Sequence[tuple[FrequencyCap, datetime]]
     brand: BrandFact | None
 
@@ -92,16 +93,17 @@ _CAPS = """
     ) counted
     where cap.purpose = asked.purpose and counted.texts >= cap.most
 """
-# Another associate's last words of their own in a conversation in which the client wrote too; whoever has the
-# conversation may always go on with it.
+# Another associate's last words of their own in a conversation in which the client wrote too; one that is not the
+# author's own goes before.
 _TALK = """
-    select coalesce(m.sent_at, m.created_at) as wrote_at, cc.last_inbound_at as answered_at
+    select coalesce(m.sent_at, m.created_at) as wrote_at, cc.last_inbound_at as answered_at,
+        cc.assignee_id = asked.author as is_assignee
     from conversations cc join messages m on m.conversation_id = cc.conversation_id
     where cc.chain_id = :chain_id and cc.client_phone = asked.phone and :collision_hours > 0
-        and cc.last_inbound_at > :talk_since and cc.assignee_id is distinct from asked.author
+        and cc.last_inbound_at > :talk_since
         and m.direction = 'OUTBOUND' and m.purpose = 'CONVERSATIONAL' and m.created_at > :talk_since
         and m.author like 'asc\\_%' and m.author <> asked.author and m.state = any(:under_way)
-    order by m.position desc limit 1
+    order by is_assignee, m.position desc limit 1
 """
 _QUERY = f"""
     select decides.change as standing, decides.occurred_at as standing_since, marketing.change as marketing_standing,
@@ -114,7 +116,7 @@ _QUERY = f"""
             where f.chain_id = :chain_id and f.identity_id = asked.client_id) as is_erased,
         exists (select 1 from campaigns p where p.chain_id = :chain_id and p.campaign_id = asked.campaign_id
             and p.paused_at is not null) as is_campaign_paused,
-        talk.wrote_at, talk.answered_at, caps.reached as caps, b.segments_per_day, b.time_zone,
+        talk.wrote_at, talk.answered_at, talk.is_assignee, caps.reached as caps, b.segments_per_day, b.time_zone,
         (select cast(jsonb_object_agg(u.day, u.segments) as text) from segments_of_day u
             where u.chain_id = :chain_id and u.owner_id = b.brand_registration_id
             and u.day > cast(:now as date) - 2) as segments_by_day
@@ -197,6 +199,7 @@ def _facts(row: Row[Any], purpose: Purpose) -> Facts:
         is_erased=row.is_erased,
         is_campaign_paused=row.is_campaign_paused,
         talk=None if row.wrote_at is None else (row.wrote_at, row.answered_at),
+        is_assignee=bool(row.is_assignee),
         caps_reached=caps,
         brand=brand,
     )

@@ -106,6 +106,7 @@ def _question(
         talk=None
         if facts.talk is None
         else gate.Talk(*facts.talk, lasts_for=timedelta(hours=settings.collision_hours)),
+        is_assignee=facts.is_assignee,
         caps_reached=[
             gate.Reached(cap.most, cap.days, oldest + timedelta(days=cap.days))
             for cap, oldest in facts.caps_reached
