@@ -27,7 +27,7 @@ from chassis.service import Foundation, Service
 from messaging.bulk_sender import BulkSender
 from messaging.clients import GrpcProfiles, Profiles
 from messaging.config import Settings
-from messaging.consumers import handlers
+from messaging.consumers import assignment_handlers, handlers
 from messaging.courier import Courier
 from messaging.domain import PHONE_CHANNELS, Channel
 from messaging.emails import Attachment
@@ -179,7 +179,10 @@ def build(
                 privacy_pb2_grpc.add_ClientRecordsServiceServicer_to_server, ClientRecordsServicer(database)
             ),
         },
-        subscriptions=[Subscription("permissions", heard)],
+        subscriptions=[
+            Subscription("permissions", heard),
+            Subscription("assignment", assignment_handlers(database=database, profiles=profiles)),
+        ],
         components=components,
     )
 

@@ -121,6 +121,19 @@ def handlers(
                 suppressor=suppressor,
             )
 
+    return {
+        events_pb2.ConsentCaptured: on_consent_captured,
+        events_pb2.ClientDeleted: on_client_deleted,
+        events_pb2.ClientMerged: on_client_merged,
+        events_pb2.ClientUnmerged: on_client_unmerged,
+        events_pb2.ClientErased: on_client_erased,
+    }
+
+
+def assignment_handlers(*, database: Database, profiles: Profiles) -> Handlers:
+    """Return what follows from a text that was taken in: somebody sees to it. A subscription of its own, so that no
+    consent waits for it."""
+
     async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
         conversation_id = delivery.event.conversation_id
         own = await find_own_associate(
@@ -135,11 +148,4 @@ def handlers(
         async with delivery.transaction() as tx:
             await give_to_own_associate(tx, conversation_id, own)
 
-    return {
-        messaging_events.MessageReceived: on_message_received,
-        events_pb2.ConsentCaptured: on_consent_captured,
-        events_pb2.ClientDeleted: on_client_deleted,
-        events_pb2.ClientMerged: on_client_merged,
-        events_pb2.ClientUnmerged: on_client_unmerged,
-        events_pb2.ClientErased: on_client_erased,
-    }
+    return {messaging_events.MessageReceived: on_message_received}

@@ -39,7 +39,10 @@ class Staff:
         self._reading: dict[str, asyncio.Lock] = {}
 
     async def of(self, chain_id: str) -> Mapping[str, Associate]:
-        """Return the chain's associates, those who left included; empty when nobody could say. Never in a transaction."""
+        """Return the chain's associates, those who left included; empty when nobody could say.
+
+        Asks over the network: not while a transaction is open.
+        """
         known = self._known.get(chain_id)
         if known is not None and self._clock.now() < known.until:
             return known.associates

@@ -15,6 +15,7 @@ from carnet.privacy.v1 import privacy_pb2
 from sqlalchemy import text
 
 from chassis.errors import Kind, ServiceError
+from chassis.events import wrap
 from chassis.testing import SignIn, channel_to, published
 from messaging.clients import Associate
 
@@ -73,10 +74,18 @@ async def changes(house: Any) -> int:
     return len(await published(house.database, events_pb2.ConversationChanged, chain_id=house.chain_id))
 
 
-async def deliver_received(house: Any, client_id: str) -> None:
-    """Let messaging hear what it said of the client's last text."""
+async def deliver_received(house: Any) -> None:
+    """Let messaging hear what it said of the last text."""
     event = (await published(house.database, events_pb2.MessageReceived, chain_id=house.chain_id))[-1]
-    await house.hear(event, entity_id=event.message_id)
+    envelope = wrap(
+        event,
+        source="messaging",
+        chain_id=house.chain_id,
+        entity_id=event.message_id,
+        now=house.clock.now(),
+    )
+    # A task of its own, because the consumer acts as the service from there on.
+    await asyncio.create_task(house.service.consumers[1].handle(envelope))
 
 
 async def test_an_unknown_number_is_linked_to_a_client_once(
@@ -339,7 +348,7 @@ async def test_a_text_of_a_known_client_is_the_own_associate_s_to_see_to(house: 
     await house.consent(client_id)
     await house.receive(client_id, "Is it ready?")
     for _ in range(2):
-        await deliver_received(house, client_id)
+        await deliver_received(house)
     (conversation,) = await house.conversations(client_id)
     assert conversation.assignee_id == "asc_ana"
     said = await published(house.database, events_pb2.ConversationAssigned, chain_id=house.chain_id)
@@ -368,5 +377,5 @@ async def test_a_text_is_assigned_to_nobody_where_it_would_be_a_guess(
         await work.AssignConversation(
             cpb.AssignConversationRequest(conversation_id=conversation.conversation_id, assignee_id="asc_ben")
         )
-    await deliver_received(house, client_id)
+    await deliver_received(house)
     assert (await read(house, conversation)).assignee_id == ("asc_ben" if case == "taken" else "")

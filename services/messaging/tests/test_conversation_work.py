@@ -49,20 +49,17 @@ async def refusal(call: Any) -> tuple[Kind, str]:
     return refused.value.kind, refused.value.reason
 
 
-async def written_to(house: Any, body: str = "Is my ring ready?") -> pb.Conversation:
-    """Return a conversation that a number of nobody's began."""
-    phone = next(house_phones)
-    await house.receive_from(phone, body)
-    return next(one for one in await house.conversations() if one.client_phone == phone)
+@pytest.fixture
+def written_to(house: Any, next_phone: Any) -> Any:
+    """Return a function that lets a number of nobody's begin a conversation, and returns that."""
 
+    async def write(body: str = "Is my ring ready?") -> pb.Conversation:
+        phone = next(next_phone)
+        await house.receive_from(phone, body)
+        found: list[pb.Conversation] = await house.conversations()
+        return next(one for one in found if one.client_phone == phone)
 
-house_phones: Any = None
-
-
-@pytest.fixture(autouse=True)
-def _phones(next_phone: Any) -> None:
-    global house_phones
-    house_phones = next_phone
+    return write
 
 
 async def read(house: Any, conversation: pb.Conversation) -> pb.Conversation:
@@ -101,9 +98,9 @@ async def changes(house: Any) -> list[int]:
 
 
 async def test_a_conversation_is_handed_over_with_a_word_that_stays_inside(
-    house: Any, work: Any, as_associate: Any
+    house: Any, written_to: Any, work: Any, as_associate: Any
 ) -> None:
-    conversation = await written_to(house)
+    conversation = await written_to()
     as_associate("asc_ana")
     given = await work.AssignConversation(
         assigned(conversation, "asc_ben", note="She comes at five; the box is in the safe.")
@@ -123,8 +120,8 @@ async def test_a_conversation_is_handed_over_with_a_word_that_stays_inside(
     assert await assignments(house) == [("", "asc_ben", "asc_ana"), ("asc_ben", "", "asc_ana")]
 
 
-async def test_the_same_assignment_again_changes_nothing(house: Any, work: Any) -> None:
-    conversation = await written_to(house)
+async def test_the_same_assignment_again_changes_nothing(house: Any, written_to: Any, work: Any) -> None:
+    conversation = await written_to()
     request = assigned(conversation, "asc_ben", note="Please call.", request_id="once")
     for _ in range(2):
         await work.AssignConversation(request)
@@ -143,9 +140,9 @@ async def test_the_same_assignment_again_changes_nothing(house: Any, work: Any) 
 
 
 async def test_of_twenty_who_take_a_conversation_at_once_each_takes_it_from_the_one_before(
-    house: Any, work: Any
+    house: Any, written_to: Any, work: Any
 ) -> None:
-    conversation = await written_to(house)
+    conversation = await written_to()
     takers = [f"asc_{number}" for number in range(20)]
     for one in takers:
         house.profiles.associates[one] = Associate(one, one)
@@ -156,16 +153,18 @@ async def test_of_twenty_who_take_a_conversation_at_once_each_takes_it_from_the_
     assert (await read(house, conversation)).assignee_id == said[-1][1]
 
 
-async def test_of_twenty_who_give_it_to_the_same_one_one_does(house: Any, work: Any) -> None:
-    conversation = await written_to(house)
+async def test_of_twenty_who_give_it_to_the_same_one_one_does(house: Any, written_to: Any, work: Any) -> None:
+    conversation = await written_to()
     request = assigned(conversation, "asc_ana", note="Yours, please.")
     await asyncio.gather(*(work.AssignConversation(request) for _ in range(20)))
     assert len(await assignments(house)) == 1
     assert len(await lines_of(house, conversation)) == 2
 
 
-async def test_nobody_who_is_unknown_or_has_left_is_given_anything(house: Any, work: Any) -> None:
-    conversation = await written_to(house)
+async def test_nobody_who_is_unknown_or_has_left_is_given_anything(
+    house: Any, written_to: Any, work: Any
+) -> None:
+    conversation = await written_to()
     for assignee_id, expected in (
         ("asc_nobody", (Kind.NOT_FOUND, "ASSOCIATE_NOT_FOUND")),
         ("asc_gone", (Kind.PRECONDITION, "ASSOCIATE_LEFT")),
@@ -194,16 +193,20 @@ def every_change(work: Any, conversation: pb.Conversation, client_id: str) -> li
     ]
 
 
-async def test_what_is_another_store_s_is_left_alone(house: Any, work: Any, as_associate: Any) -> None:
-    conversation, client_id = await written_to(house), house.client()
+async def test_what_is_another_store_s_is_left_alone(
+    house: Any, written_to: Any, work: Any, as_associate: Any
+) -> None:
+    conversation, client_id = await written_to(), house.client()
     as_associate("asc_ana", stores=frozenset({"sto_other"}))
     for call in every_change(work, conversation, client_id):
         assert await refusal(call) == (Kind.FORBIDDEN, "STORE_NOT_YOURS")
     assert await read(house, conversation) == conversation
 
 
-async def test_what_is_another_chain_s_is_not_there(house: Any, work: Any, sign_in: SignIn) -> None:
-    conversation, client_id = await written_to(house), house.client()
+async def test_what_is_another_chain_s_is_not_there(
+    house: Any, written_to: Any, work: Any, sign_in: SignIn
+) -> None:
+    conversation, client_id = await written_to(), house.client()
     sign_in(*SCOPES, chain_id="chn_stranger")
     marking = [
         house.stub.MarkConversationRead(
@@ -279,9 +282,9 @@ async def test_what_the_gate_denies_is_no_answer(house: Any) -> None:
 
 
 async def test_each_person_has_read_what_that_person_has_read(
-    house: Any, work: Any, as_associate: Any
+    house: Any, written_to: Any, work: Any, as_associate: Any
 ) -> None:
-    conversation = await written_to(house, "One")
+    conversation = await written_to("One")
     await house.receive_from(conversation.client_phone, "Two")
     marking = pb.MarkConversationReadRequest(conversation_id=conversation.conversation_id)
     as_associate("asc_ana")
@@ -304,8 +307,10 @@ async def test_each_person_has_read_what_that_person_has_read(
     assert (await read(house, conversation)).unread_count == 1
 
 
-async def test_a_manager_without_a_book_reads_as_whoever_is_signed_in(house: Any, sign_in: SignIn) -> None:
-    conversation = await written_to(house)
+async def test_a_manager_without_a_book_reads_as_whoever_is_signed_in(
+    house: Any, written_to: Any, sign_in: SignIn
+) -> None:
+    conversation = await written_to()
     sign_in(*SCOPES, chain_id=house.chain_id, role="manager", actor_id="usr_head")
     await house.stub.MarkConversationRead(
         pb.MarkConversationReadRequest(conversation_id=conversation.conversation_id)
@@ -315,8 +320,10 @@ async def test_a_manager_without_a_book_reads_as_whoever_is_signed_in(house: Any
     assert (await read(house, conversation)).unread_count == 1
 
 
-async def test_a_machine_sees_what_nobody_has_read(house: Any, as_associate: Any, sign_in: SignIn) -> None:
-    conversation = await written_to(house)
+async def test_a_machine_sees_what_nobody_has_read(
+    house: Any, written_to: Any, as_associate: Any, sign_in: SignIn
+) -> None:
+    conversation = await written_to()
 
     def as_machine() -> None:
         sign_in(*SCOPES, chain_id=house.chain_id, role="integration", actor_id="key_1")
@@ -334,9 +341,9 @@ async def test_a_machine_sees_what_nobody_has_read(house: Any, as_associate: Any
 
 
 async def test_a_conversation_counts_as_unread_again_from_a_message_on_for_one_person(
-    house: Any, work: Any, as_associate: Any, sign_in: SignIn
+    house: Any, written_to: Any, work: Any, as_associate: Any, sign_in: SignIn
 ) -> None:
-    conversation = await written_to(house, "One")
+    conversation = await written_to("One")
     for body in ("Two", "Three"):
         await house.receive_from(conversation.client_phone, body)
     two = (await lines_of(house, conversation))[1]
@@ -358,13 +365,15 @@ async def test_a_conversation_counts_as_unread_again_from_a_message_on_for_one_p
     assert (await read(house, conversation)).unread_count == 0
     sign_in(*SCOPES, chain_id=house.chain_id, role="integration", actor_id="key_1")
     assert (await read(house, conversation)).unread_count == 0  # somebody has read them
-    elsewhere = (await lines_of(house, await written_to(house)))[0]
+    elsewhere = (await lines_of(house, await written_to()))[0]
     for message_id in ("msg_nowhere", elsewhere.message_id):
         assert await refusal(unread(message_id)) == (Kind.NOT_FOUND, "MESSAGE_NOT_FOUND")
 
 
-async def test_who_covers_today_is_said_and_sees_the_conversations_too(house: Any, work: Any) -> None:
-    ana_s, ben_s = await written_to(house), await written_to(house)
+async def test_who_covers_today_is_said_and_sees_the_conversations_too(
+    house: Any, written_to: Any, work: Any
+) -> None:
+    ana_s, ben_s = await written_to(), await written_to()
     await work.AssignConversation(assigned(ana_s, "asc_ana"))
     await work.AssignConversation(assigned(ben_s, "asc_ben"))
     assert await listed(house, assignee_id="asc_ben") == [ben_s.conversation_id]
@@ -381,8 +390,10 @@ async def test_who_covers_today_is_said_and_sees_the_conversations_too(house: An
     house.profiles.is_down = False
 
 
-async def test_without_profiles_conversations_are_listed_without_covers(house: Any, work: Any) -> None:
-    conversation = await written_to(house)
+async def test_without_profiles_conversations_are_listed_without_covers(
+    house: Any, written_to: Any, work: Any
+) -> None:
+    conversation = await written_to()
     await work.AssignConversation(assigned(conversation, "asc_ana"))
     house.profiles.is_down = True
     house.clock.advance(timedelta(minutes=1))
@@ -390,18 +401,22 @@ async def test_without_profiles_conversations_are_listed_without_covers(house: A
     assert await listed(house, assignee_id="asc_ana") == [conversation.conversation_id]
 
 
-async def test_lists_tell_what_nobody_sees_to_and_what_is_on_which_channel(house: Any, work: Any) -> None:
-    one, other = await written_to(house), await written_to(house)
+async def test_lists_tell_what_nobody_sees_to_and_what_is_on_which_channel(
+    house: Any, written_to: Any, work: Any
+) -> None:
+    one, other = await written_to(), await written_to()
     await work.AssignConversation(assigned(one, "asc_ana"))
     assert await listed(house, unassigned_only=True) == [other.conversation_id]
     assert await listed(house, channel=pb.CHANNEL_WHATSAPP) == []
     assert await listed(house, channel=pb.CHANNEL_SMS) == [other.conversation_id, one.conversation_id]
 
 
-async def test_a_page_of_filtered_conversations_goes_on_where_the_last_one_ended(house: Any) -> None:
+async def test_a_page_of_filtered_conversations_goes_on_where_the_last_one_ended(
+    house: Any, written_to: Any
+) -> None:
     begun = []
     for _ in range(5):
-        begun.append((await written_to(house)).conversation_id)
+        begun.append((await written_to()).conversation_id)
         house.clock.advance(timedelta(seconds=1))
     seen: list[str] = []
     token = ""
@@ -416,8 +431,10 @@ async def test_a_page_of_filtered_conversations_goes_on_where_the_last_one_ended
 
 
 @pytest.mark.parametrize("body", ["", "   ", "x" * 4001])
-async def test_a_note_says_something_and_not_too_much(house: Any, work: Any, body: str) -> None:
-    conversation = await written_to(house)
+async def test_a_note_says_something_and_not_too_much(
+    house: Any, written_to: Any, work: Any, body: str
+) -> None:
+    conversation = await written_to()
     with pytest.raises(ServiceError) as refused:
         await work.AddConversationNote(
             cpb.AddConversationNoteRequest(
@@ -428,8 +445,10 @@ async def test_a_note_says_something_and_not_too_much(house: Any, work: Any, bod
     assert len(await lines_of(house, conversation)) == 1
 
 
-async def test_a_note_is_kept_once_and_is_the_last_thing_in_the_conversation(house: Any, work: Any) -> None:
-    conversation = await written_to(house)
+async def test_a_note_is_kept_once_and_is_the_last_thing_in_the_conversation(
+    house: Any, written_to: Any, work: Any
+) -> None:
+    conversation = await written_to()
     request = cpb.AddConversationNoteRequest(
         request_id="n1", conversation_id=conversation.conversation_id, body=" Size 52, not 54. "
     )

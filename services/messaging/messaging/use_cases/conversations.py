@@ -328,7 +328,7 @@ async def _end_permissions(
 async def find_own_associate(
     *, database: Database, profiles: Profiles, chain_id: str, conversation_id: str
 ) -> OwnAssociate | None:
-    """Return who is to see to a conversation that nobody sees to: the only client's own associate, who still works here.
+    """Return who is to see to a conversation that nobody sees to: the only client's own associate, if still here.
 
     Waits for profiles: raises UNAVAILABLE while it does not answer.
     """

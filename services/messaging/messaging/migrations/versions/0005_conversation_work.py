@@ -79,8 +79,8 @@ def _keep_notes_inside() -> None:
 
 def _keep_words() -> None:
     # The policy binds the runtime role but not the owner, as whom the function runs that searches: what a full text is
-    # compared with is not leakproof, so that Postgres uses no index for it behind row-level security. The function names
-    # the chain itself.
+    # compared with is not leakproof, so that Postgres uses no index for it behind row-level security. The function
+    # names the chain itself.
     run_sql(
         r"""
         create extension if not exists unaccent; -- trusted: the owner of the database may create them
