@@ -6,7 +6,9 @@ from typing import Any
 from carnet.messaging.v1 import outside_pb2 as pb
 from carnet.messaging.v1 import outside_pb2_grpc
 
+from messaging.emails import UNSUBSCRIBE
 from messaging.outside import NOT_FOUND, PREFIX, Handler, OutsideAnswer, OutsideRequest
+from messaging.outside.emails import Bounces, WayOut
 from messaging.outside.media import MediaLinks
 from messaging.outside.twilio import TwilioWebhooks
 from messaging.parts import Parts
@@ -49,8 +51,19 @@ def handlers_of(parts: Parts) -> Mapping[str, Handler]:
     handlers: dict[str, Handler] = {
         f"{LINK}/": MediaLinks(
             database=parts.database, clock=parts.clock, objects=parts.objects, links=parts.links
-        ).show
+        ).show,
+        f"{UNSUBSCRIBE}/": WayOut(
+            database=parts.database, clock=parts.clock, suppressor=parts.suppressor, links=parts.links
+        ).answer,
     }
+    if settings.email_bounce_secret:
+        handlers["email/bounce"] = Bounces(
+            database=parts.database,
+            clock=parts.clock,
+            suppressor=parts.suppressor,
+            secret=settings.email_bounce_secret,
+            return_domain=settings.email_return_domain,
+        ).take
     # While tokens are set, Twilio is listened to, even if nothing is sent: whoever writes is to be heard.
     if tokens := settings.auth_tokens:
         twilio = TwilioWebhooks(
