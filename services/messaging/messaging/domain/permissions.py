@@ -47,7 +47,7 @@ class PermissionEntry:
 
 # Sources of entries. What a client revoked in writing, here or at the carrier, a keyword of the client may undo.
 CONSENT, KEYWORD, ASSOCIATE, CARRIER = "consent", "keyword", "associate", "carrier"
-PLAIN_LANGUAGE, REVIEW = "plain_language", "review"
+PLAIN_LANGUAGE, REVIEW, UNSUBSCRIBED = "plain_language", "review", "unsubscribe"
 CONFIRMATION = "confirmation"
 # Somebody else has the number now: what was said before is another person's.
 REASSIGNED = "reassigned"
