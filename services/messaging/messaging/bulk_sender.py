@@ -88,12 +88,15 @@ class BulkSender:
                 part=part,
             )
         except Exception as error:
-            # Somebody takes the slice up once its lease is over.
             _log.error(
                 "slice was not written",
                 bulk_send_id=bulk_send.bulk_send_id,
                 error=type(error).__name__,
                 exc_info=error,
+            )
+            # If this fails as well, somebody takes the slice up once its lease is over.
+            await cases.put_off(
+                database=self._database, clock=self._clock, chain_id=chain_id, bulk_send=bulk_send, part=part
             )
             return False
         self._due.set()

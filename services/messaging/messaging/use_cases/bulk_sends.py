@@ -34,6 +34,7 @@ SLICE = 100  # as many clients as profiles gives at once
 # A writer who has not come back after so long is dead: its slice is somebody else's.
 SLICE_LEASE = timedelta(seconds=60)
 _FINISHING = timedelta(seconds=2)
+_AGAIN = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(seconds=30)
 
 
@@ -340,6 +341,16 @@ async def take_slice(
         await bulk_sends.save(tx, bulk_send.changed(now=now, handed_out=part.last_position))
         await bulk_sends.add_slice(tx, bulk_send_id, part, leased_until=leased_until)
         return bulk_send, part
+
+
+async def put_off(
+    *, database: Database, clock: Clock, chain_id: str, bulk_send: BulkSend, part: Slice
+) -> None:
+    """Give a slice back that could not be written just now."""
+    now = clock.now()
+    async with database.transaction(chain_id) as tx:
+        await bulk_sends.give_back(tx, bulk_send.bulk_send_id, part, now)
+        await bulk_sends.make_due(tx, bulk_send.bulk_send_id, now + _AGAIN)
 
 
 async def _finish(tx: Transaction, bulk_send: BulkSend, now: datetime) -> None:
