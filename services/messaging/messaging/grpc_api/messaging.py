@@ -10,7 +10,7 @@ from chassis.database import RequestKey
 from chassis.errors import invalid, not_found
 from chassis.paging import cut_page, decode_page_token, page_size_of
 from chassis.values import datetime_of
-from messaging.domain import ReviewState, SandboxOff, plain_email
+from messaging.domain import Message, ReviewState, SandboxOff, plain_email
 from messaging.grpc_api.inbox import Inbox, reader_of
 from messaging.grpc_api.rendering import (
     author_of,
@@ -116,7 +116,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             author=author_of(caller),
             require_store=caller.require_store,
         )
-        return message_message(message)
+        return await self._told(message)
 
     async def CheckMessage(self, request: pb.CheckMessageRequest, context: _Context) -> pb.GateDecision:
         caller = current_caller()
@@ -142,8 +142,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def GetMessage(self, request: pb.GetMessageRequest, context: _Context) -> pb.Message:
         async with self._database.transaction(current_caller().chain_id) as tx:
             message = await message_cases.get_message(tx, request.message_id)
-            pictures = await pictures_of(tx, [message.message_id])
-        return message_message(message, pictures.get(message.message_id, ()))
+        return await self._told(message)
 
     async def CancelMessage(self, request: pb.CancelMessageRequest, context: _Context) -> pb.Message:
         message = await message_cases.cancel_message(
@@ -153,6 +152,11 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             message_id=request.message_id,
         )
         return message_message(message)
+
+    async def _told(self, message: Message) -> pb.Message:
+        async with self._database.transaction(current_caller().chain_id) as tx:
+            pictures = await pictures_of(tx, [message.message_id])
+        return message_message(message, pictures.get(message.message_id, ()))
 
     async def ListConversations(
         self, request: pb.ListConversationsRequest, context: _Context

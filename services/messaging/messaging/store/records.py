@@ -40,6 +40,14 @@ SECTIONS = (
         f" (select phone from {_NUMBERS} where is_own))",
     ),
     Section(
+        "media",
+        "select l.message_id || '/' || l.place as record_key, l.message_id, media_id, content_type, byte_count,"
+        " file_name, media.state, media.created_at from message_media l join media using (chain_id, media_id)"
+        " join messages m using (chain_id, message_id) join conversations c using (conversation_id)"
+        f" where l.chain_id = :chain_id and (m.client_id = any(:ids) or c.client_phone in"
+        f" (select phone from {_NUMBERS} where is_own))",
+    ),
+    Section(
         "bulk_recipients",
         "select r.bulk_send_id || '/' || r.position as record_key, r.bulk_send_id, b.display_name, r.values, r.reason,"
         " r.message_id, b.created_at from bulk_recipients r join bulk_sends b"
