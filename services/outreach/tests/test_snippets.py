@@ -20,6 +20,7 @@ from outreach.store import suggestions as store
 from outreach.texts.drafts import Facts, write_wordings
 
 OPENING, CLOSING = pb.SNIPPET_PLACE_OPENING, pb.SNIPPET_PLACE_CLOSING
+PHRASE = pb.SNIPPET_PLACE_PHRASE
 MANAGER = ("queue:read", "queue:write", "campaigns:write")
 
 
@@ -351,3 +352,56 @@ def test_no_edit_breaks_the_comparison_and_none_teaches_a_digit_or_a_name(openin
     for phrase in (edits.opening or "", edits.closing or ""):
         assert not any(one.isnumeric() for one in phrase)
         assert "sousa" not in phrase.lower()
+
+
+async def test_a_phrase_is_kept_with_its_shortcut(outreach, associate):
+    kept = await keep(outreach, "We are open from ten to six.", place=PHRASE, shortcut="hours")
+    assert (kept.place, kept.shortcut) == (PHRASE, "hours")
+    assert await listed(outreach) == [kept]
+
+
+async def test_a_shortcut_is_one_phrases_for_each_person_and_the_chains_beside(outreach, associate):
+    kept = await keep(outreach, "We are open.", place=PHRASE, shortcut="hours")
+    refused = await refusal(keep(outreach, "We are closed.", place=PHRASE, shortcut="hours"))
+    assert (refused.kind, refused.reason) == (Kind.ALREADY_EXISTS, "SNIPPET_SHORTCUT_TAKEN")
+    for _ in range(2):
+        await keep(outreach, "Without a shortcut.", place=PHRASE)
+    associate(*MANAGER)
+    await keep(outreach, "The chain's.", place=PHRASE, shortcut="hours", associate_id="")
+    await keep(outreach, "Another's.", place=PHRASE, shortcut="hours", associate_id="asc_2")
+    await outreach.stub.DeleteSnippet(pb.DeleteSnippetRequest(snippet_id=kept.snippet_id))
+    assert (await keep(outreach, "Open again.", place=PHRASE, shortcut="hours")).shortcut == "hours"
+
+
+async def test_of_twenty_who_take_a_shortcut_at_once_one_gets_it(outreach, associate, gather):
+    tries = (keep(outreach, f"Phrase {number}", place=PHRASE, shortcut="hi") for number in range(20))
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert len([one for one in outcomes if isinstance(one, pb.Snippet)]) == 1
+    assert {one.reason for one in outcomes if isinstance(one, ServiceError)} == {"SNIPPET_SHORTCUT_TAKEN"}
+    assert len(await listed(outreach)) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"place": OPENING, "shortcut": "hi"},
+        {"place": PHRASE, "shortcut": "Hi"},
+        {"place": PHRASE, "shortcut": "two words"},
+        {"place": PHRASE, "shortcut": "-hi"},
+        {"place": PHRASE, "shortcut": "a" * 31},
+    ],
+)
+async def test_a_shortcut_that_is_none_is_refused(outreach, associate, fields):
+    refused = await refusal(keep(outreach, "Hello", **fields))
+    assert (refused.kind, refused.violations[0].field) == (Kind.INVALID, "shortcut")
+
+
+async def test_drafts_do_not_use_phrases_however_many_there_are(outreach, story, associate):
+    (one,) = await suggestions(outreach, story, "cli_1")
+    associate(*MANAGER, "clients:read", "directory:read", "messages:send")
+    await keep(outreach, "Good day to you {given_name}, {store_name} here!")
+    for number in range(41):
+        await keep(outreach, f"Never in a draft {number}.", place=PHRASE)
+    written = (await draft(outreach, one)).body
+    assert written.startswith("Good day to you Ana")
+    assert "Never in a draft" not in written

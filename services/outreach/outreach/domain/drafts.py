@@ -26,10 +26,22 @@ _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
 class SnippetPlace(enum.StrEnum):
-    """Where in a text a snippet stands; the order is the contract's."""
+    """Where in a text a snippet stands, a phrase anywhere; the order is the contract's."""
 
     OPENING = "opening"
     CLOSING = "closing"
+    PHRASE = "phrase"
+
+
+class SnippetShortcutTaken(ServiceError):
+    """One shortcut puts in one phrase."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.ALREADY_EXISTS,
+            "SNIPPET_SHORTCUT_TAKEN",
+            "Another phrase has this shortcut. Delete it first.",
+        )
 
 
 class DraftSource(enum.StrEnum):
@@ -61,7 +73,7 @@ class PieceWithheld(ServiceError):
 
 @dataclass(frozen=True)
 class Snippet:
-    """A text that drafts use; `associate_id` is empty for the chain's, which everybody uses."""
+    """A text that drafts or associates use; `associate_id` is empty for the chain's, which everybody uses."""
 
     snippet_id: str
     associate_id: str
@@ -70,6 +82,7 @@ class Snippet:
     body: str
     is_learned: bool
     created_at: datetime
+    shortcut: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ _NANOS = 1_000_000_000
 _PLACE_VALUES: dict[SnippetPlace, pb.SnippetPlace.ValueType] = {
     SnippetPlace.OPENING: pb.SNIPPET_PLACE_OPENING,
     SnippetPlace.CLOSING: pb.SNIPPET_PLACE_CLOSING,
+    SnippetPlace.PHRASE: pb.SNIPPET_PLACE_PHRASE,
 }
 _PLACES = {value: place for place, value in _PLACE_VALUES.items()}
 _SOURCE_VALUES: dict[DraftSource, pb.DraftSource.ValueType] = {
@@ -77,6 +78,7 @@ class SnippetCalls:
             place=_PLACES[request.place],
             language=request.language,
             body=request.body,
+            shortcut=request.shortcut,
         )
         return snippet_message(snippet)
 
@@ -122,6 +124,7 @@ def snippet_message(snippet: Snippet) -> pb.Snippet:
         body=snippet.body,
         is_learned=snippet.is_learned,
         create_time=timestamp_of(snippet.created_at),
+        shortcut=snippet.shortcut,
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from chassis.database import Transaction
 from outreach.domain.drafts import Snippet, SnippetPlace
 
-_COLUMNS = "snippet_id, associate_id, place, language, body, is_learned, created_at"
+_COLUMNS = "snippet_id, associate_id, place, language, body, is_learned, created_at, shortcut"
 
 
 async def find_snippet(tx: Transaction, snippet_id: str) -> Snippet | None:
@@ -42,10 +42,11 @@ async def list_snippets(
 
 
 async def preferred(tx: Transaction, associate_id: str, language: str) -> Sequence[Snippet]:
-    """Return what drafts choose from: one's own, written or learned, then the chain's; the newest first."""
+    """Return what drafts choose from: one's own, written or learned, then the chain's; the newest first. No phrases."""
     found = await tx.execute(
         f"select {_COLUMNS} from snippets where chain_id = :chain_id and associate_id in (:associate_id, '')"  # noqa: S608
-        " and language = :language order by associate_id = '', created_at desc, snippet_id desc limit 40",
+        " and language = :language and place <> 'phrase'"
+        " order by associate_id = '', created_at desc, snippet_id desc limit 40",
         {"chain_id": tx.chain_id, "associate_id": associate_id, "language": language},
     )
     return [_snippet(row) for row in found]
@@ -60,13 +61,15 @@ async def count_snippets(tx: Transaction, associate_id: str) -> int:
     return int(found.scalar_one())
 
 
-async def add_snippet(tx: Transaction, snippet: Snippet) -> None:
-    """Add a snippet that somebody wrote."""
-    await tx.execute(
-        "insert into snippets (chain_id, snippet_id, associate_id, place, language, body, is_learned, created_at)"
-        " values (:chain_id, :snippet_id, :associate_id, :place, :language, :body, false, :created_at)",
+async def add_snippet(tx: Transaction, snippet: Snippet) -> bool:
+    """Add a snippet that somebody wrote; False when its shortcut is taken."""
+    added = await tx.execute(
+        "insert into snippets (chain_id, snippet_id, associate_id, place, language, body, is_learned, created_at,"
+        " shortcut) values (:chain_id, :snippet_id, :associate_id, :place, :language, :body, false, :created_at,"
+        " :shortcut) on conflict (chain_id, associate_id, shortcut) where shortcut <> '' do nothing",
         _parameters(tx, snippet),
     )
+    return bool(added.rowcount)
 
 
 async def put_learned(tx: Transaction, snippet: Snippet) -> None:
@@ -106,6 +109,7 @@ def _parameters(tx: Transaction, snippet: Snippet) -> dict[str, Any]:
         "language": snippet.language,
         "body": snippet.body,
         "created_at": snippet.created_at,
+        "shortcut": snippet.shortcut,
     }
 
 

@@ -1,4 +1,4 @@
-"""Texts that associates keep for drafts, those that are the chain's, and those that are learned from edits."""
+"""Texts that associates keep, those that are the chain's, and those that are learned from edits."""
 
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from outreach.domain.drafts import (
     Phrasing,
     Snippet,
     SnippetPlace,
+    SnippetShortcutTaken,
     checked_snippet,
     edits_of,
     phrasing_of,
@@ -62,8 +63,15 @@ async def create_snippet(
     place: SnippetPlace,
     language: str,
     body: str,
+    shortcut: str,
 ) -> Snippet:
-    """Keep a text. Raises FIELD_INVALID, ASSOCIATE_NOT_FOUND, SNIPPETS_TOO_MANY, SCOPE_MISSING and STORE_NOT_YOURS."""
+    """Keep a text.
+
+    Raises FIELD_INVALID, ASSOCIATE_NOT_FOUND, SNIPPETS_TOO_MANY, SNIPPET_SHORTCUT_TAKEN, SCOPE_MISSING and
+    STORE_NOT_YOURS.
+    """
+    if shortcut and place is not SnippetPlace.PHRASE:
+        raise invalid("shortcut", "is for phrases; openings and closings are put in by drafts")
     written_in = spoken(language)
     if written_in is None:
         raise invalid("language", f"is none that drafts are written in: {', '.join(LANGUAGES)}")
@@ -71,7 +79,7 @@ async def create_snippet(
     async with database.transaction(caller.chain_id) as tx:
         await _require_may_write(tx, caller, associate_id)
         snippet_id, is_repeat = await tx.once(key, new_id("snp"))
-        snippet = Snippet(snippet_id, associate_id, place, written_in, said, False, clock.now())
+        snippet = Snippet(snippet_id, associate_id, place, written_in, said, False, clock.now(), shortcut)
         if is_repeat:
             # One that was deleted since is told as it was made; it does not come back.
             return await snippets.find_snippet(tx, snippet_id) or snippet
@@ -81,7 +89,8 @@ async def create_snippet(
                 "SNIPPETS_TOO_MANY",
                 f"There are {MOST_SNIPPETS} snippets already. Delete one first.",
             )
-        await snippets.add_snippet(tx, snippet)
+        if not await snippets.add_snippet(tx, snippet):
+            raise SnippetShortcutTaken
     return snippet
 
 

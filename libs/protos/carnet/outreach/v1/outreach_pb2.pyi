@@ -266,12 +266,16 @@ class _SnippetPlaceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SnippetP
     SNIPPET_PLACE_UNSPECIFIED: _SnippetPlace.ValueType  # 0
     SNIPPET_PLACE_OPENING: _SnippetPlace.ValueType  # 1
     SNIPPET_PLACE_CLOSING: _SnippetPlace.ValueType  # 2
+    SNIPPET_PLACE_PHRASE: _SnippetPlace.ValueType  # 3
+    """A short text that an associate puts in anywhere; drafts do not use it."""
 
 class SnippetPlace(_SnippetPlace, metaclass=_SnippetPlaceEnumTypeWrapper): ...
 
 SNIPPET_PLACE_UNSPECIFIED: SnippetPlace.ValueType  # 0
 SNIPPET_PLACE_OPENING: SnippetPlace.ValueType  # 1
 SNIPPET_PLACE_CLOSING: SnippetPlace.ValueType  # 2
+SNIPPET_PLACE_PHRASE: SnippetPlace.ValueType  # 3
+"""A short text that an associate puts in anywhere; drafts do not use it."""
 Global___SnippetPlace: _TypeAlias = SnippetPlace  # noqa: Y015
 
 class _CreditShare:
@@ -783,7 +787,7 @@ Global___DraftVariant: _TypeAlias = DraftVariant  # noqa: Y015
 
 @_typing.final
 class Snippet(_message.Message):
-    """A text that drafts use. Variables: {given_name}, {associate_name}, {store_name}."""
+    """A text that drafts or associates use. Variables: {given_name}, {associate_name}, {store_name}."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -794,6 +798,7 @@ class Snippet(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     IS_LEARNED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    SHORTCUT_FIELD_NUMBER: _builtins.int
     snippet_id: _builtins.str
     associate_id: _builtins.str
     """Empty: the chain's, for everybody."""
@@ -803,6 +808,8 @@ class Snippet(_message.Message):
     body: _builtins.str
     is_learned: _builtins.bool
     """Learned from edits rather than written."""
+    shortcut: _builtins.str
+    """Of a phrase: what is typed to put it in, such as hours."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -815,10 +822,11 @@ class Snippet(_message.Message):
         body: _builtins.str = ...,
         is_learned: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        shortcut: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "create_time", b"create_time", "is_learned", b"is_learned", "language", b"language", "place", b"place", "snippet_id", b"snippet_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "create_time", b"create_time", "is_learned", b"is_learned", "language", b"language", "place", b"place", "shortcut", b"shortcut", "snippet_id", b"snippet_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1728,12 +1736,15 @@ class CreateSnippetRequest(_message.Message):
     PLACE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    SHORTCUT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     associate_id: _builtins.str
     """One's own; empty for the chain, which managers may write."""
     place: Global___SnippetPlace.ValueType
     language: _builtins.str
     body: _builtins.str
+    shortcut: _builtins.str
+    """For a phrase only, where it is wanted; one's own goes before the chain's."""
     def __init__(
         self,
         *,
@@ -1742,10 +1753,11 @@ class CreateSnippetRequest(_message.Message):
         place: Global___SnippetPlace.ValueType = ...,
         language: _builtins.str = ...,
         body: _builtins.str = ...,
+        shortcut: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "language", b"language", "place", b"place", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["associate_id", b"associate_id", "body", b"body", "language", b"language", "place", b"place", "request_id", b"request_id", "shortcut", b"shortcut"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -262,15 +262,16 @@ class OutreachServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSnippets(self, request, context):
-        """List the texts that an associate keeps for drafts, the own ones and those of the chain.
+        """List the texts that an associate keeps, for drafts and to put in anywhere, the own ones and those of the chain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateSnippet(self, request, context):
-        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
-        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+        """Keep a text: how drafts open or close, or a phrase to put in anywhere. Refuses a variable that drafts do not have
+        (FIELD_INVALID), somebody else's without campaigns:write (SCOPE_MISSING), a shortcut that another phrase of the same
+        person has (SNIPPET_SHORTCUT_TAKEN), and more than 200 (SNIPPETS_TOO_MANY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,10 +79,11 @@ class OutreachServiceStub:
     ListSignals: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListSignalsRequest, _outreach_pb2.ListSignalsResponse]
     """List the signals with their parameters as they are in force, bounds, and how well each works here."""
     ListSnippets: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]
-    """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+    """List the texts that an associate keeps, for drafts and to put in anywhere, the own ones and those of the chain."""
     CreateSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]
-    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
-    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """Keep a text: how drafts open or close, or a phrase to put in anywhere. Refuses a variable that drafts do not have
+    (FIELD_INVALID), somebody else's without campaigns:write (SCOPE_MISSING), a shortcut that another phrase of the same
+    person has (SNIPPET_SHORTCUT_TAKEN), and more than 200 (SNIPPETS_TOO_MANY).
     """
     DeleteSnippet: _grpc.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]
     """Forget a kept text. One that is gone already stays gone."""
@@ -140,10 +141,11 @@ class OutreachServiceAsyncStub(OutreachServiceStub):
     ListSignals: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListSignalsRequest, _outreach_pb2.ListSignalsResponse]  # type: ignore[assignment]
     """List the signals with their parameters as they are in force, bounds, and how well each works here."""
     ListSnippets: _aio.UnaryUnaryMultiCallable[_outreach_pb2.ListSnippetsRequest, _outreach_pb2.ListSnippetsResponse]  # type: ignore[assignment]
-    """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+    """List the texts that an associate keeps, for drafts and to put in anywhere, the own ones and those of the chain."""
     CreateSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.CreateSnippetRequest, _outreach_pb2.Snippet]  # type: ignore[assignment]
-    """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
-    else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+    """Keep a text: how drafts open or close, or a phrase to put in anywhere. Refuses a variable that drafts do not have
+    (FIELD_INVALID), somebody else's without campaigns:write (SCOPE_MISSING), a shortcut that another phrase of the same
+    person has (SNIPPET_SHORTCUT_TAKEN), and more than 200 (SNIPPETS_TOO_MANY).
     """
     DeleteSnippet: _aio.UnaryUnaryMultiCallable[_outreach_pb2.DeleteSnippetRequest, _outreach_pb2.DeleteSnippetResponse]  # type: ignore[assignment]
     """Forget a kept text. One that is gone already stays gone."""
@@ -300,7 +302,7 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _outreach_pb2.ListSnippetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.ListSnippetsResponse, _abc.Awaitable[_outreach_pb2.ListSnippetsResponse]]:
-        """List the texts that an associate keeps for drafts, the own ones and those of the chain."""
+        """List the texts that an associate keeps, for drafts and to put in anywhere, the own ones and those of the chain."""
 
     @_abc_1.abstractmethod
     def CreateSnippet(
@@ -308,8 +310,9 @@ class OutreachServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _outreach_pb2.CreateSnippetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outreach_pb2.Snippet, _abc.Awaitable[_outreach_pb2.Snippet]]:
-        """Keep a text for drafts: how one opens or closes. Refuses a variable that drafts do not have (FIELD_INVALID), somebody
-        else's without campaigns:write (SCOPE_MISSING), and more than 200 (SNIPPETS_TOO_MANY).
+        """Keep a text: how drafts open or close, or a phrase to put in anywhere. Refuses a variable that drafts do not have
+        (FIELD_INVALID), somebody else's without campaigns:write (SCOPE_MISSING), a shortcut that another phrase of the same
+        person has (SNIPPET_SHORTCUT_TAKEN), and more than 200 (SNIPPETS_TOO_MANY).
         """
 
     @_abc_1.abstractmethod
