@@ -51,6 +51,7 @@ class Receiver:
         self._media_max_bytes = media_max_bytes
         self._arrived = arrived
         self._due = due
+        self._pictured = asyncio.Event()
 
     async def run(self) -> None:
         """Work on inbound texts for ever. Raises whatever stops it; the runtime starts it again."""
@@ -81,13 +82,16 @@ class Receiver:
         count = sum(await asyncio.gather(*(run_lane(chain_id, lane) for chain_id, lane in lanes)))
         if count:
             self._due.set()  # a text may have been answered
+            self._pictured.set()
         return count
 
     async def run_media(self) -> None:
         """Fetch pictures for ever."""
         while True:
+            self._pictured.clear()
             if await self.fetch_due_media() == 0:
-                await asyncio.sleep(_POLL_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._pictured.wait(), _POLL_SECONDS)
 
     async def fetch_due_media(self) -> int:
         """See to the pictures that are due, and return how many that were."""

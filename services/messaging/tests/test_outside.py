@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -239,7 +240,7 @@ def receiver_of(house: Any, settings: Settings) -> Receiver:
         database=house.database,
         clock=house.clock,
         suppressor=Suppressor(settings.suppression_key),
-        objects=FolderObjects(settings.objects_dir),
+        objects=FolderObjects(Path(settings.objects_dir)),
         sources={},
         media_max_bytes=1000,
         arrived=asyncio.Event(),
