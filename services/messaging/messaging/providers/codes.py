@@ -36,6 +36,7 @@ FAULTS: Mapping[str, Fault] = {
     "30023": Fault.SLOW_DOWN,
     "63038": Fault.SLOW_DOWN,
     "30007": Fault.CONTENT,
+    "20003": Fault.SENDER,  # the account does not let us in
     "21606": Fault.SENDER,
     "21608": Fault.SENDER,
     "21612": Fault.SENDER,
