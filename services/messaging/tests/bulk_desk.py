@@ -18,6 +18,7 @@ from messaging.config import Settings
 from messaging.courier import Courier
 from messaging.domain import Change, PermissionEntry, Purpose
 from messaging.providers import Accepted, Found, Refused, Text
+from messaging.segments import count_segments
 from messaging.store import permissions
 from messaging.suppression import Suppressor
 
@@ -35,13 +36,16 @@ class Network:
 
     def __init__(self) -> None:
         self.texts: list[Text] = []
+        self.refusals: dict[str, str] = {}
         self.before_send: Callable[[], Awaitable[None]] | None = None
 
     async def send(self, text: Text) -> Accepted | Refused:
         if self.before_send is not None:
             await self.before_send()
+        if code := self.refusals.get(text.to_phone):
+            return Refused(code)
         self.texts.append(text)
-        return Accepted(f"net_{text.reference}", 1)
+        return Accepted(f"net_{text.reference}", count_segments(text.body))
 
     async def find(self, text: Text) -> Found | None:
         return None

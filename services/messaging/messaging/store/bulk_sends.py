@@ -76,10 +76,7 @@ async def lock(tx: Transaction, bulk_send_id: str, *, wait: bool) -> BulkSend | 
 
 
 async def lock_alone(tx: Transaction, bulk_send_id: str) -> BulkSend | None:
-    """Return one bulk send for a change of its state, once nobody writes or hands over a text of it any more.
-
-    The transaction must not lock a message: whoever hands one over has it locked.
-    """
+    """Return one bulk send for a change of its state, once nobody writes or hands over a text of it any more."""
     await tx.execute(
         "select pg_advisory_xact_lock(hashtextextended(:key, 0))", {"key": _key(tx, bulk_send_id)}
     )
@@ -262,8 +259,9 @@ async def put_aside(tx: Transaction, bulk_send_id: str, message_ids: Collection[
     )
 
 
-async def take_up(tx: Transaction, bulk_send_id: str, now: datetime) -> None:
-    """Let texts go on that were put aside."""
+async def let_go_on(tx: Transaction, bulk_send_id: str, now: datetime) -> None:
+    """Let a bulk send be looked after again, and its texts go on that were put aside."""
+    await make_due(tx, bulk_send_id, now)
     await tx.execute(
         "update due_messages d set due_time = greatest(cast(:now as timestamptz), m.send_after) from messages m"
         " where m.chain_id = :chain_id and m.bulk_send_id = :id and m.bulk_send_id <> ''"

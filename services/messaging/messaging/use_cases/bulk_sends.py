@@ -242,9 +242,7 @@ async def resume_bulk_send(
         await release_campaign(tx, bulk_send.campaign_id, now)
         bulk_send = await _lock(tx, caller, bulk_send_id)
         await bulk_sends.save(tx, bulk_send.resumed(now=now))
-        await bulk_sends.make_due(tx, bulk_send_id, now)
-    async with database.transaction(caller.chain_id) as tx:
-        await bulk_sends.take_up(tx, bulk_send_id, now)
+        await bulk_sends.let_go_on(tx, bulk_send_id, now)
     return await read_bulk_send(database=database, clock=clock, caller=caller, bulk_send_id=bulk_send_id)
 
 
@@ -260,8 +258,6 @@ async def cancel_bulk_send(
         bulk_send = await _lock(tx, caller, bulk_send_id)
         await bulk_sends.save(tx, bulk_send.cancelled(now=now))
         await bulk_sends.make_due(tx, bulk_send_id, now)
-    # Apart from the change of state: couriers lock texts first and ask for the state then.
-    async with database.transaction(caller.chain_id) as tx:
         await bulk_sends.cancel_texts(tx, bulk_send_id, now)
     return await read_bulk_send(database=database, clock=clock, caller=caller, bulk_send_id=bulk_send_id)
 

@@ -82,7 +82,7 @@ async def resume_campaign(
                 bulk_send = await bulk_sends.lock_alone(tx, bulk_send_id)
                 if bulk_send is not None and bulk_send.pause_reason == OPT_OUT_RATE:
                     await bulk_sends.save(tx, bulk_send.resumed(now=now))
-                    await bulk_sends.make_due(tx, bulk_send_id, now)
+                    await bulk_sends.let_go_on(tx, bulk_send_id, now)
         return await campaigns.count(tx, campaign_id)
 
 
