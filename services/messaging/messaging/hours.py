@@ -6,6 +6,7 @@ Must not know which hours are legal where: that is `places`.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _HORIZON = timedelta(days=9)  # a week that is open on one weekday only, and a day of margin on each side
@@ -90,29 +91,42 @@ def _starts(place: LocalHours, day: date) -> Iterator[datetime]:
             yield datetime.combine(day, window.opens, place.zone).astimezone(UTC)
         return
     yield midnight.astimezone(UTC)
-    yield from _clock_changes(midnight)
+    yield from _clock_changes(place.zone, day)
     if window is not None:
         for fold in (0, 1):  # a repeated hour opens twice
             yield datetime.combine(day, window.opens, place.zone).replace(fold=fold).astimezone(UTC)
 
 
-def _clock_changes(midnight: datetime) -> Iterator[datetime]:
-    """Yield the moment, to the second, at which the clock of a local day is changed."""
-    zone = midnight.tzinfo
+@lru_cache(maxsize=4096)
+def _clock_changes(zone: ZoneInfo, day: date) -> tuple[datetime, ...]:
+    """Return the moment, to the second, at which the clock of a local day is changed."""
+    midnight = datetime.combine(day, time(), zone)
     low, high = midnight.astimezone(UTC), (midnight + _DAY).astimezone(UTC)
     before = low.astimezone(zone).utcoffset()
     if high.astimezone(zone).utcoffset() == before:
-        return  # at midnight itself
+        return ()  # at midnight itself
     while high - low > _SECOND:
         middle = low + (high - low) // _SECOND // 2 * _SECOND
         if middle.astimezone(zone).utcoffset() == before:
             low = middle
         else:
             high = middle
-    yield high
+    return (high,)
 
 
 def all_days(opens: int, closes: int, *, closed: Sequence[int] = ()) -> tuple[Window | None, ...]:
     """Return a week that is open from one full hour to another on every weekday but those in `closed` (Monday is 0)."""
     window = Window(time(opens), time(closes))
     return tuple(None if weekday in closed else window for weekday in range(7))
+
+
+def common(one: Sequence[Window | None], other: Sequence[Window | None]) -> tuple[Window | None, ...] | None:
+    """Return the hours of both of two weeks as one week; None where a window spans midnight, which one week cannot."""
+    if any(window is not None and window.spans_midnight for window in (*one, *other)):
+        return None
+    return tuple(
+        None
+        if mine is None or theirs is None or max(mine.opens, theirs.opens) >= min(mine.closes, theirs.closes)
+        else Window(max(mine.opens, theirs.opens), min(mine.closes, theirs.closes))
+        for mine, theirs in zip(one, other, strict=True)
+    )

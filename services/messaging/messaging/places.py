@@ -16,7 +16,7 @@ import phonenumbers
 from phonenumbers import timezone
 
 from messaging.domain import OwnHours, Purpose
-from messaging.hours import LocalHours, Window, all_days
+from messaging.hours import LocalHours, Window, all_days, common
 from messaging.postal import state_of, zones_of_address
 
 _SATURDAY, _SUNDAY = 5, 6
@@ -238,9 +238,11 @@ def hours_for(
     """
     weeks = [week_of(purpose, number)]
     country, state = _split(place)[1]
-    if country and (there := _week_at(purpose, country, state)) not in weeks:
-        weeks.append(there)
+    if country:
+        weeks.append(_week_at(purpose, country, state))
     if own is not None:
         weeks.append(week_of_own(own))
+    while len(weeks) > 1 and (both := common(weeks[0], weeks[1])) is not None:
+        weeks[:2] = [both]
     zones = zones_of(place, number)
     return tuple(LocalHours(zone, week) for week in weeks for zone in zones)
