@@ -10,10 +10,16 @@ _MOST = 200
 
 
 class Answers(Generic[Word]):
-    """One queue for each chain, one writer at a time for each queue; `add` returns when what it added was written."""
+    """One queue for each chain, one writer at a time for each queue; `add` returns when what it added was written.
 
-    def __init__(self, write: Callable[[str, Sequence[Word]], Awaitable[None]]) -> None:
+    A writer waits `gather_seconds` for more before it begins.
+    """
+
+    def __init__(
+        self, write: Callable[[str, Sequence[Word]], Awaitable[None]], *, gather_seconds: float = 0
+    ) -> None:
         self._write = write
+        self._gather_seconds = gather_seconds
         self._waiting: dict[str, list[tuple[Sequence[Word], asyncio.Future[None]]]] = {}
         self._writers: set[asyncio.Task[None]] = set()
 
@@ -30,12 +36,15 @@ class Answers(Generic[Word]):
         await written
 
     async def _write_waiting(self, chain_id: str) -> None:
-        while waiting := self._waiting[chain_id]:
+        while self._waiting[chain_id]:
+            if self._gather_seconds:
+                await asyncio.sleep(self._gather_seconds)
+            waiting = self._waiting[chain_id]
             some, self._waiting[chain_id] = waiting[:_MOST], waiting[_MOST:]
             failure: BaseException | None = None
             try:
                 await self._write(chain_id, [word for words, _ in some for word in words])
-            except BaseException as error:  # noqa: BLE001 - told to those who wait for it
+            except BaseException as error:
                 failure = error
             for _, written in some:
                 if written.done():

@@ -27,7 +27,8 @@ _IN_FLIGHT = 64  # calls under way at once; a text is only taken when it can be 
 _CHAINS_AT_ONCE = 4  # below the pool's size, so that calls of people are not kept waiting
 _LATE_AT_ONCE = 200
 _SHORTEST_PAUSE = 0.02  # between two looks, however many texts are written meanwhile
-_PACE = 0.1  # a sender's next texts are taken together so often
+_GATHER = 0.03  # answers that come within so long are written down together
+_PACE = 0.25  # a sender's next texts are taken together so often
 _DRAIN_SECONDS = 5.0
 _NOTE_AGAIN = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CALL_MARGIN = 1.0
@@ -61,7 +62,7 @@ class Courier:
         self._lease = timedelta(seconds=lease_seconds)
         self._links = links
         self._flying: dict[asyncio.Task[bool], str] = {}  # with the number that each is about
-        self._answers = Answers(self._note)
+        self._answers = Answers(self._note, gather_seconds=_GATHER)
 
     async def run(self) -> None:
         """Run errands for ever. Raises whatever stops it; the runtime starts it again."""
@@ -72,10 +73,8 @@ class Courier:
                 await asyncio.sleep(_SHORTEST_PAUSE)
                 if not started:
                     await self._wait(next_time)
-                elif len(self._flying) >= _IN_FLIGHT:
-                    await asyncio.wait(
-                        self._flying, timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED
-                    )
+                else:
+                    await self._until_half_free()
         except asyncio.CancelledError:
             await self._land()
             raise
@@ -84,6 +83,12 @@ class Courier:
         """Run what is due now to its end and return how many errands there were for the carrier."""
         started, _ = await self._start_due()
         return sum(await asyncio.gather(*started))
+
+    async def _until_half_free(self) -> None:
+        """Wait until there is room for many: texts are taken in sets, and a set of one costs as much as one of thirty."""
+        until = asyncio.get_running_loop().time() + self._poll_seconds
+        while len(self._flying) > _IN_FLIGHT // 2 and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._flying, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     async def _wait(self, next_time: datetime | None) -> None:
         pause = self._poll_seconds

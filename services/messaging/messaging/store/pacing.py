@@ -116,11 +116,18 @@ async def lock_days(tx: Transaction, days: Collection[tuple[str, date]]) -> dict
     """Return what senders and brands sent on days so far, for this transaction alone; the last lock that it takes."""
     if not days:
         return {}
-    await tx.execute(
-        "insert into segments_of_day (chain_id, owner_id, day, segments) select :chain_id, owner_id, day, 0"
-        f" from {_DAYS} order by owner_id, day on conflict do nothing",
-        {"chain_id": tx.chain_id, **_days(days)},
-    )
+    found = await _lock_days(tx, days)
+    if missing := [day for day in days if day not in found]:
+        await tx.execute(
+            "insert into segments_of_day (chain_id, owner_id, day, segments) select :chain_id, owner_id, day, 0"
+            f" from {_DAYS} order by owner_id, day on conflict do nothing",
+            {"chain_id": tx.chain_id, **_days(missing)},
+        )
+        found = await _lock_days(tx, days)
+    return found
+
+
+async def _lock_days(tx: Transaction, days: Collection[tuple[str, date]]) -> dict[tuple[str, date], int]:
     found = await tx.execute(
         f"select o.owner_id, o.day, o.segments from segments_of_day o join {_DAYS} on o.owner_id = given.owner_id"
         " and o.day = given.day where o.chain_id = :chain_id order by o.owner_id, o.day for update of o",

@@ -12,6 +12,7 @@ from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from messaging import events
 from messaging.domain import WAITING, Decision, Message, Purpose, Reason, State, Verdict
+from messaging.domain.media import Medium
 from messaging.domain.pacing import ASK, DEFAULT_ZONE, PRIORITIES, day_in, next_free_time
 from messaging.links import Links
 from messaging.points import reach
@@ -61,7 +62,8 @@ async def take_questions(
                 settled.append(message_id)
         await due.put(tx, filed)
         await due.settle(tx, settled)
-        texts = await _texts(tx, asked, links, now)
+        # Whoever asks names the attempt alone.
+        texts = _texts(tx, asked, {}, links, now)
     reach("asking.committed")
     return [Errand(text, is_question=True) for text in texts]
 
@@ -104,14 +106,15 @@ async def take_texts(
             if len(chosen) < most and one.client_phone in free_numbers and places.get(sender_id, 0) > 0:
                 places[sender_id] -= 1
                 chosen.append(one)
-        going = await _through_the_gate(tx, chosen, suppressor=suppressor, now=now)
+        pictures = await pictures_of(tx, [one.message.message_id for one in chosen])
+        going = await _through_the_gate(tx, chosen, pictures, suppressor=suppressor, now=now)
         sending = await _within_the_pace(tx, going, turns, now)
         sent = [_with(one, one.message.changed(
             now=now, state=State.SENDING, attempts=one.message.attempts + 1, attempted_at=now, send_after=None
         )) for one in sending]  # fmt: skip
         await messages.save(tx, *(one.message for one in sent))
         await due.put(tx, [due.to_ask(one.message, one.sender.sender_id, now + lease) for one in sent])
-        texts = await _texts(tx, sent, links, now)
+        texts = _texts(tx, sent, pictures, links, now)
         reach("sending.taken")
     reach("sending.committed")
     return [Errand(text, is_question=False) for text in texts]
@@ -127,7 +130,12 @@ def _places(turn: Turn, now: datetime, most: int) -> int:
 
 
 async def _through_the_gate(
-    tx: Transaction, chosen: Sequence[Addressed], *, suppressor: Suppressor, now: datetime
+    tx: Transaction,
+    chosen: Sequence[Addressed],
+    pictures: Mapping[str, Sequence[Medium]],
+    *,
+    suppressor: Suppressor,
+    now: datetime,
 ) -> list[Addressed]:
     """Return what may go out now with the gate's decision; the rest is denied, deferred, too late, or nothing to send."""
     waiting = [one for one in chosen if one.message.state in WAITING and one.message.purpose is not None]
@@ -139,7 +147,6 @@ async def _through_the_gate(
     asked = [one for one in waiting if not _is_late(one.message, now)]
     if not asked:
         return []
-    pictures = await pictures_of(tx, [one.message.message_id for one in asked])
     outgoing = [outgoing_of(one, has_media=one.message.message_id in pictures) for one in asked]
     decisions = await ask_gates(tx, outgoing, suppressor=suppressor, now=now)
     going, deferred, denied = [], [], []
@@ -277,10 +284,13 @@ def outgoing_of(one: Addressed, *, has_media: bool) -> Outgoing:
     )
 
 
-async def _texts(
-    tx: Transaction, found: Sequence[Addressed], links: Links | None, now: datetime
+def _texts(
+    tx: Transaction,
+    found: Sequence[Addressed],
+    pictures: Mapping[str, Sequence[Medium]],
+    links: Links | None,
+    now: datetime,
 ) -> list[Text]:
-    pictures = await pictures_of(tx, [one.message.message_id for one in found])
     return [
         Text(
             tx.chain_id,
