@@ -13,6 +13,8 @@ from gateway.rest.idempotency import IdempotencyMemory
 from gateway.rest.openapi.document import openapi_json
 from gateway.rest.outside import METHODS, OUTSIDE_PATH, Outside
 from gateway.rest.router import Endpoint, Router
+from gateway.rest.sandbox import PATH as SANDBOX_PATH
+from gateway.rest.sandbox import SandboxPages
 from gateway.rest.transcoding import Transcoder
 from gateway.rest.upload import Upload
 
@@ -56,6 +58,9 @@ def derived_router(
     router.add("GET", "/openapi.json", openapi)
     router.add("GET", "/docs", show_docs)
     router.add("GET", "/problems/{reason}", show_problem)
+    sandbox = SandboxPages()
+    router.add("GET", SANDBOX_PATH, sandbox.show_page)
+    router.add("GET", f"{SANDBOX_PATH}/{{name}}", sandbox.show_file)
     for path in ("/healthz", "/readyz"):
         router.add("GET", path, fine)
     return router
