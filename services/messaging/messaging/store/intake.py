@@ -57,31 +57,22 @@ async def keep(
 ) -> bool:
     """Keep a text as it came and put it in its lane; False when it was handed in before."""
     kept = await tx.execute(
-        "insert into inbound_texts (chain_id, provider, provider_message_id, payload, message_id, received_at)"
-        " values (:chain_id, :provider, :provider_message_id, :payload, :message_id, :now) on conflict do nothing",
+        "with kept as (insert into inbound_texts (chain_id, provider, provider_message_id, payload, message_id,"
+        "  received_at) values (:chain_id, :provider, :provider_message_id, :payload, :message_id, :now)"
+        "  on conflict do nothing returning chain_id, provider, provider_message_id)"
+        " insert into due_inbound (chain_id, provider, provider_message_id, lane, due_time)"
+        " select chain_id, provider, provider_message_id, :lane, :now from kept",
         {
             "chain_id": tx.chain_id,
             "provider": inbound.provider,
             "provider_message_id": inbound.provider_message_id,
             "payload": json.dumps(_payload(inbound, raw)),
             "message_id": message_id,
-            "now": now,
-        },
-    )
-    if not kept.rowcount:
-        return False
-    await tx.execute(
-        "insert into due_inbound (chain_id, provider, provider_message_id, lane, due_time)"
-        " values (:chain_id, :provider, :provider_message_id, :lane, :now)",
-        {
-            "chain_id": tx.chain_id,
-            "provider": inbound.provider,
-            "provider_message_id": inbound.provider_message_id,
             "lane": lane,
             "now": now,
         },
     )
-    return True
+    return bool(kept.rowcount)
 
 
 async def due_lanes(connection: AsyncConnection, *, now: datetime, most: int) -> Sequence[tuple[str, int]]:
