@@ -16,6 +16,7 @@ from messaging.grpc_api.rendering import author_of, message_message
 from messaging.parts import Parts
 from messaging.store import conversations, message_words
 from messaging.use_cases import conversations as cases
+from messaging.use_cases.media import pictures_of
 
 _Context = Any  # grpc.aio.ServicerContext is generic in its stubs only
 
@@ -159,12 +160,13 @@ class ConversationsServicer(conversations_pb2_grpc.ConversationsServiceServicer)
                 most=size + 1,
             )
             page, token = cut_page(found, size, lambda message: (message.position,))
+            pictures = await pictures_of(tx, [message.message_id for message in page])
             within = await conversations.find_all(tx, {message.conversation_id for message in page})
         response = pb.SearchMessagesResponse(next_page_token=token)
         for message in page:
             conversation: Conversation = within[message.conversation_id]
             response.found.add(
-                message=message_message(message),
+                message=message_message(message, pictures.get(message.message_id, ())),
                 store_id=message.store_id,
                 client_id=conversation.client_id,
                 excerpt=words.excerpt(message.body, request.query),

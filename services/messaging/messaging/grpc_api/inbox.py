@@ -9,6 +9,7 @@ from messaging.domain import Conversation
 from messaging.grpc_api.rendering import conversation_message, message_message
 from messaging.parts import Parts
 from messaging.store import message_words
+from messaging.use_cases.media import pictures_of
 
 # Who signs in; everything else that calls is a machine, and reads for nobody.
 _PEOPLE = frozenset({"associate", "manager", "admin"})
@@ -46,12 +47,14 @@ class Inbox:
         staff = await self._staff.of(chain_id) if any(one.assignee_id for one in found) else {}
         async with self._database.transaction(chain_id) as tx:
             last = await message_words.newest(tx, [one.conversation_id for one in found])
+            pictures = await pictures_of(tx, [one.message_id for one in last.values()])
         shown = []
         for conversation in found:
             message = conversation_message(conversation)
             if conversation.assignee_id in staff:
                 message.cover_associate_id = staff[conversation.assignee_id].cover_associate_id
-            if conversation.conversation_id in last:
-                message.last_message.CopyFrom(message_message(last[conversation.conversation_id]))
+            if (newest := last.get(conversation.conversation_id)) is not None:
+                media = pictures.get(newest.message_id, ())
+                message.last_message.CopyFrom(message_message(newest, media))
             shown.append(message)
         return shown
