@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from alembic import command
-from carnet_local.databases import drop_database, ensure_service_database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from carnet_local.databases import drop_database, ensure_service_database
 from chassis.clock import SystemClock
 from chassis.ids import new_id
 from chassis.migrations import configuration, upgrade
