@@ -49,7 +49,8 @@ async def test_the_house_has_stores_people_clients_and_watches(seeded: Seeded, r
     assert await count(admin, "/v1/users", "users") == 7
     assert await count(admin, "/v1/clients", "clients") == 300
     assert await count(admin, "/v1/brands", "brands") == 5
-    assert await count(admin, "/v1/senders", "senders") == 2
+    assert await count(admin, "/v1/senders", "senders") == 4
+    assert await count(admin, "/v1/templates", "templates") == 4
     assert await count(admin, "/v1/references", "references") == 4
     assert await count(admin, "/v1/interests", "interests") >= 10
     assert await count(admin, "/v1/allocations", "allocations") == 1

@@ -35,6 +35,7 @@ from carnet_local.seed.house import (
 )
 from carnet_local.seed.people import store_number
 from carnet_local.seed.pieces import BRANDS, PARTNER, WATCHES
+from carnet_local.seed.templates import TEMPLATES
 
 INTEREST_WORDING = (
     "Registering interest does not guarantee a watch. We will be glad to tell you where things stand."
@@ -78,6 +79,7 @@ async def seed(gateway_url: str, operator_key: str) -> SeedResult:
         await asyncio.gather(
             *(import_purchases(admin, store, brands) for store in stores),
             *(_calendar(admin, store, today) for store in stores),
+            _templates(admin),
         )
         partner = await _partner(admin, brands)
         await _waitlist(admin, stores, brands)
@@ -161,7 +163,23 @@ async def _store(admin: Api, anybody: Api, house: House, passwords: Mapping[str,
         {"store_id": store.store_id, "phone": store_number(house.city), "display_name": CHAIN},
         once=f"seed/sender/{house.city}",
     )
+    await write(
+        admin,
+        "/v1/senders",
+        {
+            "store_id": store.store_id,
+            "channel": "CHANNEL_EMAIL",
+            "email": f"{house.city.lower().replace(' ', '-')}@maison-verrane.example",
+            "display_name": CHAIN,
+        },
+        once=f"seed/email_sender/{house.city}",
+    )
     return store
+
+
+async def _templates(admin: Api) -> None:
+    for number, template in enumerate(TEMPLATES):
+        await write(admin, "/v1/templates", template, once=f"seed/template/{number}")
 
 
 async def _calendar(admin: Api, store: Store, today: date) -> None:

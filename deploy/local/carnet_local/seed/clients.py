@@ -18,6 +18,10 @@ CONSENT_WORDING = (
     "Yes, Maison Verrane may text me at this number about pieces, services and events."
     " Agreeing is no condition of a purchase. Reply STOP to end it at any time."
 )
+EMAIL_WORDING = (
+    "Yes, Maison Verrane may write to me about pieces, services and events by e-mail."
+    " Agreeing is no condition of a purchase. Each e-mail has a way out."
+)
 
 _PIECE_WORDS = (
     "category", "description", "reference", "serial", "metal", "stone", "cut", "style", "size",
@@ -87,19 +91,23 @@ async def _agree(caller: Api, client: Json, life: Life) -> None:
     purposes = ["PURPOSE_CONVERSATIONAL", "PURPOSE_SERVICE"]
     if life.wants_offers:
         purposes.append("PURPOSE_MARKETING")
-    phone = next(point for point in client["contact_points"] if point["kind"] == "CONTACT_KIND_PHONE")
-    await write(
-        caller,
-        f"/v1/clients/{client['client_id']}/consents",
-        {
-            "contact_point_id": phone["contact_point_id"],
-            "channel": "CHANNEL_SMS",
-            "purposes": purposes,
-            "wording": CONSENT_WORDING,
-            "source": "in_store_tablet",
-        },
-        once=f"seed/consent/{client['client_id']}",
-    )
+    # Who wants offers takes them by e-mail as well.
+    channels = ["SMS", "EMAIL"] if life.wants_offers else ["SMS"]
+    for channel in channels:
+        kind = "CONTACT_KIND_EMAIL" if channel == "EMAIL" else "CONTACT_KIND_PHONE"
+        point = next(point for point in client["contact_points"] if point["kind"] == kind)
+        await write(
+            caller,
+            f"/v1/clients/{client['client_id']}/consents",
+            {
+                "contact_point_id": point["contact_point_id"],
+                "channel": f"CHANNEL_{channel}",
+                "purposes": purposes,
+                "wording": EMAIL_WORDING if channel == "EMAIL" else CONSENT_WORDING,
+                "source": "in_store_tablet",
+            },
+            once=f"seed/consent/{client['client_id']}/{channel}",
+        )
 
 
 def _preferences(life: Life) -> list[Json]:

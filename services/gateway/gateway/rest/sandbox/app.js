@@ -92,6 +92,7 @@ $('sign-in-form').addEventListener('submit', event => {
 $('sign-out').addEventListener('click', async () => { await api.signOut(); leave(); });
 store.onChange(soon);
 phones.onChange(soon);
+store.onChoose(phones.follow);
 
 if (api.isSignedIn()) {
   enter().catch(error => {

@@ -5,7 +5,7 @@ import { $, choices, doing, fill, phoneBubbleOf } from './show.js';
 import { inboundOf, numbers } from './store.js';
 
 const OTHER = 'other';
-let phones = [], isOff = false;
+let phones = [], isOff = false, wanted = '', wantedSender = '', isNewWish = false;
 let changed = () => undefined;
 
 export const onChange = heard => { changed = heard; };
@@ -16,6 +16,13 @@ const chosen = () => phones.find(one => keyOf(one) === $('phone').value);
 export async function open() {
   isOff = false;
   choices(fields.to, numbers().map(one => [`${one.channel} ${one.phone}`, `${one.display_name} ${one.phone}${one.channel === 'CHANNEL_WHATSAPP' ? ' (WhatsApp)' : ''}`]));
+}
+
+// Shows the phone or mailbox of whoever the store looks at; one that received nothing can write first.
+export function follow(address, sender) {
+  wanted = address;
+  wantedSender = sender?.phone ? `${sender.channel} ${sender.phone}` : '';
+  isNewWish = Boolean(address);
 }
 
 export function close() {
@@ -37,7 +44,12 @@ export async function refresh() {
   }
   const before = $('phone').value;
   choices($('phone'), [...phones.map(one => [keyOf(one), keyOf(one)]), [OTHER, 'Another number']]);
-  if ($('phone').value !== before) showChosen();
+  const isThere = phones.some(one => keyOf(one) === wanted);
+  if (isThere) $('phone').value = wanted;
+  else if (isNewWish) $('phone').value = OTHER;
+  if ($('phone').value !== before || isNewWish) showChosen();
+  if (isThere) wanted = '';
+  isNewWish = false;
   await showScreen();
 }
 
@@ -46,7 +58,8 @@ function showChosen() {
   $('handset-title').textContent = phone ? keyOf(phone) : 'Another number';
   form.hidden = isMailbox;
   $('mailbox-note').hidden = !isMailbox;
-  fields.from.value = phone?.phone || '';
+  fields.from.value = phone?.phone || (wanted.startsWith('+') ? wanted : '');
+  if (wantedSender) fields.to.value = wantedSender;
   fields.from.readOnly = Boolean(phone);
   if (phone?.from_phone) {
     const last = [...fields.to.options].find(one => one.value === `${phone.channel} ${phone.from_phone}`);
@@ -58,7 +71,10 @@ function showChosen() {
 async function showScreen() {
   const phone = chosen();
   if (!phone) {
-    fill($('screen'), [], 'Write from a number that has received nothing yet.');
+    const from = fields.from.value.trim(), to = fields.to.value.split(' ')[1];
+    const said = from ? await inboundOf(from, to) : [];
+    if (chosen()) return;
+    fill($('screen'), said.reverse().map(one => phoneBubbleOf(asOwn(one), { isOwn: true })), 'Write from a number that has received nothing yet.');
     return;
   }
   const received = (await api.get('/v1/sandbox/messages', phone.email
@@ -68,10 +84,15 @@ async function showScreen() {
   if (chosen() !== phone) return;
   const all = [
     ...received.map(one => [one, { store: one.from_phone || one.from_email }]),
-    ...said.map(one => [{ ...one, media_ids: (one.media || []).filter(medium => medium.state === 'MEDIA_STATE_STORED').map(medium => medium.media_id) }, { isOwn: true }]),
+    ...said.map(one => [asOwn(one), { isOwn: true }]),
   ].sort(([one], [other]) => Date.parse(one.create_time) - Date.parse(other.create_time));
   fill($('screen'), all.map(([one, how]) => phoneBubbleOf(one, how)), 'Nothing was received yet.');
 }
+
+const asOwn = message => ({
+  ...message,
+  media_ids: (message.media || []).filter(one => one.state === 'MEDIA_STATE_STORED').map(one => one.media_id),
+});
 
 async function answer() {
   const file = fields.picture.files[0], [channel, to] = fields.to.value.split(' '), from = fields.from.value.trim();
@@ -89,4 +110,4 @@ form.addEventListener('submit', event => { event.preventDefault(); doing(form, a
 for (const button of form.querySelectorAll('[data-say]')) {
   button.addEventListener('click', () => { fields.body.value = button.dataset.say; fields.body.focus(); });
 }
-$('phone').addEventListener('change', () => { showChosen(); changed(); });
+$('phone').addEventListener('change', () => { wanted = ''; wantedSender = ''; showChosen(); changed(); });

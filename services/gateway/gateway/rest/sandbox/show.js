@@ -22,6 +22,8 @@ export function choices(select, options, chosen) {
 }
 
 const words = value => value.replace(/^[A-Z]+?_(?:STATE_)?/, '').replaceAll('_', ' ').toLowerCase();
+const CHANNELS = { CHANNEL_SMS: 'SMS', CHANNEL_EMAIL: 'E-mail', CHANNEL_WHATSAPP: 'WhatsApp' };
+export const channelOf = value => CHANNELS[value] || value;
 export const wordOf = (value, prefix) => words(value.startsWith(prefix) ? `X_${value.slice(prefix.length)}` : value);
 
 export function timeOf(value) {

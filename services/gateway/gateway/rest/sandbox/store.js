@@ -2,14 +2,16 @@
 
 import * as api from './api.js';
 import { count } from './segments.js';
-import { $, bubbleOf, choices, doing, el, fill, showDecision, timeOf, wordOf } from './show.js';
+import { $, bubbleOf, channelOf, choices, doing, el, fill, showDecision, timeOf } from './show.js';
 
 const LOOK_MS = 350;
 const names = new Map();
 let me = {}, senders = [], stores = [], templates = [], conversations = [], chosen = null, looking = 0, asked = 0;
-let changed = () => undefined;
+let changed = () => undefined, follow = () => undefined;
 
 export const onChange = heard => { changed = heard; };
+// Tells whose address is in view, so that the other side can be the same person's.
+export const onChoose = heard => { follow = heard; };
 const form = $('composer'), fields = form.elements;
 
 export async function open(caller) {
@@ -50,7 +52,9 @@ export async function refresh() {
 // What was begun with a client is a conversation as soon as something was written.
 function adopt() {
   const begun = conversations.find(one => one.client_id === chosen.client_id && one.channel === fields.channel.value);
-  if (begun) chosen = begun;
+  if (!begun) return;
+  chosen = begun;
+  follow(addressOf(begun), senders.find(sender => sender.sender_id === begun.sender_id));
 }
 
 async function learnNames(clientIds) {
@@ -80,7 +84,7 @@ function rowOf(one) {
     el('span', { className: 'name', text: nameOf(one) }),
     el('span', { className: 'time', text: timeOf(one.last_message_time) }),
     el('span', { className: 'last', text: `${last.direction === 'DIRECTION_OUTBOUND' ? 'You: ' : ''}${said}` }),
-    one.unread_count ? el('span', { className: 'badge', text: String(one.unread_count) }) : el('span', { className: 'time', text: wordOf(one.channel, 'CHANNEL_') }),
+    one.unread_count ? el('span', { className: 'badge', text: String(one.unread_count) }) : el('span', { className: 'time', text: channelOf(one.channel) }),
   ));
 }
 
@@ -96,8 +100,9 @@ function choose(one) {
   if (!one) return;
   const own = senders.filter(sender => sender.store_id === $('store').value).map(sender => sender.channel);
   const channels = one.conversation_id ? [one.channel] : [...new Set(own)];
-  choices(fields.channel, channels.map(value => [value, wordOf(value, 'CHANNEL_')]), one.channel);
+  choices(fields.channel, channels.map(value => [value, channelOf(value)]), one.channel);
   showTemplates();
+  follow(addressOf(one), senders.find(sender => sender.sender_id === one.sender_id));
   look();
   changed();
 }
@@ -238,7 +243,8 @@ function begin(client) {
   $('find').reset();
   $('found').replaceChildren();
   const existing = conversations.find(one => one.client_id === client.client_id && one.channel === 'CHANNEL_SMS');
-  choose(existing || { client_id: client.client_id, client_ids: [client.client_id] });
+  const phone = (client.contact_points || []).find(point => point.kind === 'CONTACT_KIND_PHONE')?.value || '';
+  choose(existing || { client_id: client.client_id, client_ids: [client.client_id], client_phone: phone });
 }
 
 form.addEventListener('submit', event => { event.preventDefault(); doing(form, send).catch(() => changed()); });
