@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from business_central_stand_in import Central, running_central
+from twilio_stand_in import ACCOUNT, TOKEN, TwilioStandIn, stand_in
 
 from carnet_local import runner
 from carnet_local.account import own_refuge
@@ -63,10 +64,25 @@ async def central() -> AsyncIterator[Central]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def carnet(tmp_path_factory: pytest.TempPathFactory, central: Central) -> AsyncIterator[Carnet]:
+async def twilio() -> AsyncIterator[TwilioStandIn]:
+    """Run a stand-in for Twilio, which hands texts in here; the sandbox carries those that go out."""
+    async with stand_in() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def carnet(
+    tmp_path_factory: pytest.TempPathFactory, central: Central, twilio: TwilioStandIn
+) -> AsyncIterator[Carnet]:
     """Run everything on ports that nobody else uses; nothing is seeded."""
-    os.environ["CARNET_BUSINESS_CENTRAL_URL"] = central.url
-    os.environ["CARNET_BUSINESS_CENTRAL_SIGN_IN_URL"] = central.url
+    told = {
+        "CARNET_BUSINESS_CENTRAL_URL": central.url,
+        "CARNET_BUSINESS_CENTRAL_SIGN_IN_URL": central.url,
+        "CARNET_TWILIO_ACCOUNT_SID": ACCOUNT,
+        "CARNET_TWILIO_AUTH_TOKENS": TOKEN,
+        "CARNET_TWILIO_BASE_URL": twilio.base_url,
+    }
+    os.environ.update(told)
     directory = tmp_path_factory.mktemp("carnet")
     state = open_state(directory)
     chosen: list[int] = []
@@ -77,9 +93,11 @@ async def carnet(tmp_path_factory: pytest.TempPathFactory, central: Central) -> 
     try:
         async with runner.platform(directory, Terminal(log), hurry=asyncio.Event()) as platform:
             state = platform.state
+            twilio.public_url = state.api_url
             yield Carnet(directory, state.api_url, state.operator_key, platform.servers, state.ports)
     finally:
-        del os.environ["CARNET_BUSINESS_CENTRAL_URL"], os.environ["CARNET_BUSINESS_CENTRAL_SIGN_IN_URL"]
+        for name in told:
+            del os.environ[name]
         # Shown by pytest only when something failed.
         print(log.getvalue())
         refuge = own_refuge(directory)
