@@ -181,7 +181,7 @@ def build(
         },
         subscriptions=[
             Subscription("permissions", heard),
-            Subscription("assignment", assignment_handlers(database=database, profiles=profiles)),
+            Subscription("assignment", assignment_handlers(database=database, profiles=profiles, staff=staff)),
         ],
         components=components,
     )

@@ -14,12 +14,13 @@ from chassis.errors import Kind, ServiceError
 from messaging.clients import Consent, Profiles, Recipient
 from messaging.domain import Purpose
 from messaging.providers.sandbox import Sandbox
+from messaging.staff import Staff
 from messaging.store import conversations, erasures
 from messaging.store.settings import get_settings
 from messaging.suppression import Suppressor
 from messaging.use_cases import identities
 from messaging.use_cases.confirmations import ask_to_confirm
-from messaging.use_cases.conversations import find_own_associate, give_to_own_associate
+from messaging.use_cases.conversations import find_handover, hand_over
 from messaging.use_cases.permissions import record_consent
 
 _log = structlog.get_logger(__name__)
@@ -130,22 +131,23 @@ def handlers(
     }
 
 
-def assignment_handlers(*, database: Database, profiles: Profiles) -> Handlers:
+def assignment_handlers(*, database: Database, profiles: Profiles, staff: Staff) -> Handlers:
     """Return what follows from a text that was taken in: somebody sees to it. A subscription of its own, so that no
     consent waits for it."""
 
     async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
         conversation_id = delivery.event.conversation_id
-        own = await find_own_associate(
+        handover = await find_handover(
             database=database,
             profiles=profiles,
+            staff=staff,
             chain_id=delivery.chain_id,
             conversation_id=conversation_id,
         )
-        if own is None:
+        if handover is None:
             delivery.ignore()
             return
         async with delivery.transaction() as tx:
-            await give_to_own_associate(tx, conversation_id, own)
+            await hand_over(tx, conversation_id, handover)
 
     return {messaging_events.MessageReceived: on_message_received}

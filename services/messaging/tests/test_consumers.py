@@ -68,7 +68,7 @@ async def test_an_effect_that_fails_leaves_nothing_behind(house: Any, monkeypatc
     async def fails(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("messaging.use_cases.permissions.permissions.deciding", fails)
+    monkeypatch.setattr("messaging.use_cases.permissions.permissions.deciding_each", fails)
     with pytest.raises(ZeroDivisionError):
         await house.hear(event, entity_id=event.consent_id)
     monkeypatch.undo()

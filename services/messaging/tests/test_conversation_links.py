@@ -379,3 +379,26 @@ async def test_a_text_is_assigned_to_nobody_where_it_would_be_a_guess(
         )
     await deliver_received(house)
     assert (await read(house, conversation)).assignee_id == ("asc_ben" if case == "taken" else "")
+
+
+@pytest.mark.parametrize("book_of", ["asc_ana", "asc_gone", ""])
+async def test_who_has_left_is_relieved_by_the_client_s_next_text(
+    house: Any, work: Any, book_of: str
+) -> None:
+    client_id = house.client()
+    house.profiles.recipients[client_id] = replace(house.profiles.recipients[client_id], associate_id=book_of)
+    house.profiles.associates["asc_ben"] = Associate("asc_ben", "Ben")
+    await house.consent(client_id)
+    await house.receive(client_id, "Is it ready?")
+    (conversation,) = await house.conversations()
+    await work.AssignConversation(
+        cpb.AssignConversationRequest(conversation_id=conversation.conversation_id, assignee_id="asc_ben")
+    )
+    house.profiles.associates["asc_ben"] = Associate("asc_ben", "Ben", is_active=False)
+    house.clock.advance(timedelta(minutes=1))
+    await house.receive(client_id, "Hello?")
+    await deliver_received(house)
+    expected = "asc_ana" if book_of == "asc_ana" else ""
+    assert (await read(house, conversation)).assignee_id == expected
+    said = await published(house.database, events_pb2.ConversationAssigned, chain_id=house.chain_id)
+    assert (said[-1].former_assignee_id, said[-1].assignee_id) == ("asc_ben", expected)

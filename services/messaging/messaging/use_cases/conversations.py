@@ -23,6 +23,7 @@ from messaging.domain import (
     note_of,
 )
 from messaging.domain.permissions import REASSIGNED
+from messaging.staff import Staff
 from messaging.store import conversations, message_words, messages, permissions
 from messaging.suppression import Suppressor
 from messaging.use_cases.messages import require_client
@@ -33,11 +34,13 @@ _RequireStore = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class OwnAssociate:
-    """The only client of a number, and whose book that client is in."""
+class Handover:
+    """Who is to see to a conversation (nobody when empty) in place of whom, and whose number it was when that was
+    found out."""
 
+    assignee_id: str
+    former_id: str
     client_id: str
-    associate_id: str
 
 
 async def get_conversation(tx: Transaction, conversation_id: str, *, reader_id: str = "") -> Conversation:
@@ -325,34 +328,47 @@ async def _end_permissions(
     )
 
 
-async def find_own_associate(
-    *, database: Database, profiles: Profiles, chain_id: str, conversation_id: str
-) -> OwnAssociate | None:
-    """Return who is to see to a conversation that nobody sees to: the only client's own associate, if still here.
+async def find_handover(
+    *, database: Database, profiles: Profiles, staff: Staff, chain_id: str, conversation_id: str
+) -> Handover | None:
+    """Return who is to see to a conversation that nobody sees to, or somebody who has left.
 
-    Waits for profiles: raises UNAVAILABLE while it does not answer.
+    That is the only client's own associate, unless that one has left too. Waits for profiles: raises UNAVAILABLE.
     """
     async with database.transaction(chain_id) as tx:
         conversation = await conversations.find(tx, conversation_id)
-    if conversation is None or conversation.assignee_id or not conversation.client_id:
+    if conversation is None:
         return None
+    former_id = conversation.assignee_id
+    if former_id:
+        former = (await staff.of(chain_id)).get(former_id)
+        if former is None or former.is_active:
+            return None
+    own_id = await _own_associate(profiles, chain_id, conversation.client_id)
+    return None if own_id == former_id else Handover(own_id, former_id, conversation.client_id)
+
+
+async def _own_associate(profiles: Profiles, chain_id: str, client_id: str) -> str:
+    """Return in whose book a client is; empty for nobody's client, and for the book of somebody who left."""
+    if not client_id:
+        return ""
     try:
-        associate_id = (await profiles.get_recipient(chain_id, conversation.client_id)).associate_id
+        associate_id = (await profiles.get_recipient(chain_id, client_id)).associate_id
         associate = await profiles.get_associate(chain_id, associate_id) if associate_id else None
     except ServiceError as error:
         if error.kind is not Kind.NOT_FOUND:
             raise
-        return None  # removed since
-    if associate is None or not associate.is_active:
-        return None
-    return OwnAssociate(conversation.client_id, associate_id)
+        return ""  # removed since
+    return associate_id if associate is not None and associate.is_active else ""
 
 
-async def give_to_own_associate(tx: Transaction, conversation_id: str, own: OwnAssociate) -> None:
-    """Let a client's own associate see to a conversation, unless somebody does by now or the number became shared."""
+async def hand_over(tx: Transaction, conversation_id: str, handover: Handover) -> None:
+    """Let somebody else see to a conversation, unless somebody was given it since, or the number changed hands."""
     conversation = await conversations.lock(tx, conversation_id)
-    if conversation is not None and not conversation.assignee_id and conversation.client_id == own.client_id:
-        await give(tx, conversation, own.associate_id, actor="system")
+    if conversation is None or conversation.assignee_id != handover.former_id:
+        return
+    if conversation.client_id == handover.client_id:
+        await give(tx, conversation, handover.assignee_id, actor="system")
 
 
 async def asked_for(tx: Transaction, *, client_id: str, conversation_id: str) -> list[str] | None:
