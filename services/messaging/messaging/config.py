@@ -87,8 +87,8 @@ class Settings(ObjectSettings):
         120.0,
         gt=0,
         le=3600,
-        description="texts of a bulk send are written so long before their sender's turn; what is not written yet can be"
-        " taken back at once",
+        description="texts of a bulk send are written so long before their sender's turn: so old may be what the gate"
+        " was asked, and so many wait",
     )
     sandbox_delay_seconds: float = Field(
         0.5, ge=0, le=60, description="time that the sandbox network takes for each receipt"

@@ -90,7 +90,9 @@ class Desk:
     async def set_speed(self, segments_per_second: float) -> None:
         """Let the store's number send so fast."""
         async with self.house.database.transaction(self.house.chain_id) as tx:
-            await tx.execute("update senders set segments_per_second = :speed", {"speed": segments_per_second})
+            await tx.execute(
+                "update senders set segments_per_second = :speed", {"speed": segments_per_second}
+            )
 
     def sent_to(self) -> list[str]:
         """Return the numbers that got something, in order of arrival."""
@@ -110,7 +112,15 @@ class Desk:
         now = house.clock.now()
         entries = [
             PermissionEntry(
-                new_id("prm"), house.phone_of(one), Purpose.MARKETING, Change.GRANTED, "Yes", "consent", one, one, now
+                new_id("prm"),
+                house.phone_of(one),
+                Purpose.MARKETING,
+                Change.GRANTED,
+                "Yes",
+                "consent",
+                one,
+                one,
+                now,
             )
             for one in client_ids
         ]
@@ -173,5 +183,3 @@ async def open_desk(house: Any, started: Any, settings: Settings, sign_in: SignI
         made = Desk(house, started, settings, channel)
         await made.set_speed(50)
         yield made
-
-

@@ -264,10 +264,12 @@ async def test_a_template_changed_later_does_not_change_what_is_running(desk: De
     def texts(verb: str) -> list[templates_pb2.TemplateText]:
         return [
             templates_pb2.TemplateText(
-                language_code="en", body=f"{{{{sender.name}}}}: {{{{client.given_name}}}}, {verb} {{{{piece}}}}."
+                language_code="en",
+                body=f"{{{{sender.name}}}}: {{{{client.given_name}}}}, {verb} {{{{piece}}}}.",
             ),
             templates_pb2.TemplateText(
-                language_code="fr", body=f"{{{{sender.name}}}} : {{{{client.given_name}}}}, {verb} {{{{piece}}}}."
+                language_code="fr",
+                body=f"{{{{sender.name}}}} : {{{{client.given_name}}}}, {verb} {{{{piece}}}}.",
             ),
         ]
 

@@ -216,9 +216,7 @@ async def test_a_campaign_that_nobody_knows_or_that_is_others_is_not_resumed(
     with pytest.raises(ServiceError) as refused:
         await desk.reports.ResumeCampaign(reports.ResumeCampaignRequest(campaign_id="cmp_none"))
     assert refused.value.reason == "CAMPAIGN_NOT_FOUND"
-    sign_in(
-        "bulk_sends:write", "reports:read", chain_id=desk.house.chain_id, stores=frozenset({"sto_other"})
-    )
+    sign_in("bulk_sends:write", "reports:read", chain_id=desk.house.chain_id, stores=frozenset({"sto_other"}))
     with pytest.raises(ServiceError) as refused:
         await desk.reports.ResumeCampaign(reports.ResumeCampaignRequest(campaign_id="cmp_mine"))
     assert refused.value.reason == "STORE_NOT_YOURS"
@@ -240,8 +238,14 @@ async def test_who_is_erased_counts_neither_way(desk: Desk) -> None:
 
 async def test_a_refused_period_names_its_field(desk: Desk) -> None:
     for fields, field in (
-        ({"start_date": Date(year=2026, month=3, day=9), "end_date": Date(year=2026, month=3, day=8)}, "start_date"),
-        ({"start_date": Date(year=2025, month=1, day=1), "end_date": Date(year=2026, month=3, day=8)}, "start_date"),
+        (
+            {"start_date": Date(year=2026, month=3, day=9), "end_date": Date(year=2026, month=3, day=8)},
+            "start_date",
+        ),
+        (
+            {"start_date": Date(year=2025, month=1, day=1), "end_date": Date(year=2026, month=3, day=8)},
+            "start_date",
+        ),
         ({"start_date": Date(year=2026, month=2, day=30)}, "start_date"),
         ({"end_date": Date(year=2026, month=2)}, "end_date"),
     ):

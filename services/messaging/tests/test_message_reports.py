@@ -133,9 +133,7 @@ async def test_reply_times_are_those_of_persons(desk: Desk, started: Any, sign_i
         found = await house.conversations(client_id)
         if not found:
             return []
-        page = await house.stub.ListMessages(
-            pb.ListMessagesRequest(conversation_id=found[0].conversation_id)
-        )
+        page = await house.stub.ListMessages(pb.ListMessagesRequest(conversation_id=found[0].conversation_id))
         return [each for each in page.messages if each.direction == pb.DIRECTION_INBOUND]
 
     async def answers(client_id: str, associate_id: str) -> None:

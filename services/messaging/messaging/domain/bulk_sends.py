@@ -65,8 +65,8 @@ class BulkRecipient:
 class BulkSend:
     """One text to many. `template` is as it was when the bulk send was taken, and so is all the rest.
 
-    `segments_each` is what one text may come to, for estimates only. `handed_out` is the position up to which recipients
-    were given to a worker. `finished_at` is when nothing was left to be done; of a cancelled one, too.
+    `segments_each` is what one text may come to, for estimates only. `handed_out` is the position up to which
+    recipients were given to a worker. `finished_at` is when nothing was left to be done; of a cancelled one, too.
     """
 
     bulk_send_id: str

@@ -85,9 +85,7 @@ class MessagingReportsServicer(reports_pb2_grpc.MessagingReportsServiceServicer)
             **_days(period),
         )
 
-    async def GetOptOutReport(
-        self, request: pb.GetOptOutReportRequest, context: _Context
-    ) -> pb.OptOutReport:
+    async def GetOptOutReport(self, request: pb.GetOptOutReportRequest, context: _Context) -> pb.OptOutReport:
         size = page_size_of(request.page_size)
         before = decode_page_token(request.page_token, str)
         period, found = await cases.report_opt_outs(

@@ -98,9 +98,7 @@ async def note_written(tx: Transaction, bulk_send_id: str, written: Sequence[Wri
     )
 
 
-async def persons_written_to(
-    tx: Transaction, bulk_send_id: str, client_ids: Collection[str]
-) -> set[str]:
+async def persons_written_to(tx: Transaction, bulk_send_id: str, client_ids: Collection[str]) -> set[str]:
     """Return which of some current clients a bulk send was written to before, under whichever id."""
     found = await tx.execute(
         "select distinct coalesce(a.current_id, r.client_id) from bulk_recipients r"

@@ -170,9 +170,7 @@ async def due(connection: AsyncConnection, now: datetime, most: int) -> Sequence
     return [(row.chain_id, row.bulk_send_id) for row in found]
 
 
-async def add_slice(
-    tx: Transaction, bulk_send_id: str, given: Slice, *, leased_until: datetime
-) -> None:
+async def add_slice(tx: Transaction, bulk_send_id: str, given: Slice, *, leased_until: datetime) -> None:
     """Note that a worker has recipients."""
     await tx.execute(
         "insert into bulk_slices (chain_id, bulk_send_id, first_position, last_position, leased_until)"

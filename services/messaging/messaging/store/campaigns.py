@@ -67,7 +67,9 @@ async def forget_texts(tx: Transaction, message_ids: Collection[str]) -> None:
 async def with_new_opt_outs(connection: AsyncConnection, most: int) -> Sequence[tuple[str, str]]:
     """Return (chain, campaign) of those in all chains whose opt-outs somebody is to look at."""
     found = await connection.execute(
-        text("select chain_id, campaign_id from due_opt_outs group by 1, 2 order by min(noted_at) limit :most"),
+        text(
+            "select chain_id, campaign_id from due_opt_outs group by 1, 2 order by min(noted_at) limit :most"
+        ),
         {"most": most},
     )
     return [(row.chain_id, row.campaign_id) for row in found]

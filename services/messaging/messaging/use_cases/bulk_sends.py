@@ -158,9 +158,7 @@ async def get_bulk_send(tx: Transaction, bulk_send_id: str) -> BulkSend:
     return found
 
 
-async def read_bulk_send(
-    *, database: Database, clock: Clock, caller: Caller, bulk_send_id: str
-) -> Standing:
+async def read_bulk_send(*, database: Database, clock: Clock, caller: Caller, bulk_send_id: str) -> Standing:
     """Return one bulk send as it stands. Raises BULK_SEND_NOT_FOUND, STORE_NOT_YOURS."""
     async with database.transaction(caller.chain_id) as tx:
         bulk_send = await get_bulk_send(tx, bulk_send_id)
@@ -329,11 +327,11 @@ async def take_slice(
         if waiting + SLICE > max(room, SLICE):
             # Looked at again when a part of the room is free, so that it never runs dry.
             pause = timedelta(seconds=SLICE * bulk_send.segments_each / sender.segments_per_second)
-            await bulk_sends.make_due(tx, bulk_send_id, now + min(max(pause / 2, _FINISHING / 4), _LONGEST_PAUSE))
+            await bulk_sends.make_due(
+                tx, bulk_send_id, now + min(max(pause / 2, _FINISHING / 4), _LONGEST_PAUSE)
+            )
             return None
-        part = Slice(
-            bulk_send.handed_out + 1, min(bulk_send.handed_out + SLICE, bulk_send.recipient_count)
-        )
+        part = Slice(bulk_send.handed_out + 1, min(bulk_send.handed_out + SLICE, bulk_send.recipient_count))
         await bulk_sends.save(tx, bulk_send.changed(now=now, handed_out=part.last_position))
         await bulk_sends.add_slice(tx, bulk_send_id, part, leased_until=leased_until)
         return bulk_send, part

@@ -305,6 +305,4 @@ async def _write(
     for message in made:
         await attach(tx, bulk_send.media_ids, message.message_id)
     await bulk_recipients.learn_numbers(tx, {text.phone: text.client_id for text in texts}, now)
-    return [
-        Written(text.position, message.message_id) for text, message in zip(texts, made, strict=True)
-    ]
+    return [Written(text.position, message.message_id) for text, message in zip(texts, made, strict=True)]

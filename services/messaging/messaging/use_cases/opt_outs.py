@@ -93,4 +93,3 @@ async def release_campaign(tx: Transaction, campaign_id: str, now: datetime) -> 
         return False
     await campaigns.resume(tx, campaign_id, now)
     return True
-
