@@ -9,11 +9,11 @@ from chassis.caller import Caller
 from messaging.domain import Channel, Decision, Purpose, SegmentPrice
 from messaging.domain.templates import Filled, TemplateInvalid, TemplateText, check_text, fill, plain_language
 from messaging.parts import Parts
-from messaging.places import country_of, takes_texts
+from messaging.places import country_of
 from messaging.segments import costly_characters, count_segments, is_gsm
 from messaging.store import senders
 from messaging.store.settings import get_settings
-from messaging.use_cases.messages import Wanted, check_message
+from messaging.use_cases.messages import Wanted, address_of, check_message
 from messaging.use_cases.templates import facts_of, get_template, sender_facts
 
 _NANOS = 1_000_000_000
@@ -63,12 +63,12 @@ async def preview_template(
         elif wrong := check_text(text, channel=channel, place="text"):
             raise TemplateInvalid(wrong)
         sender = await senders.find_by_store(tx, store_id, channel)
-        phone = next((phone for phone in recipient.phones if takes_texts(phone)), "")
-        price = (await get_settings(tx)).price_of(country_of(phone))
+        assert purpose is not None
+        phone = await address_of(tx, recipient, channel, purpose, parts.suppressor)
+        price = (await get_settings(tx)).price_of(country_of(phone or ""))
     if sender is not None:
         facts |= sender_facts(sender)
     filled = fill(text, facts, values)
-    assert purpose is not None
     decision = await check_message(
         database=parts.database,
         clock=parts.clock,

@@ -39,7 +39,8 @@ export async function refresh() {
     if (error.reason !== 'SANDBOX_OFF' && error.reason !== 'SCOPE_MISSING') throw error;
     isOff = true;
     form.hidden = true;
-    fill($('screen'), [], error.message);
+    const warning = error.reason === 'SANDBOX_OFF' ? ' What the store sends here goes to real phones.' : '';
+    fill($('screen'), [], error.message + warning);
     return;
   }
   const before = $('phone').value;

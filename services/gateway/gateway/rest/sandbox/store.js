@@ -6,7 +6,7 @@ import { $, bubbleOf, channelOf, choices, doing, el, fill, showDecision, timeOf 
 
 const LOOK_MS = 350;
 const names = new Map();
-let me = {}, senders = [], stores = [], templates = [], conversations = [], chosen = null, looking = 0, asked = 0;
+let me = {}, senders = [], stores = [], templates = [], conversations = [], chosen = null, looking = 0, asked = 0, newest = '';
 let changed = () => undefined, follow = () => undefined;
 
 export const onChange = heard => { changed = heard; };
@@ -90,6 +90,7 @@ function rowOf(one) {
 
 function choose(one) {
   chosen = one;
+  newest = '';
   const store = document.querySelector('.store');
   store.classList.toggle('reading', Boolean(one));
   form.hidden = !one;
@@ -122,7 +123,11 @@ async function showThread() {
   if (chosen?.conversation_id !== id) return;
   chosen = conversations.find(one => one.conversation_id === id) || chosen;
   showTitle();
+  const [latest] = found.messages || [];
   fill($('messages'), (found.messages || []).reverse().map(bubbleOf), 'Nothing yet.');
+  // What was just said may change what the gate says.
+  const said = `${latest?.message_id} ${latest?.state}`;
+  if (said !== newest) { newest = said; look(); }
   if (chosen.unread_count) await api.post(`${path}:mark_read`);
 }
 
