@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class ConversationsServiceStub:
-    """Works on conversations beside writing in them: assign, note, close, link, search.
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
     """
 
     def __init__(self, channel):
@@ -79,13 +80,14 @@ class ConversationsServiceStub:
 
 
 class ConversationsServiceServicer:
-    """Works on conversations beside writing in them: assign, note, close, link, search.
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
     """
 
     def AssignConversation(self, request, context):
         """Give a conversation to an associate of the chain, or to nobody (empty), with a word for whoever takes it over. The same
-        again changes nothing. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND), who left (ASSOCIATE_LEFT), and a conversation of a
-        store that is not the caller's (STORE_NOT_YOURS).
+        again changes nothing. A note is kept as well when nobody new is named. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND)
+        and who left (ASSOCIATE_LEFT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,7 +115,8 @@ class ConversationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MarkConversationUnread(self, request, context):
-        """Let a conversation count as unread again for the caller, from a message on.
+        """Let a conversation count as unread again for the caller, from a message on. Refuses a message of another conversation
+        (MESSAGE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,14 +132,17 @@ class ConversationsServiceServicer:
 
     def UnlinkConversation(self, request, context):
         """Say that the number is not, or not any more, this client's: it was linked by mistake, or belongs to somebody else now.
-        When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more.
+        When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more. The client is not written to
+        at it any more, though the profile may have it, until a consent or a link says otherwise. The same again changes nothing.
+        Refuses an unknown client (CLIENT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchMessages(self, request, context):
-        """Find messages and notes by words in them, the newest first; case and accents do not count.
+        """Find messages and notes by words in them, the newest first; case and accents do not count, and a word of three letters
+        or more may be begun. Texts of a bulk send are found only within a client or a conversation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,7 +200,8 @@ def add_ConversationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationsService:
-    """Works on conversations beside writing in them: assign, note, close, link, search.
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
     """
 
     @staticmethod

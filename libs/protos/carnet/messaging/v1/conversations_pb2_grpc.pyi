@@ -28,7 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationsServiceStub:
-    """Works on conversations beside writing in them: assign, note, close, link, search."""
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,8 +38,8 @@ class ConversationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ConversationsServiceAsyncStub: ...
     AssignConversation: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.AssignConversationRequest, _messaging_pb2.Conversation]
     """Give a conversation to an associate of the chain, or to nobody (empty), with a word for whoever takes it over. The same
-    again changes nothing. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND), who left (ASSOCIATE_LEFT), and a conversation of a
-    store that is not the caller's (STORE_NOT_YOURS).
+    again changes nothing. A note is kept as well when nobody new is named. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND)
+    and who left (ASSOCIATE_LEFT).
     """
     CloseConversation: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.CloseConversationRequest, _messaging_pb2.Conversation]
     """Say that nothing is left to do; the client's next message opens it again."""
@@ -46,27 +48,35 @@ class ConversationsServiceStub:
     AddConversationNote: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.AddConversationNoteRequest, _messaging_pb2.Message]
     """Write something that only the store sees into a conversation."""
     MarkConversationUnread: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.MarkConversationUnreadRequest, _messaging_pb2.Conversation]
-    """Let a conversation count as unread again for the caller, from a message on."""
+    """Let a conversation count as unread again for the caller, from a message on. Refuses a message of another conversation
+    (MESSAGE_NOT_FOUND).
+    """
     LinkConversation: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.LinkConversationRequest, _messaging_pb2.Conversation]
     """Say whose number it is: a client's, or a new one's, who is made with that number. Others who have the number keep it,
     which is said by is_shared_number. The same again changes nothing. Refuses an unknown client (CLIENT_NOT_FOUND).
     """
     UnlinkConversation: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.UnlinkConversationRequest, _messaging_pb2.Conversation]
     """Say that the number is not, or not any more, this client's: it was linked by mistake, or belongs to somebody else now.
-    When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more.
+    When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more. The client is not written to
+    at it any more, though the profile may have it, until a consent or a link says otherwise. The same again changes nothing.
+    Refuses an unknown client (CLIENT_NOT_FOUND).
     """
     SearchMessages: _grpc.UnaryUnaryMultiCallable[_conversations_pb2.SearchMessagesRequest, _conversations_pb2.SearchMessagesResponse]
-    """Find messages and notes by words in them, the newest first; case and accents do not count."""
+    """Find messages and notes by words in them, the newest first; case and accents do not count, and a word of three letters
+    or more may be begun. Texts of a bulk send are found only within a client or a conversation.
+    """
 
 @_typing.type_check_only
 class ConversationsServiceAsyncStub(ConversationsServiceStub):
-    """Works on conversations beside writing in them: assign, note, close, link, search."""
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AssignConversation: _aio.UnaryUnaryMultiCallable[_conversations_pb2.AssignConversationRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
     """Give a conversation to an associate of the chain, or to nobody (empty), with a word for whoever takes it over. The same
-    again changes nothing. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND), who left (ASSOCIATE_LEFT), and a conversation of a
-    store that is not the caller's (STORE_NOT_YOURS).
+    again changes nothing. A note is kept as well when nobody new is named. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND)
+    and who left (ASSOCIATE_LEFT).
     """
     CloseConversation: _aio.UnaryUnaryMultiCallable[_conversations_pb2.CloseConversationRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
     """Say that nothing is left to do; the client's next message opens it again."""
@@ -75,20 +85,28 @@ class ConversationsServiceAsyncStub(ConversationsServiceStub):
     AddConversationNote: _aio.UnaryUnaryMultiCallable[_conversations_pb2.AddConversationNoteRequest, _messaging_pb2.Message]  # type: ignore[assignment]
     """Write something that only the store sees into a conversation."""
     MarkConversationUnread: _aio.UnaryUnaryMultiCallable[_conversations_pb2.MarkConversationUnreadRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
-    """Let a conversation count as unread again for the caller, from a message on."""
+    """Let a conversation count as unread again for the caller, from a message on. Refuses a message of another conversation
+    (MESSAGE_NOT_FOUND).
+    """
     LinkConversation: _aio.UnaryUnaryMultiCallable[_conversations_pb2.LinkConversationRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
     """Say whose number it is: a client's, or a new one's, who is made with that number. Others who have the number keep it,
     which is said by is_shared_number. The same again changes nothing. Refuses an unknown client (CLIENT_NOT_FOUND).
     """
     UnlinkConversation: _aio.UnaryUnaryMultiCallable[_conversations_pb2.UnlinkConversationRequest, _messaging_pb2.Conversation]  # type: ignore[assignment]
     """Say that the number is not, or not any more, this client's: it was linked by mistake, or belongs to somebody else now.
-    When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more.
+    When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more. The client is not written to
+    at it any more, though the profile may have it, until a consent or a link says otherwise. The same again changes nothing.
+    Refuses an unknown client (CLIENT_NOT_FOUND).
     """
     SearchMessages: _aio.UnaryUnaryMultiCallable[_conversations_pb2.SearchMessagesRequest, _conversations_pb2.SearchMessagesResponse]  # type: ignore[assignment]
-    """Find messages and notes by words in them, the newest first; case and accents do not count."""
+    """Find messages and notes by words in them, the newest first; case and accents do not count, and a word of three letters
+    or more may be begun. Texts of a bulk send are found only within a client or a conversation.
+    """
 
 class ConversationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Works on conversations beside writing in them: assign, note, close, link, search."""
+    """Works on conversations beside writing in them: assign, note, close, link, search. What changes one refuses a conversation of
+    a store that is not the caller's (STORE_NOT_YOURS).
+    """
 
     @_abc_1.abstractmethod
     def AssignConversation(
@@ -97,8 +115,8 @@ class ConversationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Conversation, _abc.Awaitable[_messaging_pb2.Conversation]]:
         """Give a conversation to an associate of the chain, or to nobody (empty), with a word for whoever takes it over. The same
-        again changes nothing. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND), who left (ASSOCIATE_LEFT), and a conversation of a
-        store that is not the caller's (STORE_NOT_YOURS).
+        again changes nothing. A note is kept as well when nobody new is named. Refuses whom nobody knows (ASSOCIATE_NOT_FOUND)
+        and who left (ASSOCIATE_LEFT).
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +149,9 @@ class ConversationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversations_pb2.MarkConversationUnreadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Conversation, _abc.Awaitable[_messaging_pb2.Conversation]]:
-        """Let a conversation count as unread again for the caller, from a message on."""
+        """Let a conversation count as unread again for the caller, from a message on. Refuses a message of another conversation
+        (MESSAGE_NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def LinkConversation(
@@ -150,7 +170,9 @@ class ConversationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.Conversation, _abc.Awaitable[_messaging_pb2.Conversation]]:
         """Say that the number is not, or not any more, this client's: it was linked by mistake, or belongs to somebody else now.
-        When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more.
+        When it belongs to somebody else (is_reassigned) what was agreed to under it counts no more. The client is not written to
+        at it any more, though the profile may have it, until a consent or a link says otherwise. The same again changes nothing.
+        Refuses an unknown client (CLIENT_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -159,6 +181,8 @@ class ConversationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversations_pb2.SearchMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversations_pb2.SearchMessagesResponse, _abc.Awaitable[_conversations_pb2.SearchMessagesResponse]]:
-        """Find messages and notes by words in them, the newest first; case and accents do not count."""
+        """Find messages and notes by words in them, the newest first; case and accents do not count, and a word of three letters
+        or more may be begun. Texts of a bulk send are found only within a client or a conversation.
+        """
 
 def add_ConversationsServiceServicer_to_server(servicer: ConversationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
