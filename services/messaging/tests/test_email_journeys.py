@@ -396,3 +396,35 @@ async def test_a_client_without_an_address_cannot_be_written_to(mail: Mail) -> N
     with pytest.raises(ServiceError) as refused:
         await mail.send(mail.house.client())
     assert refused.value.reason == "CLIENT_UNREACHABLE"
+
+
+async def test_an_address_that_left_stays_silent_after_an_erasure(mail: Mail) -> None:
+    client_id = await mail.client(Purpose.MARKETING)
+    address = mail.address(client_id)
+    await mail.house.becomes(await mail.send(client_id, purpose=pb.PURPOSE_MARKETING), pb.MESSAGE_STATE_SENT)
+    await mail.outside("POST", await mail.link(client_id))
+    await mail.house.erase(client_id, erasure_id=f"ers_{client_id}")
+    newcomer = mail.house.client()
+    mail.house.profiles.recipients[newcomer] = replace(
+        mail.house.profiles.recipients[newcomer], emails=(address,)
+    )
+    asked = pb.CheckMessageRequest(
+        client_id=newcomer,
+        store_id=mail.house.store_id,
+        purpose=pb.PURPOSE_MARKETING,
+        channel=pb.CHANNEL_EMAIL,
+    )
+    decision = await mail.house.stub.CheckMessage(asked)
+    assert [one.reason for one in decision.reasons] == ["PERMISSION_REVOKED"]
+
+
+async def test_two_clients_of_one_address_fall_silent_together(mail: Mail) -> None:
+    one = await mail.client(Purpose.MARKETING)
+    other = mail.house.client()
+    mail.house.profiles.recipients[other] = replace(
+        mail.house.profiles.recipients[other], emails=(mail.address(one),)
+    )
+    assert await mail.verdict(other, pb.PURPOSE_MARKETING) == pb.VERDICT_ALLOW
+    await mail.house.becomes(await mail.send(one, purpose=pb.PURPOSE_MARKETING), pb.MESSAGE_STATE_SENT)
+    await mail.outside("POST", await mail.link(one))
+    assert await mail.verdict(other, pb.PURPOSE_MARKETING) == pb.VERDICT_DENY
