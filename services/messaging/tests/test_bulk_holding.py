@@ -223,6 +223,18 @@ async def test_what_a_dead_writer_had_is_written_by_another_one(desk: Desk) -> N
     assert len(desk.sent_to()) == 3
 
 
+async def test_nothing_is_written_while_the_number_is_stopped(desk: Desk) -> None:
+    made = await desk.create(await desk.clients(3))
+    async with desk.house.database.transaction(desk.house.chain_id) as tx:
+        await tx.execute("update senders set state = 'STOPPED'")
+    await pass_time(desk, 3)
+    assert dict((await desk.read(made)).counts) == {"FROZEN": 3}
+    async with desk.house.database.transaction(desk.house.chain_id) as tx:
+        await tx.execute("update senders set state = 'ACTIVE'")
+    await desk.drain()
+    assert len(desk.sent_to()) == 3
+
+
 async def test_an_outage_of_profiles_delays_and_loses_nobody(desk: Desk, monkeypatch: Any) -> None:
     made = await desk.create(await desk.clients(3))
 

@@ -10,18 +10,20 @@ import pytest_asyncio
 from bulk_desk import LEFT_OUT, Desk, open_desk
 from carnet.messaging.v1 import bulk_pb2 as bulk
 from carnet.messaging.v1 import events_pb2
-from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import reports_pb2 as reports
 from google.type.date_pb2 import Date
 
 from chassis.errors import ServiceError
 from chassis.testing import SignIn, published
 from messaging.config import Settings
-from messaging.domain import ChainSettings
+from messaging.domain import ChainSettings, Change, Purpose
 from messaging.domain.bulk_sends import is_above
+from messaging.domain.permissions import REASSIGNED
 from messaging.store import campaigns
 from messaging.store.settings import find_written, put_settings
+from messaging.suppression import Suppressor
 from messaging.use_cases.opt_outs import look_at_opt_outs
+from messaging.use_cases.permissions import record
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,8 @@ async def test_too_many_opt_outs_pause_the_campaign_once_and_its_bulk_sends(desk
         desk.house.clock.advance(timedelta(minutes=1))
     assert len(desk.sent_to()) == sent
     [found] = await report(desk)
-    assert found.is_paused and found.HasField("pause_time")
+    assert found.is_paused
+    assert found.HasField("pause_time")
 
     resumed = await desk.reports.ResumeCampaign(reports.ResumeCampaignRequest(campaign_id=made.campaign_id))
     assert (resumed.is_paused, resumed.sent_count, resumed.opt_out_count) == (False, 0, 0)
@@ -176,14 +179,53 @@ async def test_what_somebody_paused_is_not_resumed_with_its_campaign(desk: Desk)
     assert (await desk.read(made)).pause_reason == "Later"
 
 
-async def test_single_texts_of_a_paused_campaign_are_denied(desk: Desk) -> None:
+async def test_single_texts_of_a_paused_campaign_wait(desk: Desk) -> None:
     client_ids = await desk.clients(6)
     await texted(desk, client_ids[:5], "cmp_single")
     for client_id in client_ids[:2]:
         await desk.revoke(client_id)
     await look_at_opt_outs(database=desk.house.database, clock=desk.house.clock)
-    denied = await desk.house.send(client_ids[5], campaign_id="cmp_single")
-    assert [one.reason for one in denied.decision.reasons] == ["CAMPAIGN_PAUSED"]
+    waiting = await desk.house.send(client_ids[5], campaign_id="cmp_single")
+    assert [one.reason for one in waiting.decision.reasons] == ["CAMPAIGN_PAUSED"]
+    assert await desk.courier.run_due() == 0
+
+
+async def test_a_bulk_send_for_a_paused_campaign_waits_for_it(desk: Desk) -> None:
+    client_ids = await desk.clients(6)
+    await texted(desk, client_ids[:5], "cmp_late")
+    for client_id in client_ids[:2]:
+        await desk.revoke(client_id)
+    await look_at_opt_outs(database=desk.house.database, clock=desk.house.clock)
+    made = await desk.create(client_ids[5:], campaign_id="cmp_late")
+    await desk.sender.run_due()
+    found = await desk.read(made)
+    assert (found.state, found.pause_reason) == (bulk.BULK_SEND_STATE_PAUSED, "OPT_OUT_RATE")
+    assert dict(found.counts) == {"FROZEN": 1}
+    await desk.reports.ResumeCampaign(reports.ResumeCampaignRequest(campaign_id="cmp_late"))
+    await desk.drain()
+    assert dict((await desk.read(made)).counts) == {"SENT": 1}
+
+
+async def test_a_number_that_is_somebody_elses_now_is_no_opt_out(desk: Desk) -> None:
+    [client_id] = await desk.clients(1)
+    await texted(desk, [client_id], "cmp_a")
+    phone, now = desk.house.phone_of(client_id), desk.house.clock.now()
+    async with desk.house.database.transaction(desk.house.chain_id) as tx:
+        await record(
+            tx,
+            suppressor=Suppressor("k" * 32),
+            phone=phone,
+            purposes=list(Purpose),
+            change=Change.REVOKED,
+            evidence="Somebody else has the number.",
+            source=REASSIGNED,
+            actor="asc_1",
+            cause_id="cnv_1",
+            occurred_at=now,
+            now=now,
+        )
+    [found] = await report(desk)
+    assert (found.sent_count, found.opt_out_count) == (1, 0)
 
 
 async def test_twenty_who_look_at_once_pause_and_say_it_once(desk: Desk) -> None:

@@ -177,7 +177,8 @@ async def progress(tx: Transaction, bulk_send_ids: Sequence[str]) -> dict[str, P
         if state is BulkRecipientState.DENIED:
             denied[row.bulk_send_id][row.reason] = row.many
     opt_outs = await tx.execute(
-        "select m.bulk_send_id, count(*) as many from campaign_opt_outs o join messages m on m.message_id = o.message_id"
+        "select m.bulk_send_id, count(*) as many"
+        " from campaign_opt_outs o join messages m on m.message_id = o.message_id"
         " where o.chain_id = :chain_id and o.campaign_id in (select campaign_id from bulk_sends"
         "  where chain_id = :chain_id and bulk_send_id = any(:ids)) and m.bulk_send_id = any(:ids) group by 1",
         {"chain_id": tx.chain_id, "ids": list(bulk_send_ids)},

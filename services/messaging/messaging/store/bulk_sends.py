@@ -23,6 +23,9 @@ _COLUMNS = (
 )  # fmt: skip
 _SELECT = f"select {', '.join(_COLUMNS)} from bulk_sends"
 
+# What the gate defers every text for, whoever gets it.
+_OF_ALL = ("SENDER_STOPPED", "CAMPAIGN_PAUSED", "BRAND_DAY_FULL", "BRAND_DAY_USED")
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -229,11 +232,12 @@ async def slices_held(tx: Transaction, bulk_send_id: str) -> int:
 
 
 async def texts_ahead(tx: Transaction, bulk_send_id: str, until: datetime) -> int:
-    """Return how many texts of a bulk send could go out by a moment and have not."""
+    """Return how many texts of a bulk send wait that could go out by a moment, or that wait for what holds up all."""
     found = await tx.execute(
         "select count(*) from messages where chain_id = :chain_id and bulk_send_id = :id and bulk_send_id <> ''"
-        " and state in ('QUEUED', 'DEFERRED') and coalesce(send_after, :until) <= :until",
-        {"chain_id": tx.chain_id, "id": bulk_send_id, "until": until},
+        " and state in ('QUEUED', 'DEFERRED') and (coalesce(send_after, :until) <= :until"
+        "  or decision -> 'reasons' -> 0 ->> 0 = any(:of_all))",
+        {"chain_id": tx.chain_id, "id": bulk_send_id, "until": until, "of_all": list(_OF_ALL)},
     )
     return int(found.scalar_one())
 

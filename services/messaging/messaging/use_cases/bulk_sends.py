@@ -10,8 +10,9 @@ from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid, not_found
 from chassis.ids import new_id
 from messaging import events
-from messaging.domain import Channel, Message, Purpose, SenderMissing
+from messaging.domain import Channel, Message, Purpose, SenderMissing, SenderState
 from messaging.domain.bulk_sends import (
+    OPT_OUT_RATE,
     BulkRecipient,
     BulkRecipientState,
     BulkSend,
@@ -23,7 +24,7 @@ from messaging.domain.bulk_sends import (
 )
 from messaging.domain.templates import LONGEST_BODY, Template, TemplateArchived
 from messaging.segments import count_segments
-from messaging.store import bulk_recipients, bulk_sends, senders
+from messaging.store import bulk_recipients, bulk_sends, campaigns, senders
 from messaging.store.bulk_recipients import Outcome
 from messaging.store.bulk_sends import Slice
 from messaging.use_cases.media import attach
@@ -304,6 +305,10 @@ async def take_slice(
         if bulk_send.state in (BulkSendState.RUNNING, BulkSendState.PAUSED) and now >= bulk_send.expires_at:
             bulk_send = bulk_send.changed(now=now, state=BulkSendState.FINISHED, pause_reason="")
             await bulk_sends.save(tx, bulk_send)
+        if bulk_send.state is BulkSendState.RUNNING and await campaigns.is_paused(tx, bulk_send.campaign_id):
+            # It came to the campaign later, or at the same moment.
+            bulk_send = bulk_send.paused(OPT_OUT_RATE, now=now)
+            await bulk_sends.save(tx, bulk_send)
         if bulk_send.state is BulkSendState.PAUSED:
             await bulk_sends.make_due(tx, bulk_send_id, bulk_send.expires_at)
             return None
@@ -318,7 +323,7 @@ async def take_slice(
             await _finish(tx, bulk_send, now)
             return None
         sender = await senders.find_by_store(tx, bulk_send.store_id, bulk_send.channel)
-        if sender is None:
+        if sender is None or sender.state is SenderState.STOPPED:
             await bulk_sends.make_due(tx, bulk_send_id, now + _LONGEST_PAUSE)
             return None
         room = ahead.total_seconds() * sender.segments_per_second / bulk_send.segments_each

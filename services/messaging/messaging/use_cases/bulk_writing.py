@@ -1,8 +1,8 @@
 """Turn recipients of bulk sends into messages, a slice at a time. Must not send anything.
 
-Profiles are asked before the transaction. Within it, whatever was true of the recipients is looked at again: whoever was
-merged, erased or written to meanwhile is not written to as if nothing had been. A slice whose writer dies is taken over
-once its lease is over; a recipient becomes a message in the transaction that notes it, so never twice.
+Profiles are asked before the transaction. Within it, whatever was true of the recipients is looked at again: whoever
+was merged, erased or written to meanwhile is not written to as if nothing had been. A slice whose writer dies is taken
+over once its lease is over; a recipient becomes a message in the transaction that notes it, so never twice.
 """
 
 from collections.abc import Mapping, Sequence

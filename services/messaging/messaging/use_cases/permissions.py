@@ -27,6 +27,7 @@ from messaging.domain import (
     channels_of,
     plain_email,
 )
+from messaging.domain.permissions import REASSIGNED
 from messaging.gate import CONFIRMABLE_FOR
 from messaging.store import conversations, permissions, reviews
 from messaging.store.settings import get_settings
@@ -97,7 +98,7 @@ async def record(
     ]
     for entry in in_force:
         tx.publish(events.permission_changed(entry, client_ids), entity_id=entry.entry_id)
-    if change is Change.REVOKED and in_force:
+    if change is Change.REVOKED and in_force and source != REASSIGNED:
         await note_opt_out(tx, phone, now, at=occurred_at)
     return entries
 
