@@ -88,14 +88,15 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "asks whether it is so",
-        r"\b(?:did|have|am) i (?:been )?(?:unsubscribed?|opt(?:ed)? ?out|blocked)\b.*",
+        r"\b(?:did|have|am|was|were) (?:i|we) (?:\w+ )?(?:unsubscribed?|opt(?:ed)? ?out|blocked)\b.*",
         about_texts=True,
     ),
     LookAlike(
         "misses the texts",
-        r"\bwhy (?:did|do|have|has|are|donot|didnot|havenot|arenot|is)(?: (?:you|yall|the"
-        " store|maria|nobody|noone))? "
-        r"(?:\w+ )?(?:stop(?:ped)?|not|never|no longer|text\w*|message\w*|sent|send\w*)\b[^,]*",
+        r"\bwhy (?:(?:donot|didnot|havenot|arenot|hasnot|isnot)(?: (?:you|yall|the store|maria|anybody"
+        r"|anyone))? (?:\w+ )?(?:text\w*|message\w*|sent|send\w*|writ\w*|stop\w*)"
+        r"|(?:did|do|have|has|are|is)(?: (?:you|yall|the store|maria|nobody|noone))? (?:\w+ )?"
+        r"(?:stop(?:ped)?|not|never|no longer))\b[^,]*",
         about_texts=True,
     ),
     LookAlike(
@@ -107,7 +108,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "misses the texts",
-        r"\b(?:i|we) (?:stopped|quit|havenot|have not|didnot|donot|never|no longer|amnot)"
+        r"\b(?:hate|sad|sorry|afraid|sucks) (?:\w+ ){0,3}miss(?:ed|ing)?\b[^,]*|\b(?:i|we) (?:stopped|quit|havenot"
+        "|have not|didnot|donot|never|no longer|amnot|am not|are not)"
         "(?: been)? (?:get(?:ting)?|got|gotten"
         r"|receiv\w+|seen?|hear|heard|hearing)\b[^,]*",
         about_texts=True,
@@ -153,6 +155,11 @@ LOOK_ALIKES = (
         "|has stopped|had to stop|keeps? stopping"
         r"|just stopped|will stop|had stopped|wants to stop|started and stopped)\b(?! "
         r"(?:\w+ )?(?:these|texts|messages|me))",
+    ),
+    LookAlike(
+        "a thing to be kept from something",
+        r"\b(?:stop|stops|stopping|keep|keeps) (?:(?!text|messag|you\b|yall\b|people)\w+ ){1,4}from"
+        r" (?:\w+ing|being)\b[^,]*",
     ),
     LookAlike("a thing that stops", r"\b(?:keeps?|kept|is|was|started|starts|be|been) stopping\b"),
     LookAlike(
@@ -283,7 +290,7 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "something is not to be sent",
-        rf"\b(?:{NOT}|stop|quit) (?:please )?(?:send|mail|ship|sending|mailing|shipping"
+        rf"\b(?!(?:stop|quit) (?:please )?sending (?:me |us )?(?:it|them)\b)(?:{NOT}|stop|quit) (?:please )?(?:send|mail|ship|sending|mailing|shipping"
         "|deliver)(?: (?:me|us))? (?:any |anymore |more |so many |all |those"
         rf" |these |the |further )*(?:(?!these|this|those|it|to|texts|messages)\w+ )?{GOODS}\b"
         r"(?! (?:texts?|messages?|offers?|promos?|ads?)\b)(?! anymore$)[^,]*",
@@ -333,7 +340,8 @@ LOOK_ALIKES = (
     LookAlike(
         "cannot write now",
         r"\b(?:i|we) (?:donot|cannot|never|shouldnot) (?:text|message|write|reply)(?: "
-        r"(?:and|while|when|much|often|well|fast|back|at))\b[^,]*",
+        r"(?:and|while|when|much|often|well|fast|back|at))\b[^,]*"
+        r"|\bdonot (?:text|message|write|reply)(?: me)? back (?:, )?(?=i am |we are |im )",
         about_texts=True,
     ),
     LookAlike(
@@ -346,7 +354,7 @@ LOOK_ALIKES = (
     # Others who do not leave somebody alone, spam folders, blocked phones.
     LookAlike(
         "spam of others",
-        r"\bspam (?:filter|folder|box|blocker)\b[^,]*|\b(?:to|in|into|as|my|your|for|is"
+        r"\bspam (?:filter|folder|box|blocker)\b[^,]*|\b(?:to|in|into|as|my|for|is"
         r" (?:this|it|that)|was (?:this|it)|thought (?:this|it) was) (?:spam|scam)\b(?<!as"
         r" spam)(?<!for spam)[^,]*|\bmarked as spam (?:by|automatically)\b[^,]*",
         about_texts=True,
@@ -363,7 +371,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "leaves something be",
-        r"\bleave (?:it|that|this|him|her|them|the \w+|my \w+) (?:\w+ )?(?:alone|be|as"
+        r"\bleave (?:it|that|this|the \w+|my (?!wife|husband|mother|mom|mum|father|dad|son|daughter|sister"
+        r"|brother|family|kids?|parents?|phone|number)\w+) (?:\w+ )?(?:alone|be|as"
         r"|to|with|at|in|on)\b[^,]*",
     ),
     # Spanish.

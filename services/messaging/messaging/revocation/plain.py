@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from messaging.revocation.spellings import KNOWN_WORDS, NOT_A_SLIP, SPELLINGS
+from messaging.revocation.spellings import DROPPED_G, KNOWN_WORDS, NOT_A_SLIP, SPELLINGS
 
 _SIGNS = "\U0001f6d1\U0001f6ab\u26d4\u270b\U0001f645\U0001f590"  # stop sign, prohibited, no entry, hand, no-gesture
 _SIGN = re.compile(f"[{_SIGNS}]")
@@ -24,6 +24,7 @@ _JOINED = (
     (" any more ", " anymore "),
     (" can not ", " cannot "),
     (" did not ", " didnot "),
+    (" un subscribe ", " unsubscribe "),
 )
 
 
@@ -52,6 +53,8 @@ def _spelled(word: str) -> str:
     word = _LONG_RUN.sub(r"\1", word)
     if word in SPELLINGS:
         return SPELLINGS[word]
+    if f"{word}g" in DROPPED_G:
+        return f"{word}g"
     if len(word) < 6 or word in KNOWN_WORDS or word in NOT_A_SLIP:
         return word
     for known in KNOWN_WORDS:

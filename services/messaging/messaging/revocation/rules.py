@@ -55,7 +55,10 @@ RULES = (
         "|this|it|everything) (?:to|must|should|needs? to|has to|have to|had better|better"
         r"|gotta|got to|ought to|please) (?:stop|end|cease)\b(?! \w+ing)",
     ),
-    Rule("make it stop", r"\bmake (?:it|this|these|them|that|these \w+|the \w+|your \w+) (?:all )?stop\b"),
+    Rule(
+        "make it stop",
+        rf"\bmake (?:it|this|these|them|that|(?:these|those|the|your|all) (?:\w+ )?{TEXTS}) (?:all )?stop\b",
+    ),
     Rule(
         "said stop before",
         r"\b(?:said|say|saying|told you|told yall|asked you|asked|asking you|asking|telling"
@@ -94,7 +97,7 @@ RULES = (
     ),
     Rule(
         "no longer text",
-        rf"\b(?:no longer|not) (?:be )?(?:{TEXT}|{TEXTING}|texted|messaged|contacted)"
+        rf"\b(?:no longer|not) (?:be )?(?:{TEXT}|{TEXTING}|texted|messaged|contacted|notified|alerted|spammed|bothered)"
         rf"(?: {ME}\b| anymore|$| by| from)",
     ),
     Rule(
@@ -112,8 +115,8 @@ RULES = (
     ),
     Rule(
         "no texts",
-        "^(?:(?:and|so|absolutely|definitely|just|only|again|but|ok|email|call) )*(?:,"
-        rf" )?no (?:more |further |need for )?(?:more )?(?:{TEXTS}|contact|texting|messaging)\b",
+        "^(?:(?:and|so|absolutely|definitely|just|only|again|but|ok|email|call|please) )*(?:,"
+        rf" )?(?:no|zero|not one|not another|not a single|not any) (?:single |more |further |other |need for )?(?:more )?(?:{TEXTS}|contact|texting|messaging)\b",
     ),
     Rule("no texts", rf"\b(?:no more|no further) (?:\w+ )?(?:{TEXTS}|contact|texting|messaging)\b"),
     Rule(
@@ -128,7 +131,7 @@ RULES = (
     ),
     Rule(
         "e-mail only",
-        r"^(?:e ?mail|mail|calls?|phone calls?) only(?: |$)|\bonly (?:e ?mail|call)(?:"
+        r"^(?:e ?mail|mail|calls?|phone calls?) only(?= ,| please| thanks|$)|\bonly (?:e ?mail|call)(?:"
         r" me| us)?$|\btext(?:s|ing)? (?:doesnot|isnot|is not|willnot|does not) (?:work"
         r"|good|ok|a good)\b",
         is_clear=False,
@@ -142,7 +145,7 @@ RULES = (
         "off the list",
         r"\b(?:take|remove|get|drop|scratch|cross|strike|pull|delete|erase|leave|kick|want"
         "|be|removed|taken|keep)(?: (?:me|us|off|out|this|number|my|our|his|her|their"
-        "|cell|phone|name|info|information|contact|it|mother|moms?|mothers))* (?:off|from"
+        "|cell|phone|mobile|details|digits|data|and|name|info|information|contact|it|mother|moms?|mothers))* (?:off|from"
         "|out)(?: of)?(?: (?:the|your|this|that|all|any|ur|every|store|text|texting|mailing"
         "|marketing|call|contact|contacts|customer|client|sms|phone|message|messaging"
         rf"|promo|promotional|future|sales?|list|whatever|damn|stupid|mail|of|\w+s))* {LIST}\b",
@@ -171,7 +174,7 @@ RULES = (
     ),
     Rule(
         "remove me",
-        r"^(?:please |yes |and )*(?:remove|delete)(?: please| thanks| thank you| now| immediately)*$",
+        r"(?:^|, )(?:please |yes |and )*(?:remove|delete)(?: please| thanks| thank you| now| immediately)*$",
         is_clear=False,
     ),
     Rule(
@@ -181,13 +184,14 @@ RULES = (
     ),
     Rule(
         "remove my number",
-        r"\b(?:remove|delete|erase|lose|forget|drop|discard|scrub|scrap|purge|destroy|toss"
-        rf"|unsave|wipe|clear) (?:all )?(?:my|this|her|his|our|their|the) (?:\w+ )?{NUMBER}\b",
+        r"\b(?:removed?|deleted?|erased?|lose|forget|dropped|drop|discard|scrub|scrap|purge|destroy|toss|trash|dump|bin"
+        rf"|suppress|suspend|throw out|throw|unsave|wipe|clear) (?:all )?(?:my|this|her|his|our|their|the) (?:\w+ )?{NUMBER}\b",
     ),
     Rule(
         "remove my number",
         r"\b(?:remove|delete|erase|lose|unlist) (?:this|it|\d[\d ]{5,}|1? ?\d{3} \d{3}"
-        r" \d{4}|number)(?: \d[\d ]*)?(?: (?:from .*|please|asap|now|already))?$",
+        r" \d{4}|number)(?: \d[\d ]*)?(?: (?:from (?:\w+ ){0,3}?"
+        rf"{LIST}|please|asap|now|already))?$",
         is_clear=False,
     ),
     Rule(
@@ -250,8 +254,8 @@ RULES = (
         "tired of it",
         r"\b(?:tired of|sick of|fed up with|done with|over|done|annoyed (?:by|with)|had"
         " enough of|enough of|hate|hating|through with)(?: (?:getting|receiving|with|seeing"
-        rf"|all|reading|being))* (?:{ANY}{TEXTS}|(?:these|this|texted|messaged))\b(?!"
-        " ring| watch| bracelet| necklace)",
+        rf"|all|reading|being))* (?:{ANY}{TEXTS}\b|(?:texted|messaged)\b|(?:these|this|it|you|yall|you (?:people"
+        r"|guys))(?: (?:all|now|already|please|from you|crap|shit|bs|nonsense))*(?:$| ,))",
     ),
     Rule(
         "stop getting",
@@ -275,7 +279,7 @@ RULES = (
     Rule(
         "go away",
         "^(?:(?:please|just|and|now|so|ugh|omg|oh) )*(?:, )?(?:go away|get lost|buzz off"
-        r"|scram|shoo|back off|take a hike)\b",
+        r"|scram|shoo|back off|take a hike)(?: (?:now|please|already|you|and|from me|from us)\b.*)?(?:$| ,)",
     ),
     Rule(
         "go away",
@@ -313,7 +317,7 @@ RULES = (
     ),
     Rule(
         "invokes the law",
-        r"\b(?:tcpa|do not call (?:list|registry)|donot call (?:list|registry)|no call"
+        r"\b(?:tcpa|(?:do not|donot|no) (?:call|contact|text|disturb|mail)(?:ing)? (?:list|registry|registers?)|dnc|no call"
         r" list|gdpr|ccpa|fcc (?:rules?|complaint))\b",
         is_clear=False,
     ),

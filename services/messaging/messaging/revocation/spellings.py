@@ -4,7 +4,7 @@ from messaging.revocation.words import words_of
 
 # Short words are near to too many others for a distance to help ("shop", "step", "top"): their slips are listed.
 _SLIPS = {
-    "stop": "stopp sttop stpo sotp tsop stp stopt srop stoop ztop stoip stiop stob stopo",
+    "stop": "stopp sttop stpo sotp tsop stp stopt srop stoop ztop stoip stiop stob stopo stahp sthap stawp st0p",
     "stop texting": "stoptexting",
     "stop it": "stopit",
     "stop texting me": "stoptextingme",
@@ -71,4 +71,10 @@ NOT_A_SLIP = words_of(
     "mentioning consist consents concert contacts contacted contain numeros escribe escriben remover cement "
     "spanning slamming subscribe subscribed permissions mensaje receives receipt reserve promoting texture "
     "texted"
+)
+
+# What is often written without its last letter.
+DROPPED_G = words_of(
+    "texting messaging sending contacting writing calling blowing hitting bugging bothering spamming harassing pestering"
+    " annoying stalking pinging getting receiving stopping asking telling"
 )

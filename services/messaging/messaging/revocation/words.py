@@ -12,7 +12,7 @@ ME = (
     "|line)|here)"
 )
 NUMBER = (
-    "(?:(?:cell |phone |mobile |work )?(?:number|phone|cell|mobile|contacts?|contact"
+    "(?:(?:cell |phone |mobile |work )?(?:number|phone|cell|mobile|digits|contacts?|contact"
     r" info\w*|info|information"
     r"|details|data))"
 )
@@ -73,7 +73,7 @@ PERSON = (
 
 # The net below the rules: these words say that something is to end, and those that it is about texts.
 ENDING = (
-    r"(?:stop|stopped|stopping|quit|cease|desist|discontinue|halt|unsub\w*|removed?"
+    r"(?:stop|stopped|stopping|suspend|suppress|quit|cease|desist|discontinue|halt|unsub\w*|removed?"
     r"|removal|delete|erase|no more|enough|turn(?:ed)? (?:\w+ )?off"
     "|shut off|cancel|end|ends|block|blocked|blocking|revoke|withdraw|terminate|taken"
     " off|opt(?:ed)? out|annoying|annoyed|spammy|hate"
@@ -84,4 +84,24 @@ CONTACT = (
     "|subscription|marketing|promos|promotions|spam"
     "|contacting|this number|my number|my phone|contact list|mailing list|your list"
     "|this list|these alerts|text alerts)"
+)
+
+# Texts as a nuisance: what a store says it sends, and what nobody would ask a person for.
+MESSAGES = (
+    "(?:texts?|text messages?|texting|messages|messaging|sms|mms|notifications?|alerts|spam|spamming|promos?|promotions?"
+    r"|promotional \w+|marketing|advertis\w+|ads|adverts|blasts?|solicitations?|communications?|mailings)"
+)
+# What somebody says of them who wants none, before their name and after it.
+WEARY = (
+    "(?:tired|sick|fed up|had (?:it|enough|my fill)|done|over it|finished|through|hate|loathe|enough|no fan"
+    "|do without|live without|spare me|spare us|save|not welcome)"
+)
+NUISANCE = (
+    r"(?:annoy\w*|irritat\w*|bother\w*|intrusive|unwelcome|unwanted|unsolicited|undesired|a nuisance|obnoxious|excessive"
+    "|incessant|out of hand|out of control|too much|too many|too often|overwhelming|ridiculous|crazy|insane|nuts|up the wall"
+    "|not welcome|not wanted|not needed|not appreciated)"
+)
+GO_EASY = (
+    "(?:lay off|ease (?:up|off)|chill|cool it|back off|dial (?:it )?back|tone (?:it )?down|slow down|go easy|hold off"
+    "|cut back|give (?:me|us|it) a (?:rest|break))"
 )
