@@ -10,6 +10,7 @@ import pytest_asyncio
 from carnet.messaging.v1 import conversations_pb2 as cpb
 from carnet.messaging.v1 import conversations_pb2_grpc, events_pb2
 from carnet.messaging.v1 import messaging_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -281,6 +282,25 @@ async def test_what_the_gate_denies_is_no_answer(house: Any) -> None:
     assert conversation.HasField("waiting_since_time")
 
 
+async def test_an_answer_that_is_taken_back_or_fails_was_none(house: Any) -> None:
+    client_id = house.client("+12025550105")  # which the network does not know
+    await house.consent(client_id)
+    began = house.clock.now()
+    await house.receive(client_id, "Is my ring ready?")
+    (conversation,) = await house.conversations(client_id)
+    house.clock.advance(timedelta(minutes=1))
+    later = Timestamp()
+    later.FromDatetime(house.clock.now() + timedelta(hours=1))
+    planned = await house.send(client_id, "Maison Aurore: it is.", send_time=later)
+    assert not (await read(house, conversation)).HasField("waiting_since_time")
+    await house.stub.CancelMessage(pb.CancelMessageRequest(message_id=planned.message_id))
+    waiting = await read(house, conversation)
+    assert waiting.waiting_since_time.ToDatetime(began.tzinfo) == began
+    sent = await house.send(client_id, "Maison Aurore: it is.")
+    await house.becomes(sent, pb.MESSAGE_STATE_FAILED)
+    assert (await read(house, conversation)).waiting_since_time == waiting.waiting_since_time
+
+
 async def test_each_person_has_read_what_that_person_has_read(
     house: Any, written_to: Any, work: Any, as_associate: Any
 ) -> None:
@@ -338,6 +358,25 @@ async def test_a_machine_sees_what_nobody_has_read(
     as_machine()
     assert (await read(house, conversation)).unread_count == 0
     assert await listed(house, unread_only=True) == []
+
+
+async def test_a_machine_that_marks_as_unread_marks_it_for_no_person(
+    house: Any, written_to: Any, work: Any, as_associate: Any, sign_in: SignIn
+) -> None:
+    conversation = await written_to()
+    as_associate("asc_ana")
+    reading = pb.MarkConversationReadRequest(conversation_id=conversation.conversation_id)
+    await house.stub.MarkConversationRead(reading)
+    sign_in(*SCOPES, chain_id=house.chain_id, role="integration", actor_id="key_1")
+    marked = await work.MarkConversationUnread(
+        cpb.MarkConversationUnreadRequest(conversation_id=conversation.conversation_id)
+    )
+    assert marked.unread_count == 1
+    assert (await house.stub.MarkConversationRead(reading)).unread_count == 0
+    as_associate("asc_ana")
+    assert (await read(house, conversation)).unread_count == 0
+    as_associate("asc_ben")
+    assert (await read(house, conversation)).unread_count == 1
 
 
 async def test_a_conversation_counts_as_unread_again_from_a_message_on_for_one_person(

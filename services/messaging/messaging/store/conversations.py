@@ -88,17 +88,6 @@ async def find_or_create(
     return str(found.scalar_one())
 
 
-async def note_outbound(
-    tx: Transaction, conversation_id: str, now: datetime, *, is_answer: bool = False
-) -> None:
-    """Put a conversation on top; after an answer the client waits no more."""
-    await tx.execute(
-        "update conversations set last_message_time = greatest(last_message_time, :now),"
-        " waiting_since = case when :is_answer then null else waiting_since end where conversation_id = :id",
-        {"id": conversation_id, "now": now, "is_answer": is_answer},
-    )
-
-
 async def note_inbound(
     tx: Transaction, message: Message, *, awaits_answer: bool = True, ends_waiting: bool = False
 ) -> bool:
@@ -171,10 +160,10 @@ async def mark_unread(
         await _read_to(tx, conversation_id, reader_id, position - 1, now)
     await tx.execute(
         "update conversations c set unread_count = (select count(*) from messages m"
-        "  where m.conversation_id = :id and m.direction = 'INBOUND' and m.position > read.position)"
-        " from (select case when :reader_id = '' then :position - 1 else coalesce(max(r.position), 0) end as position"
-        "  from conversation_reads r where r.conversation_id = :id) as read where c.conversation_id = :id"
-        "  and (:reader_id = '' or read.position < c.last_inbound_position)",
+        "  where m.conversation_id = c.conversation_id and m.direction = 'INBOUND' and m.position >"
+        "  case when :reader_id = '' then :position - 1 else greatest(c.read_floor, (select max(r.position)"
+        "   from conversation_reads r where r.conversation_id = c.conversation_id)) end)"
+        " where c.conversation_id = :id",
         {"id": conversation_id, "reader_id": reader_id, "position": position},
     )
 
