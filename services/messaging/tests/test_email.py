@@ -20,10 +20,10 @@ from messaging.domain import Channel, Purpose
 from messaging.emails import Attachment, is_email, message_id_of, read_bounce, return_path_of
 from messaging.links import Links
 from messaging.providers import Accepted, Picture, Refused, Text, Unconfirmable
-from messaging.providers.codes import EMAIL_FAULTS, Fault, fault_of, pause_after
+from messaging.providers.codes import EMAIL_FAULTS, NOT_CONFIGURED, Fault, advice_on, fault_of, pause_after
 from messaging.providers.email import MailServer as Address
 from messaging.providers.email import Smtp
-from messaging.providers.router import NOT_CONFIGURED, Router
+from messaging.providers.router import Router
 
 NOW = datetime(2026, 3, 10, 16, tzinfo=UTC)
 LINKS = Links("a key of these tests, long enough", "https://carnet.example")
@@ -374,3 +374,13 @@ def test_what_is_no_notice_of_ours_says_nothing() -> None:
         b"Subject: I am away\r\n\r\nUntil Monday.",
     ):
         assert read_bounce(raw, "bounces.maison.example") is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["21610", "30005", "30003", "20429", "30007", "30034", "12345", "SMTP_550", "SMTP_451", "BOUNCE_5.7.1"],
+)
+def test_every_code_says_what_to_do(code: str) -> None:
+    assert advice_on(code).endswith(".")
+    assert advice_on("") == ""
+    assert "Ask the client before" in advice_on("EMAIL_UNCONFIRMED")

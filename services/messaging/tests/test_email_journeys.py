@@ -286,6 +286,7 @@ async def test_a_refused_address_is_dead_until_somebody_agrees_anew(mail: Mail) 
     sent = await mail.send(client_id)
     failed = await mail.house.becomes(sent, pb.MESSAGE_STATE_FAILED)
     assert failed.error_code == "SMTP_5.1.1"
+    assert "Ask the client for another one" in failed.error_message
     assert await mail.verdict(client_id, pb.PURPOSE_SERVICE) == pb.VERDICT_DENY
     mail.house.clock.advance(timedelta(minutes=1))
     await mail.consent(client_id, Purpose.SERVICE)
@@ -301,7 +302,8 @@ async def test_a_busy_server_is_asked_again_later(mail: Mail) -> None:
         return bool((await mail.house.read(sent)).error_code == "SMTP_4.7.1")
 
     await eventually(refused_once)
-    assert await mail.house.state(sent) == pb.MESSAGE_STATE_QUEUED
+    waiting = await mail.house.read(sent)
+    assert (waiting.state, "tried again" in waiting.error_message) == (pb.MESSAGE_STATE_QUEUED, True)
     mail.server.answers.clear()
     mail.house.clock.advance(timedelta(minutes=1))
     await mail.house.becomes(sent, pb.MESSAGE_STATE_SENT)

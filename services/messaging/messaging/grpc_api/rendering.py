@@ -9,6 +9,7 @@ from chassis.caller import Caller
 from chassis.errors import invalid
 from chassis.values import timestamp_of
 from messaging.domain import (
+    WAITING,
     Channel,
     Conversation,
     ConversationState,
@@ -22,6 +23,7 @@ from messaging.domain import (
 )
 from messaging.domain.media import Medium
 from messaging.events import channel_number, purpose_number
+from messaging.providers.codes import TRIED_AGAIN, advice_on
 from messaging.providers.sandbox import PhoneMessage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,6 +83,7 @@ def message_message(message: Message, media: Sequence[Medium] = ()) -> pb.Messag
         decision=None if message.decision is None else decision_message(message.decision),
         send_after_time=timestamp_of(message.send_after),
         error_code=message.error_code,
+        error_message=_advice_on(message),
         author=message.author,
         create_time=timestamp_of(message.created_at),
         update_time=timestamp_of(message.updated_at),
@@ -106,6 +109,12 @@ def media_message(medium: Medium) -> pb.Media:
         state=pb.MediaState.Value(f"MEDIA_STATE_{medium.state}"),
         create_time=timestamp_of(medium.created_at),
     )
+
+
+def _advice_on(message: Message) -> str:
+    if message.error_code and message.state in WAITING:
+        return TRIED_AGAIN
+    return advice_on(message.error_code)
 
 
 def decision_message(decision: Decision) -> pb.GateDecision:

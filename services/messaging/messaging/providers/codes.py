@@ -54,6 +54,25 @@ EMAIL_FAULTS: Mapping[str, Fault] = {
     **dict.fromkeys(("552", "554", "5.3.4", "5.7.1"), Fault.CONTENT),
 }
 
+NOT_CONFIGURED = "CHANNEL_NOT_CONFIGURED"
+
+# What to do about it, for whoever reads the conversation.
+_ADVICE: Mapping[Fault, str] = {
+    Fault.OPTED_OUT: "The client opted out at the carrier. Only START from the client's own phone lifts that.",
+    Fault.DEAD_NUMBER: "The number or address takes no messages. Ask the client for another one.",
+    Fault.TRANSIENT: "It did not get through, though it was tried several times. Send it again later.",
+    Fault.LATER: "The mail server did not take it, though it was tried for hours. Send it again later.",
+    Fault.SLOW_DOWN: "The carrier was too busy for too long. Send it again later.",
+    Fault.CONTENT: "It was filtered, or is too large. Change it before you send it again.",
+    Fault.SENDER: "Our own number, address or account is at fault. Whoever looks after it has to act.",
+    Fault.OTHER: "It was not taken. Whoever looks after the carrier can look the code up.",
+}
+_ADVICE_BY_CODE: Mapping[str, str] = {
+    EMAIL_UNCONFIRMED: "Nobody knows whether it arrived. Ask the client before you send it again.",
+    NOT_CONFIGURED: "Nothing is set up that could send on this channel.",
+}
+TRIED_AGAIN = "It did not get through. It is tried again by itself."
+
 # How long to wait before the next attempt; after the last one the text has failed.
 PAUSES: Mapping[Fault, tuple[timedelta, ...]] = {
     Fault.TRANSIENT: (timedelta(minutes=1), timedelta(minutes=5)),
@@ -75,6 +94,11 @@ def fault_of(code: str) -> Fault:
     if len(code) == 3 and code.startswith("5"):
         return Fault.TRANSIENT
     return FAULTS.get(code, Fault.OTHER)
+
+
+def advice_on(code: str) -> str:
+    """Return in words what to do about a message that failed with `code`; empty for none."""
+    return (_ADVICE_BY_CODE.get(code) or _ADVICE[fault_of(code)]) if code else ""
 
 
 def pause_after(code: str, attempts: int) -> timedelta | None:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from messaging.domain import Channel
 from messaging.providers import Accepted, Carrier, Found, Refused, Text, Unconfirmable
-
-NOT_CONFIGURED = "CHANNEL_NOT_CONFIGURED"
+from messaging.providers.codes import NOT_CONFIGURED
 
 
 class Router:
