@@ -24,7 +24,7 @@ from sqlalchemy import text as sql
 
 import messaging
 from carnet_local.databases import ensure_service_database
-from carnet_local.servers import ServerSettings, Servers, running
+from carnet_local.servers import Servers, ServerSettings, running
 from chassis.database import Database, connect
 from chassis.ids import new_id
 from chassis.migrations import upgrade

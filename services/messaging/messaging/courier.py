@@ -254,6 +254,7 @@ class Courier:
     async def _note(self, chain_id: str, words: Sequence[delivery.Word]) -> None:
         """Write answers down, after an outage too: what is not written down is asked for, which takes longer."""
         work.begin_work()
+        reach("noting.begun")
         for pause in (*_NOTE_AGAIN, None):
             try:
                 await delivery.note_words(

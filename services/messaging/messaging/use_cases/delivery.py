@@ -73,6 +73,7 @@ Word = Taken | Declined | Lost | Absent | Unconfirmed | Receipt
 
 async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppressor, receipt: Receipt) -> None:
     """Take in a carrier's word about a text, in whichever order such words come; a repeat changes nothing."""
+    reach("receipt.begun")
     await note_words(
         database=database,
         clock=clock,
@@ -80,6 +81,7 @@ async def note_receipt(*, database: Database, clock: Clock, suppressor: Suppress
         chain_id=receipt.chain_id,
         words=[receipt],
         lease=timedelta(),
+        label="receipt",
     )
 
 
@@ -91,16 +93,17 @@ async def note_words(
     chain_id: str,
     words: Sequence[Word],
     lease: timedelta,
+    label: str = "noting",
 ) -> None:
-    """Write down what became of texts, in the order in which it is told; only receipts may need no `lease`."""
-    reach("noting.begun")
+    """Write down what became of texts, in the order in which it is told; only receipts need no `lease`. `label` names
+    the points that this reaches."""
     async with database.transaction(chain_id) as tx:
         noting = await _Noting.open(tx, words, lease=lease, now=clock.now())
         for word in words:
             noting.take(word)
         await noting.write(suppressor)
-        reach("noting.written")
-    reach("noting.committed")
+        reach(f"{label}.written")
+    reach(f"{label}.committed")
 
 
 class _Noting:

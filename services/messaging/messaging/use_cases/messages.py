@@ -28,6 +28,7 @@ from messaging.domain import (
 )
 from messaging.domain.media import MediaRefused
 from messaging.domain.templates import LONGEST_BODY
+from messaging.points import reach
 from messaging.store import conversations, due, messages, permissions, senders
 from messaging.suppression import Suppressor
 from messaging.use_cases.gate_questions import Outgoing, ask_gate
@@ -143,6 +144,8 @@ async def send_message(
         await attach(tx, wanted.media_ids, message_id)
         if ends.conversation is None:
             await conversations.learn_current(tx, phone=phone, client_id=client_id, now=now)
+        reach("writing.written")
+    reach("writing.committed")
     wake.set()
     return message
 
