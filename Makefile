@@ -80,6 +80,9 @@ format: .venv/.installed-dev ## put the code into its form
 protos: .venv/.installed-dev ## generate libs/protos from protos/
 	@$(BIN)/python protos/generate.py
 
+faults: .venv/.installed-dev ## kill everything at every point while texts go out (about five minutes)
+	@$(BIN)/python tests/faults/crash_matrix.py $(ARGS)
+
 bench: .venv/.installed-dev $(CDNOW) $(LIFETIMES) ## measure, as ratios to ceilings of the same run
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
@@ -92,4 +95,4 @@ lock: .venv/bin/uv ## resolve the dependencies anew
 
 check: lint test ## exactly what CI runs
 
-.PHONY: help install up down reset logs demo test lint format protos bench lock check
+.PHONY: help install up down reset logs demo test lint format protos faults bench lock check
