@@ -28,7 +28,10 @@ LOOK_ALIKES = (
         "asks what STOP would do",
         r"\b(?:what (?:happens|would happen|if)|if) (?:i|we) (?:text|reply|send|write|say"
         "|answer|type|respond)(?: with| back)? "
-        r"stop\b.*|\b(?:does|is|do) (?:text|reply|send)?ing stop\b.*",
+        r"stop\b.*|\b(?:does|is|do) (?:text|reply|send)?ing stop\b.*"
+        r"|(?<!times )\b(?:do|should|must|can|may|would) i (?:need to |have to |just )?(?:text|reply|send|write|answer|type)(?: with)?"
+        r" stop (?!to|for)\w+.*|(?<!times )\b(?:do|should|must) i (?:need to |have to |just )?(?:text|reply|send|write)(?: with)? stop"
+        r" (?:to|for|if|when) (?!you|texts|messages|these|this|them|all)\w+.*",
         about_texts=True,
     ),
     LookAlike(
@@ -115,6 +118,16 @@ LOOK_ALIKES = (
         about_texts=True,
     ),
     LookAlike(
+        "misses the texts",
+        r"^(?:\w+ ){0,2}(?:did|have|has) (?:you|yall|the store|they) (?:stop(?:ped)?|quit) (?!already|yet)[^,]*",
+        about_texts=True,
+    ),
+    LookAlike(
+        "is sorry",
+        rf"\b(?:sorry|apolog\w+|forgive me|forgive)(?: \w+)? (?:for|about) (?:not|never) (?:{TEXTING}|replying|answering|calling)\b[^,]*",
+        about_texts=True,
+    ),
+    LookAlike(
         "is glad of texts",
         r"\b(?:donot|never|not) (?:hesitate|forget|be (?:shy|afraid|a stranger|sorry|worried)"
         "|mind|worry|stress|miss|apologize"
@@ -134,6 +147,10 @@ LOOK_ALIKES = (
         "|off|into|at|round|around|through|there"
         "|to (?:pick|get|see|say|drop|look|buy|collect|try|chat|visit)|(?:on|along) (?:the"
         r"|my|our) way)\b[^,]*",
+    ),
+    LookAlike(
+        "a stop on the way",
+        r"\b(?:stop|stopping|stopped) (?:off )?(?:first )?(?:for|at) (?!good|now|ever|today|once|all|this|that|a while|the moment)\w+",
     ),
     LookAlike(
         "a stop on a journey",

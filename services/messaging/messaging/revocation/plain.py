@@ -13,6 +13,10 @@ from messaging.revocation.spellings import DROPPED_G, KNOWN_WORDS, NOT_A_SLIP, S
 _SIGNS = "\U0001f6d1\U0001f6ab\u26d4\u270b\U0001f645\U0001f590"  # stop sign, prohibited, no entry, hand, no-gesture
 _SIGN = re.compile(f"[{_SIGNS}]")
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc\u0060\u00b4\u2032]")
+_ELISION = re.compile(rf"\b([dD]){_APOSTROPHES.pattern}(?=\w{{3}})")  # d'arrêter
+_COURTESY = re.compile(
+    r"^(?:(?:please|hi|hello|hey|ok|okay|no|nope|sorry|thanks|thank you|yes|well|so|por favor|merci|bonjour|hola) , )+"
+)
 _SENTENCE_ENDS = re.compile(r"[.!?;:\n\r…¿¡]+")
 _DOTTED = re.compile(r"\b(?:\w[.\-_* ]){2,}\w\b")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
@@ -30,7 +34,8 @@ _JOINED = (
 
 def plain_sentences(body: str) -> Iterator[str]:
     """Yield the sentences of a text in the plain form that rules are written for."""
-    text = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", body)).casefold()
+    text = _APOSTROPHES.sub("", _ELISION.sub(r"\1 ", body))
+    text = unicodedata.normalize("NFKD", text).casefold()
     text = "".join(character for character in text if not unicodedata.combining(character))
     text = _DOTTED.sub(lambda spelled: re.sub(r"[.\-_* ]", "", spelled.group()), text)
     text = _SIGN.sub(" stop ", text)
@@ -45,7 +50,7 @@ def plain_sentences(body: str) -> Iterator[str]:
             for said, meant in _JOINED:
                 joined = joined.replace(said, meant)
             if joined.strip(" ,"):
-                yield joined.strip()
+                yield _COURTESY.sub(lambda said: said.group().replace(" ,", ""), joined.strip())
 
 
 def _spelled(word: str) -> str:

@@ -116,7 +116,7 @@ RULES = (
     Rule(
         "no texts",
         "^(?:(?:and|so|absolutely|definitely|just|only|again|but|ok|email|call|please) )*(?:,"
-        rf" )?(?:no|zero|not one|not another|not a single|not any) (?:single |more |further |other |need for )?(?:more )?(?:{TEXTS}|contact|texting|messaging)\b",
+        rf" )?(?:no|zero) (?:single |more |further |other |need for )?(?:more )?(?:{TEXTS}|contact|texting|messaging)\b",
     ),
     Rule("no texts", rf"\b(?:no more|no further) (?:\w+ )?(?:{TEXTS}|contact|texting|messaging)\b"),
     Rule(

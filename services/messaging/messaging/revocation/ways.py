@@ -91,8 +91,30 @@ WAYS = (
     _way(
         "not with this number",
         rf"\b(?:{NOT}|stop|quit|no right to)(?: (?:you|to|please|ever|the|authori[sz]e|have))* (?:use|using|keep|keeping"
-        r"|have|share|sharing|sell|selling|store|storing|dial|dialing)(?: of)? (?:my|this|our|his|her) (?:\w+ )?"
-        rf"{NUMBER}\b",
+        rf"|share|sharing|sell|selling|store|storing|dial|dialing)(?: of)? (?:my|this|our) (?:\w+ )?{NUMBER}\b",
+    ),
+    _way(
+        "a number to be removed",
+        rf"\b(?:like|want|need|have|get|please) (?:my|this|our|his|her) (?:\w+ )?{NUMBER}(?: to)?(?: be)? (?:deleted|removed"
+        r"|erased|taken off|taken out|unlisted|off your)\b",
+        rf"\b(?:my|this|our|his|her) (?:\w+ )?{NUMBER} (?:to|should|must|needs to|has to) be (?:deleted|removed|erased|taken)\b",
+        rf"\b(?:take|get|keep|leave) {_ME}(?: and (?:me|mine|my \w+))? off(?: of)? (?:everything|anything|it all|all of)\b",
+        rf"\b(?:take|get|keep|leave) my \w+ and (?:me|mine) (?:off|out)(?: of)?{_YOUR} (?:\w+ )?(?:{LIST}|{MESSAGES})\b",
+    ),
+    _way(
+        "not to be contacted",
+        rf"\b(?:{NOT}|no longer) (?:\w+ )?(?:want|wish|like|need|care|agree|consent)(?: to)? be(?:ing)? (?:contacted|texted|messaged"
+        r"|called|reached|notified)\b(?! (?:before|until|till|after|today|tonight|tomorrow|while))",
+    ),
+    _way(
+        "not one text",
+        rf"^not (?:one|another|a single)(?: more| other)? {MESSAGES}(?:$| ,| please| again| ever| more)",
+    ),
+    _way("not from you", r"^(?:please |and |just )*no more (?:\w+ )?from (?:you|yall|your \w+|this \w+)\b"),
+    _way(
+        "que me quiten",
+        r"\b(?:quiero|quisiera|pido|solicito|favor) (?:que )?(?:me|nos|lo|la)? ?(?:quit\w+|saqu\w+|sac\w+|borr\w+|elimin\w+|dejen?)"
+        r" (?:de )",
     ),
     _way(
         "wants off",
@@ -141,7 +163,10 @@ WAYS = (
         r"\b(?:passed away|died|deceased|passed on|is dead|has passed|no longer with us)\b.*\b(?:remove|delete|take"
         r"|stop|off) (?:him|her|them|his|this|my|the number|off|texting|sending)\b",
     ),
-    _way("remove her", "(?:^|, )(?:please |just |so )*(?:remove|delete) (?:him|her|them)(?: please| now| thanks)*$"),
+    _way(
+        "remove her",
+        "(?:^|, )(?:please |just |so )*(?:remove|delete) (?:him|her|them)(?: please| now| thanks)*$",
+    ),
     _way(
         "not with this number",
         rf"\bforget (?:that )?you (?:ever )?(?:had|have|got) (?:my|this|our) {NUMBER}\b",
