@@ -44,6 +44,7 @@ from carnet_local.demo.clients import awake_zone
 from carnet_local.demo.house import House, open_house
 from carnet_local.demo.telling import Teller
 from carnet_local.ports import free_port
+from carnet_local.process import ProcessRecord
 from carnet_local.state import open_state, save_state
 from carnet_local.terminal import Terminal
 
@@ -240,6 +241,31 @@ async def take(house: House, running: runner.Platform, recipients: int, rounds: 
         print(f"{verb:7} {1000 * (time.perf_counter() - started):.0f} ms")
 
 
+def processor_seconds(directory: Path, running: runner.Platform, network: int) -> dict[str, float]:
+    """Return the processor time of each process until now; Postgres with the processes of its connections."""
+    pids = {name: _pid(directory, name) for name in ("messaging", "gateway", "profiles", "outreach")}
+    pids |= {"postgres": running.servers.postgres.pid, "carrier": network}
+    took = dict.fromkeys(pids, 0.0)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        for name, pid in pids.items():
+            if int(stat.parent.name) == pid:
+                took[name] += sum(int(fields[place]) for place in (11, 12, 13, 14))
+            elif name == "postgres" and int(fields[1]) == pid:
+                took[name] += int(fields[11]) + int(fields[12])
+    return {name: ticks / os.sysconf("SC_CLK_TCK") for name, ticks in took.items()}
+
+
+def _pid(directory: Path, service: str) -> int:
+    record = ProcessRecord.read(directory / "run" / f"{service}.json")
+    if record is None:
+        raise SystemExit(f"{service} does not run")
+    return record.pid
+
+
 async def drain(house: House, record: Path, client_ids: list[str], speed: float, within: float) -> None:
     """Measure how fast a bulk send goes out."""
     page = await house.admin.get("/v1/senders")
@@ -300,7 +326,12 @@ async def run(arguments: argparse.Namespace) -> None:
                     client_ids = await bring_clients(house, running, arguments.texts)
                     print(f"{len(client_ids)} clients are there", flush=True)
                     within = 1.5 * arguments.texts / arguments.speed + 60
+                    before = processor_seconds(directory, running, network.pid or 0)
                     await drain(house, record, client_ids, arguments.speed, within)
+                    after = processor_seconds(directory, running, network.pid or 0)
+                    each = {name: 1000 * (after[name] - before[name]) / arguments.texts for name in after}
+                    told = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in each.items())
+                    print(f"processor time in ms a text: {told}")
         finally:
             network.terminate()
             network.join()

@@ -71,7 +71,8 @@ class PlayedProfiles:
         return self.recipients[client_id]
 
     async def get_recipients(self, chain_id: str, client_ids: Sequence[str]) -> dict[str, Recipient]:
-        return {one: self.recipients[one] for one in client_ids if one in self.recipients}
+        known = {one: self.recipients[one] for one in client_ids if one in self.recipients}
+        return {one: recipient for one, recipient in known.items() if recipient.client_id == one}
 
     async def get_consent(self, chain_id: str, consent_id: str) -> Consent:
         if consent_id not in self.consents:

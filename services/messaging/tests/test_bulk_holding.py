@@ -266,6 +266,15 @@ async def test_a_merge_between_the_question_and_the_writing_is_seen(desk: Desk, 
     assert [each.reason for each in await desk.outcomes(made)] == ["", "DUPLICATE_NUMBER"]
 
 
+async def test_who_was_merged_a_moment_ago_is_found_before_the_merge_is_heard_of(desk: Desk) -> None:
+    one, other = await desk.clients(2)
+    desk.house.profiles.merge(one, other)
+    made = await desk.create([other, one])
+    await desk.drain()
+    assert desk.sent_to() == [desk.house.phone_of(one)]
+    assert [each.reason for each in await desk.outcomes(made)] == ["", "DUPLICATE_NUMBER"]
+
+
 async def test_a_template_changed_later_does_not_change_what_is_running(desk: Desk, started: Any) -> None:
     house = desk.house
     recipients = house.profiles.recipients

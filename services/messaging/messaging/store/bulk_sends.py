@@ -221,6 +221,14 @@ async def remove_slice(tx: Transaction, bulk_send_id: str, given: Slice) -> None
     )
 
 
+async def remove_slices(tx: Transaction, bulk_send_id: str) -> None:
+    """Note that nobody is to write any more."""
+    await tx.execute(
+        "delete from bulk_slices where chain_id = :chain_id and bulk_send_id = :id",
+        {"chain_id": tx.chain_id, "id": bulk_send_id},
+    )
+
+
 async def slices_held(tx: Transaction, bulk_send_id: str) -> int:
     """Return how many recipients are with workers."""
     found = await tx.execute(

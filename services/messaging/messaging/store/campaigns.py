@@ -159,7 +159,8 @@ async def count_between(
     """
     found = await tx.execute(
         "select s.campaign_id, s.sent_count, c.paused_at, (select count(*) from campaign_opt_outs o"
-        "  where o.chain_id = :chain_id and o.campaign_id = s.campaign_id and o.sent_at >= :begins and o.sent_at < :ends"
+        "  where o.chain_id = :chain_id and o.campaign_id = s.campaign_id"
+        "  and o.sent_at >= :begins and o.sent_at < :ends"
         "  and (cast(:stores as text[]) is null or o.store_id = any(:stores))) as opt_out_count"
         " from (select campaign_id, count(distinct conversation_id) as sent_count from messages"
         "  where chain_id = :chain_id and campaign_id <> '' and sent_at >= :begins and sent_at < :ends"

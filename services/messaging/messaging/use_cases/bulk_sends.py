@@ -377,6 +377,7 @@ async def _see_out(tx: Transaction, bulk_send: BulkSend, now: datetime) -> None:
 async def _end(tx: Transaction, bulk_send: BulkSend, now: datetime) -> None:
     bulk_send = bulk_send.changed(now=now, finished_at=now)
     await bulk_sends.save(tx, bulk_send)
+    await bulk_sends.remove_slices(tx, bulk_send.bulk_send_id)
     await bulk_sends.make_settled(tx, bulk_send.bulk_send_id)
     counts = (await bulk_recipients.progress(tx, [bulk_send.bulk_send_id]))[bulk_send.bulk_send_id].counts
 

@@ -70,7 +70,7 @@ async def write_slice(
     bulk_send: BulkSend,
     part: Slice,
 ) -> int:
-    """Write to the recipients of a slice; return how many texts there are now. None when it is paused or over."""
+    """Write to the recipients of a slice; return how many texts there are now: none while it is paused or over."""
     async with database.transaction(chain_id) as tx:
         frozen = await bulk_recipients.frozen_in(tx, bulk_send.bulk_send_id, part)
         current = await _currents(tx, frozen)
@@ -114,7 +114,10 @@ async def ask_profiles(
     """Return what must be known of clients to write to them; what no text needs is not asked for."""
     if not client_ids:
         return Known({})
-    recipients = await profiles.get_recipients(chain_id, client_ids)
+    recipients = dict(await profiles.get_recipients(chain_id, client_ids))
+    for client_id in client_ids:
+        if client_id not in recipients and (survivor := await _survivor(profiles, chain_id, client_id)):
+            recipients[client_id] = survivor
     if bulk_send.template is None:
         return Known(recipients)
     variables = bulk_send.template.variables
@@ -130,6 +133,16 @@ async def ask_profiles(
             books = {one.associate_id for one in recipients.values() if one.associate_id}
             names = {one: await _associate_name(profiles, chain_id, one) for one in sorted(books)}
     return Known(recipients, facts, names)
+
+
+async def _survivor(profiles: Profiles, chain_id: str, client_id: str) -> Recipient | None:
+    """Return whom an id leads to that was merged a moment ago, so that we have not heard of it; None for nobody."""
+    try:
+        return await profiles.get_recipient(chain_id, client_id)
+    except ServiceError as error:
+        if error.kind is not Kind.NOT_FOUND:
+            raise
+        return None
 
 
 async def _associate_name(profiles: Profiles, chain_id: str, associate_id: str) -> str:
