@@ -106,7 +106,8 @@ async def _forget(
         await permissions.note_alive(tx, phone)
         await permissions.forget_verified(tx, phone)
     erased["messages"] += await erasures.remove_messages(tx, client_ids=client_ids)
-    erased["bulk_recipients"] += await bulk_recipients.forget_clients(tx, client_ids)
+    if recipients := await bulk_recipients.forget_clients(tx, client_ids):
+        erased["bulk_recipients"] += recipients
     erased["numbers"] += await erasures.remove_numbers(tx, client_ids)
     if disowned := await erasures.remove_disowned(tx, client_ids=client_ids):
         erased["disowned_numbers"] += disowned
