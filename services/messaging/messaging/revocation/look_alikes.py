@@ -29,8 +29,10 @@ LOOK_ALIKES = (
         r"\b(?:what (?:happens|would happen|if)|if) (?:i|we) (?:text|reply|send|write|say"
         "|answer|type|respond)(?: with| back)? "
         r"stop\b.*|\b(?:does|is|do) (?:text|reply|send)?ing stop\b.*"
-        r"|(?<!times )\b(?:do|should|must|can|may|would) i (?:need to |have to |just )?(?:text|reply|send|write|answer|type)(?: with)?"
-        r" stop (?!to|for)\w+.*|(?<!times )\b(?:do|should|must) i (?:need to |have to |just )?(?:text|reply|send|write)(?: with)? stop"
+        r"|(?<!times )\b(?:do|should|must|can|may|would) i (?:need to |have to |just )?(?:text|reply|send|write"
+        r"|answer|type)(?: with)?"
+        r" stop (?!to|for)\w+.*|(?<!times )\b(?:do|should|must) i (?:need to |have to |just )?(?:text|reply|send"
+        r"|write)(?: with)? stop"
         r" (?:to|for|if|when) (?!you|texts|messages|these|this|them|all)\w+.*",
         about_texts=True,
     ),
@@ -104,7 +106,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "misses the texts",
-        r"(?<!rather )(?<!prefer )(?<!that )(?<!if )(?<!why )\byou (?:never|donot|havenot"
+        r"(?<!can )(?<!could )(?<!will )(?<!would )(?<!rather )(?<!prefer )(?<!that )(?<!if )(?<!why )\byou (?:never"
+        r"|donot|havenot"
         "|didnot|stopped|no longer|hardly|quit)(?: ever)? (?:text|message|texted|messaged"
         r"|texting|messaging|sending|write|writing|contacted|contact|send|sent)\b[^,]*",
         about_texts=True,
@@ -124,7 +127,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "is sorry",
-        rf"\b(?:sorry|apolog\w+|forgive me|forgive)(?: \w+)? (?:for|about) (?:not|never) (?:{TEXTING}|replying|answering|calling)\b[^,]*",
+        rf"\b(?:sorry|apolog\w+|forgive me|forgive)(?: \w+)? (?:for|about) (?:not|never) (?:{TEXTING}|replying"
+        rf"|answering|calling)\b[^,]*",
         about_texts=True,
     ),
     LookAlike(
@@ -150,7 +154,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "a stop on the way",
-        r"\b(?:stop|stopping|stopped) (?:off )?(?:first )?(?:for|at) (?!good|now|ever|today|once|all|this|that|a while|the moment)\w+",
+        r"\b(?:stop|stopping|stopped) (?:off )?(?:first )?(?:for|at) (?!good|now|ever|today|once|all|this|that"
+        r"|a while|the moment)\w+",
     ),
     LookAlike(
         "a stop on a journey",
@@ -229,7 +234,8 @@ LOOK_ALIKES = (
         "the end of something",
         r"\b(?:the|an|a|its|their|loose|dead|west|east|high|rear|year|week|month|front"
         r"|deep|one|other|that|my|our|will) end\b"
-        r"(?! (?:texts?|messages?|all|communications?))|\bend(?:s|ed|ing)? (?:of|up|in"
+        r"(?! (?:texts?|messages?|all|communications?|to (?:\w+ )?(?:texts?|texting|messages?|messaging)\b))"
+        r"|\bend(?:s|ed|ing)? (?:of|up|in"
         r"|on|at|with|s|date|result|user|table)\b",
     ),
     LookAlike(
@@ -274,7 +280,7 @@ LOOK_ALIKES = (
     LookAlike("a word with another sense", r"\b(?:off|from|out of) (?:the )?(?:wait|waiting|guest) ?list\b"),
     LookAlike(
         "another subscription",
-        r"\bunsubscribed? from (?!these|this|your|all|the|text|sms|promo|market|everything"
+        r"\bunsubscribe is\b[^,]*|\bunsubscribed? from (?!these|this|your|all|the|text|sms|promo|market|everything"
         r"|any|you|it|here|messag|offer|alert)\w+[^,]*",
     ),
     # Jewels: things are taken off, removed, sent, lost.
@@ -307,7 +313,8 @@ LOOK_ALIKES = (
     ),
     LookAlike(
         "something is not to be sent",
-        rf"\b(?!(?:stop|quit) (?:please )?sending (?:me |us )?(?:it|them)\b)(?:{NOT}|stop|quit) (?:please )?(?:send|mail|ship|sending|mailing|shipping"
+        rf"\b(?!(?:stop|quit) (?:please )?sending (?:me |us )?(?:it|them)\b)(?:{NOT}|stop|quit) (?:please )?(?:send"
+        rf"|mail|ship|sending|mailing|shipping"
         "|deliver)(?: (?:me|us))? (?:any |anymore |more |so many |all |those"
         rf" |these |the |further )*(?:(?!these|this|those|it|to|texts|messages)\w+ )?{GOODS}\b"
         r"(?! (?:texts?|messages?|offers?|promos?|ads?)\b)(?! anymore$)[^,]*",
@@ -364,7 +371,7 @@ LOOK_ALIKES = (
     LookAlike(
         "not heard of yet",
         r"\b(?:got|get|getting|received|have|had|saw|see|still|is|are|was|were|why|there)"
-        r" no (?:texts?|messages?|offers?)\b[^,]*|\bno (?:texts?|messages?) (?:yet|from"
+        r" no (?:texts?|messages?|offers?)\b[^,]*|\bno (?:texts?|messages?) (?:yet|since|on my|in my|from"
         r"|came|so far|arrived|received)\b[^,]*",
         about_texts=True,
     ),

@@ -116,7 +116,8 @@ RULES = (
     Rule(
         "no texts",
         "^(?:(?:and|so|absolutely|definitely|just|only|again|but|ok|email|call|please) )*(?:,"
-        rf" )?(?:no|zero) (?:single |more |further |other |need for )?(?:more )?(?:{TEXTS}|contact|texting|messaging)\b",
+        rf" )?(?:no|zero) (?:single |more |further |other |need for )?(?:more )?(?:{TEXTS}|contact|texting"
+        rf"|messaging)\b",
     ),
     Rule("no texts", rf"\b(?:no more|no further) (?:\w+ )?(?:{TEXTS}|contact|texting|messaging)\b"),
     Rule(
@@ -145,7 +146,8 @@ RULES = (
         "off the list",
         r"\b(?:take|remove|get|drop|scratch|cross|strike|pull|delete|erase|leave|kick|want"
         "|be|removed|taken|keep)(?: (?:me|us|off|out|this|number|my|our|his|her|their"
-        "|cell|phone|mobile|details|digits|data|and|name|info|information|contact|it|mother|moms?|mothers))* (?:off|from"
+        "|cell|phone|mobile|details|digits|data|and|name|info|information|contact|it|mother|moms?|mothers))* (?:off"
+        "|from"
         "|out)(?: of)?(?: (?:the|your|this|that|all|any|ur|every|store|text|texting|mailing"
         "|marketing|call|contact|contacts|customer|client|sms|phone|message|messaging"
         rf"|promo|promotional|future|sales?|list|whatever|damn|stupid|mail|of|\w+s))* {LIST}\b",
@@ -185,7 +187,8 @@ RULES = (
     Rule(
         "remove my number",
         r"\b(?:removed?|deleted?|erased?|lose|forget|dropped|drop|discard|scrub|scrap|purge|destroy|toss|trash|dump|bin"
-        rf"|suppress|suspend|throw out|throw|unsave|wipe|clear) (?:all )?(?:my|this|her|his|our|their|the) (?:\w+ )?{NUMBER}\b",
+        rf"|suppress|suspend|throw out|throw|unsave|wipe|clear) (?:all )?(?:my|this|her|his|our|their"
+        rf"|the) (?:\w+ )?{NUMBER}\b",
     ),
     Rule(
         "remove my number",
@@ -317,7 +320,8 @@ RULES = (
     ),
     Rule(
         "invokes the law",
-        r"\b(?:tcpa|(?:do not|donot|no) (?:call|contact|text|disturb|mail)(?:ing)? (?:list|registry|registers?)|dnc|no call"
+        r"\b(?:tcpa|(?:do not|donot|no) (?:call|contact|text|disturb|mail)(?:ing)? (?:list|registry|registers?)|dnc"
+        r"|no call"
         r" list|gdpr|ccpa|fcc (?:rules?|complaint))\b",
         is_clear=False,
     ),

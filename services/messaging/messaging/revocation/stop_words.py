@@ -20,7 +20,7 @@ FILLERS = words_of(
 DELIGHT = (
     r"\b(?:love(?! of)|loves|loved|gorgeous|beautiful|stunning|amazing|wow|kind|sweet|blush\w*"
     r"|haha\w*|lol|lmao|omg|adorable|incredible|pretty|nice"
-    r"|cute|perfect|too much|flatter\w*|making me|obsessed|i am (?:dying|dead|crying)|jealous"
+    r"|cute|perfect|oh stop|aww? stop|too much|flatter\w*|making me|obsessed|i am (?:dying|dead|crying)|jealous"
     r"|wonderful|hehe\w*|jaja\w*|joke|joking|kidding|genius"
     r"|magnifique|hermos\w+|precios\w+|bell\w+|best)\b|[\U0001f600-\U0001f606\U0001f60a"
     r"\U0001f60d\U0001f618\U0001f923\U0001f929\U0001f970"
@@ -41,8 +41,10 @@ SPEAKS_OF_TEXTS = rf"\b{CONTACT}\b|\btext(?:s|ing|ed)?\b"
 
 # Without a word such as these nobody refuses anything, whatever the other words are.
 REFUSES = (
-    r"\b(?:no|not|never|none|noone|nobody|nothing|without|donot|didnot|cannot|willnot|wouldnot|shouldnot|isnot|doesnot|off|out"
-    r"|away|last|less|wrong|stop\w*|quit\w*|end|ends|cease\w*|halt|remov\w*|delet\w*|eras\w*|lose|trash|dump|drop|block\w*"
+    r"\b(?:no|not|never|none|noone|nobody|nothing|without|donot|didnot|cannot|willnot|wouldnot|shouldnot|isnot"
+    r"|doesnot|off|out"
+    r"|away|last|less|wrong|stop\w*|quit\w*|end|ends|cease\w*|halt|remov\w*|delet\w*|eras\w*|lose|trash|dump|drop"
+    r"|block\w*"
     r"|suspend|suppress|pause|cancel\w*|terminat\w*|revok\w*|withdraw\w*|unsub\w*|opt|enough|leave|spam\w*|refrain|mute"
     r"|ya|basta|deje\w*|borr\w*|quit\w*|ne|plus|pas|arret\w*|cess\w*|retir\w*|supprim\w*)\b"
 )

@@ -21,7 +21,9 @@ _OF_THEM = (
     "(?: (?:with|of|on|by|in|about|from|to|for|at|over|all|the|these|those|this|your|yall|such|so|any|more|many"
     "|getting|receiving|seeing|reading|sending|damn|stupid|constant|endless)){0,5}"
 )
-_DEGREE = "(?: (?:just|so|too|very|really|all|only|simply|getting|becoming|not|me|us|totally|extremely|completely)){0,3}"
+_DEGREE = (
+    "(?: (?:just|so|too|very|really|all|only|simply|getting|becoming|not|me|us|totally|completely)){0,3}"
+)
 _YOUR = "(?: (?:your|the|this|these|that|those|all|any|future|whatever|every|other|text|from))*"
 _AGREED = (
     r"(?:opt(?:ed)?(?: in)?|sign(?:ed)?(?: (?:me|myself|up))*|subscribed?|enroll?(?:ed)?|register(?:ed)?|agreed?"
@@ -90,30 +92,44 @@ WAYS = (
     ),
     _way(
         "not with this number",
-        rf"\b(?:{NOT}|stop|quit|no right to)(?: (?:you|to|please|ever|the|authori[sz]e|have))* (?:use|using|keep|keeping"
+        rf"\b(?:{NOT}|stop|quit|no right to)(?: (?:you|to|please|ever|the|authori[sz]e|have))* (?:use|using|keep"
+        rf"|keeping"
         rf"|share|sharing|sell|selling|store|storing|dial|dialing)(?: of)? (?:my|this|our) (?:\w+ )?{NUMBER}\b",
     ),
     _way(
         "a number to be removed",
-        rf"\b(?:like|want|need|have|get|please) (?:my|this|our|his|her) (?:\w+ )?{NUMBER}(?: to)?(?: be)? (?:deleted|removed"
+        rf"\b(?:like|want|need|have|get|please) (?:my|this|our|his|her) (?:\w+ )?{NUMBER}(?: to)?(?: be)? (?:deleted"
+        rf"|removed"
         r"|erased|taken off|taken out|unlisted|off your)\b",
-        rf"\b(?:my|this|our|his|her) (?:\w+ )?{NUMBER} (?:to|should|must|needs to|has to) be (?:deleted|removed|erased|taken)\b",
-        rf"\b(?:take|get|keep|leave) {_ME}(?: and (?:me|mine|my \w+))? off(?: of)? (?:everything|anything|it all|all of)\b",
-        rf"\b(?:take|get|keep|leave) my \w+ and (?:me|mine) (?:off|out)(?: of)?{_YOUR} (?:\w+ )?(?:{LIST}|{MESSAGES})\b",
+        rf"\b(?:my|this|our|his|her) (?:\w+ )?{NUMBER} (?:to|should|must|needs to|has to) be (?:deleted|removed"
+        rf"|erased|taken)\b",
+        rf"\b(?:take|get|keep|leave) {_ME}(?: and (?:me|mine|my \w+))? off(?: of)? (?:everything|anything|it all"
+        rf"|all of)\b",
+        rf"\b(?:take|get|keep|leave) my \w+ and (?:me|mine) (?:off|out)(?: of)?{_YOUR} (?:\w+ )?(?:{LIST}"
+        rf"|{MESSAGES})\b",
     ),
     _way(
         "not to be contacted",
-        rf"\b(?:{NOT}|no longer) (?:\w+ )?(?:want|wish|like|need|care|agree|consent)(?: to)? be(?:ing)? (?:contacted|texted|messaged"
+        rf"\b(?:{NOT}|no longer) (?:\w+ )?(?:want|wish|like|need|care|agree|consent)(?: to)? be(?:ing)? (?:contacted"
+        rf"|texted|messaged"
         r"|called|reached|notified)\b(?! (?:before|until|till|after|today|tonight|tomorrow|while))",
     ),
     _way(
         "not one text",
         rf"^not (?:one|another|a single)(?: more| other)? {MESSAGES}(?:$| ,| please| again| ever| more)",
     ),
+    _way(
+        "put an end to them",
+        rf"\b(?:put an end to|put a stop to)(?: (?:all|the|these|those|this|your|any))* (?:{MESSAGES}|this|these|it)\b",
+        rf"\b(?:turn|switch|shut)(?: (?:all|the|these|those|your|my))* {MESSAGES} off\b",
+        rf"\btake off (?:my|this|our) (?:\w+ )?{NUMBER}\b",
+        r"\bnot (?:be )?(?:texted|messaged|contacted) (?:again|ever|further)\b",
+    ),
     _way("not from you", r"^(?:please |and |just )*no more (?:\w+ )?from (?:you|yall|your \w+|this \w+)\b"),
     _way(
         "que me quiten",
-        r"\b(?:quiero|quisiera|pido|solicito|favor) (?:que )?(?:me|nos|lo|la)? ?(?:quit\w+|saqu\w+|sac\w+|borr\w+|elimin\w+|dejen?)"
+        r"\b(?:quiero|quisiera|pido|solicito|favor) (?:que )?(?:me|nos|lo|la)? ?(?:quit\w+|saqu\w+|sac\w+|borr\w+"
+        r"|elimin\w+|dejen?)"
         r" (?:de )",
     ),
     _way(
@@ -141,18 +157,21 @@ WAYS = (
     ),
     _way(
         "by another way only",
-        r"\b(?:e ?mail|call|phone|mail|write)\b.*\b(?:instead of|rather than|not by|not via|no)(?: a)? (?:texts?|texting"
+        r"\b(?:e ?mail|call|phone|mail|write)\b.*\b(?:instead of|rather than|not by|not via|no)(?: a)? (?:texts?"
+        r"|texting"
         r"|sms|text messages?)\b",
         r"\b(?:only|just) (?:contact|reach|write|message|notify)(?: \w+){0,2} (?:by|via|through|over) (?:e ?mail|mail"
         r"|phone|post|letter)\b",
-        r"\b(?:contact|reach|write|message|notify)(?: \w+){0,2} (?:by|via|through) (?:e ?mail|mail|phone|post|letter) only\b",
+        r"\b(?:contact|reach|write|message|notify)(?: \w+){0,2} (?:by|via|through) (?:e ?mail|mail|phone|post"
+        r"|letter) only\b",
         r"\bswitch (?:me|us) (?:over )?to (?:e ?mail|mail|calls)\b",
     ),
     _way(
         "somebody else's number",
         r"\b(?:nobody|noone|no one|no \w+) (?:named \w+|by (?:that|this|the) name)\b",
         r"\bthere is no \w+ (?:at|on|with) this (?:number|phone)\b",
-        r"\b(?:doesnot|does not|no longer) (?:\w+ )?(?:have|has|own|owns|use|uses) this (?:phone|number|cell|line|mobile)\b",
+        r"\b(?:doesnot|does not|no longer) (?:\w+ )?(?:have|has|own|owns|use|uses) this (?:phone|number|cell|line"
+        r"|mobile)\b",
         r"\bthis (?:\w+ )?(?:number|phone|cell|line) (?:now )?belongs to (?:someone|somebody|another|a|my)\b",
         r"\b(?:he|she|they) changed (?:his|her|their) (?:\w+ )?(?:number|phone)\b",
         r"\bthis (?:number|phone|one)? ?is mine now\b",

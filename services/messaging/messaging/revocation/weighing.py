@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 _EPOCHS = 40
 _RATE, _RATE_DECAY, _SHRINK = 0.3, 0.15, 1e-4
@@ -42,7 +43,7 @@ def features(sentences: Iterable[str]) -> list[str]:
     for sentence in sentences:
         words = ["^", *sentence.split(), "$"]
         found.update(words)
-        found.update(f"{one} {other}" for one, other in zip(words, words[1:], strict=False))
+        found.update(f"{one} {other}" for one, other in pairwise(words))
         found.update(f"{one} * {other}" for one, other in zip(words, words[2:], strict=False))
     return sorted(found)
 

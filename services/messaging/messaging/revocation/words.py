@@ -88,7 +88,8 @@ CONTACT = (
 
 # Texts as a nuisance: what a store says it sends, and what nobody would ask a person for.
 MESSAGES = (
-    "(?:texts?|text messages?|texting|messages|messaging|sms|mms|notifications?|alerts|spam|spamming|promos?|promotions?"
+    "(?:texts?|text messages?|texting|messages|messaging|sms|mms|notifications?|alerts|spam|spamming|promos?"
+    "|promotions?"
     r"|promotional \w+|marketing|advertis\w+|ads|adverts|blasts?|solicitations?|communications?|mailings)"
 )
 # What somebody says of them who wants none, before their name and after it.
@@ -97,8 +98,10 @@ WEARY = (
     "|do without|live without|spare me|spare us|save|not welcome)"
 )
 NUISANCE = (
-    r"(?:annoy\w*|irritat\w*|bother\w*|intrusive|unwelcome|unwanted|unsolicited|undesired|a nuisance|obnoxious|excessive"
-    "|incessant|out of hand|out of control|too much|too many|too often|overwhelming|ridiculous|crazy|insane|nuts|up the wall"
+    r"(?:annoy\w*|irritat\w*|bother\w*|intrusive|unwelcome|unwanted|unsolicited|undesired|a nuisance|obnoxious"
+    r"|excessive"
+    "|incessant|out of hand|out of control|too much|too many|too often|overwhelming|ridiculous|crazy|insane|nuts"
+    "|up the wall"
     "|not welcome|not wanted|not needed|not appreciated)"
 )
 GO_EASY = (
