@@ -148,6 +148,25 @@ async def test_too_many_opt_outs_pause_the_campaign_once_and_its_bulk_sends(desk
     assert len(await paused(desk)) == 1
 
 
+async def test_opt_outs_from_before_enough_were_reached_count_once_they_are(desk: Desk) -> None:
+    await desk.set_speed(1)
+    made = await desk.create(await desk.clients(20))
+    while len(desk.sent_to()) < 3:
+        await desk.sender.run_due()
+        await desk.courier.run_due()
+        desk.house.clock.advance(timedelta(seconds=1))
+    for one in await desk.outcomes(made, state=bulk.BULK_RECIPIENT_STATE_SENT):
+        await desk.revoke(one.client_id)
+    await desk.sender.run_due()
+    assert (await desk.read(made)).state == bulk.BULK_SEND_STATE_RUNNING
+    for _ in range(12):
+        desk.house.clock.advance(timedelta(seconds=1))
+        await desk.sender.run_due()
+        await desk.courier.run_due()
+    assert (await desk.read(made)).state == bulk.BULK_SEND_STATE_PAUSED
+    assert 5 <= len(desk.sent_to()) < 20
+
+
 async def test_a_bulk_send_that_goes_on_takes_its_campaign_along(desk: Desk) -> None:
     client_ids = await desk.clients(6)
     first = await desk.create(client_ids, campaign_id="cmp_spring")

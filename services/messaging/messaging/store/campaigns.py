@@ -44,7 +44,7 @@ async def note_opt_out(
         "  (chain_id, campaign_id, conversation_id, message_id, store_id, sent_at,"
         "  opted_out_at) select :chain_id, campaign_id, conversation_id, message_id, store_id, sent_at, :at from latest"
         "  on conflict do nothing returning campaign_id)"
-        " insert into due_opt_outs (chain_id, opt_out_id, campaign_id, noted_at)"
+        " insert into due_opt_outs (chain_id, opt_out_id, campaign_id, due_time)"
         " select :chain_id, :opt_out_id, campaign_id, :now from noted",
         {
             "chain_id": tx.chain_id,
@@ -65,13 +65,36 @@ async def forget_texts(tx: Transaction, message_ids: Collection[str]) -> None:
     )
 
 
-async def with_new_opt_outs(connection: AsyncConnection, most: int) -> Sequence[tuple[str, str]]:
+async def look_again(tx: Transaction, campaign_id: str, opt_out_id: str, due_time: datetime) -> None:
+    """Have somebody look at the opt-outs of a campaign once more."""
+    await tx.execute(
+        "insert into due_opt_outs (chain_id, opt_out_id, campaign_id, due_time)"
+        " values (:chain_id, :opt_out_id, :id, :due_time)",
+        {"chain_id": tx.chain_id, "opt_out_id": opt_out_id, "id": campaign_id, "due_time": due_time},
+    )
+
+
+async def is_going_on(tx: Transaction, campaign_id: str, since: datetime) -> bool:
+    """Return whether texts of a campaign went out since a moment, or a bulk send of it is running."""
+    found = await tx.execute(
+        "select exists (select 1 from bulk_sends where chain_id = :chain_id and campaign_id = :id"
+        "  and state = 'RUNNING') or exists (select 1 from messages where chain_id = :chain_id"
+        "  and campaign_id = :id and campaign_id <> '' and sent_at >= :since)",
+        {"chain_id": tx.chain_id, "id": campaign_id, "since": since},
+    )
+    return bool(found.scalar_one())
+
+
+async def with_new_opt_outs(
+    connection: AsyncConnection, now: datetime, most: int
+) -> Sequence[tuple[str, str]]:
     """Return (chain, campaign) of those in all chains whose opt-outs somebody is to look at."""
     found = await connection.execute(
         text(
-            "select chain_id, campaign_id from due_opt_outs group by 1, 2 order by min(noted_at) limit :most"
+            "select chain_id, campaign_id from due_opt_outs where due_time <= :now"
+            " group by 1, 2 order by min(due_time) limit :most"
         ),
-        {"most": most},
+        {"now": now, "most": most},
     )
     return [(row.chain_id, row.campaign_id) for row in found]
 

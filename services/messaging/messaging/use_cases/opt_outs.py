@@ -4,7 +4,7 @@ An opt-out is noted in the transaction that revokes, which holds the number; whe
 looked at afterwards, by the bulk sender: nobody who holds a number then waits for a campaign.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chassis.caller import Caller
 from chassis.clock import Clock
@@ -16,6 +16,10 @@ from messaging.domain.bulk_sends import OPT_OUT_RATE, OPT_OUT_WINDOW, BulkSendSt
 from messaging.store import bulk_sends, campaigns
 from messaging.store.campaigns import OptOutCount
 from messaging.store.settings import get_settings
+
+# A campaign that has not reached enough numbers yet is looked at again, as long as its texts go out.
+_NEXT_LOOK = timedelta(seconds=5)
+_STILL_GOING_ON = timedelta(hours=1)
 
 
 async def note_opt_out(tx: Transaction, phone: str, now: datetime, *, at: datetime | None = None) -> None:
@@ -29,7 +33,7 @@ async def note_opt_out(tx: Transaction, phone: str, now: datetime, *, at: dateti
 async def look_at_opt_outs(*, database: Database, clock: Clock, most: int = 100) -> int:
     """Pause campaigns of which too many opted out, in all chains; return how many campaigns were looked at."""
     async with database.platform_transaction() as connection:
-        found = await campaigns.with_new_opt_outs(connection, most)
+        found = await campaigns.with_new_opt_outs(connection, clock.now(), most)
     for chain_id, campaign_id in found:
         async with database.transaction(chain_id) as tx:
             if await campaigns.take_opt_outs(tx, campaign_id):
@@ -49,6 +53,9 @@ async def _judge(tx: Transaction, campaign_id: str, now: datetime) -> None:
         share=settings.opt_out_pause_share,
         after=settings.opt_out_pause_after,
     ):
+        has_too_few = counted.sent_count < settings.opt_out_pause_after
+        if has_too_few and await campaigns.is_going_on(tx, campaign_id, now - _STILL_GOING_ON):
+            await campaigns.look_again(tx, campaign_id, new_id("opt"), now + _NEXT_LOOK)
         return
     await campaigns.pause(tx, campaign_id, now)
     tx.publish(

@@ -76,7 +76,7 @@ def upgrade() -> None:
             chain_id text not null,
             opt_out_id text not null,
             campaign_id text not null,
-            noted_at timestamptz not null,
+            due_time timestamptz not null,
             primary key (chain_id, opt_out_id)
         );
 
