@@ -81,7 +81,8 @@ async def up(directory: Path, terminal: Terminal) -> int:
 
 def announce(state: State, terminal: Terminal) -> None:
     """Say where to go and who can sign in."""
-    terminal.say(f"\n  API         {state.api_url}\n  described   {state.api_url}/docs\n  both sides  {state.api_url}/sandbox")
+    terminal.say(f"\n  API         {state.api_url}\n  described   {state.api_url}/docs")
+    terminal.say(f"  both sides  {state.api_url}/sandbox")
     for name, role, email, password in state.sign_ins:
         terminal.say(f"  sign in     {email}  {password}   ({name}, {role})")
     terminal.say("")

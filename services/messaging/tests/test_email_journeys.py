@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from carnet.messaging.v1 import media_pb2, media_pb2_grpc, templates_pb2_grpc
 from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import templates_pb2 as tpb
-from carnet.messaging.v1 import templates_pb2_grpc
 from carnet.profiles.v1 import events_pb2 as profile_events
 from carnet.profiles.v1 import profiles_pb2
 from mail_server import MailServer, mail_server
@@ -192,6 +192,27 @@ async def test_a_template_writes_subject_and_body(mail: Mail) -> None:
     [taken] = mail.taken(client_id)
     assert taken["Subject"] == "Ada, your ring"
     assert "It is ready. Maison Aurore" in taken.get_body(("plain",)).get_content()
+
+
+async def test_a_picture_goes_along(mail: Mail) -> None:
+    content = b"\x89PNG\r\n\x1a\n" + b"picture" * 60_000
+    stub = media_pb2_grpc.MediaServiceStub(mail.channel)
+    made = await stub.CreateMedia(
+        media_pb2.CreateMediaRequest(content_type="image/png", file_name="ring.png")
+    )
+
+    async def pieces() -> AsyncIterator[media_pb2.UploadMediaContentRequest]:
+        yield media_pb2.UploadMediaContentRequest(media_id=made.media_id)
+        for start in range(0, len(content), 200_000):
+            yield media_pb2.UploadMediaContentRequest(content=content[start : start + 200_000])
+
+    await stub.UploadMediaContent(pieces())
+    client_id = await mail.client(Purpose.SERVICE)
+    sent = await mail.send(client_id, media_ids=[made.media_id])
+    await mail.house.becomes(sent, pb.MESSAGE_STATE_SENT)
+    [attached] = mail.taken(client_id)[0].iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("ring.png", "image/png")
+    assert attached.get_content() == content
 
 
 async def test_looking_at_the_way_out_changes_nothing_and_taking_it_does(mail: Mail) -> None:

@@ -198,8 +198,6 @@ def _check(wanted: Wanted, channel: Channel, now: datetime) -> None:
 def _check_pictures(wanted: Wanted, channel: Channel, phone: str) -> None:
     if not wanted.media_ids:
         return
-    if channel is Channel.EMAIL:
-        raise MediaRefused("e-mails carry none", wanted.media_ids[0])
     if channel is Channel.SMS and not phone.startswith("+1"):
         # MMS is a service of North America; elsewhere carriers refuse it, or send a link of their own.
         raise MediaRefused("the network of this number takes none", wanted.media_ids[0])
