@@ -115,6 +115,29 @@ async def test_a_recipient_who_is_there_twice_is_named(desk: Desk) -> None:
     assert [violation.field for violation in refused.value.violations] == ["recipients[2].client_id"]
 
 
+async def test_values_that_are_none_are_named(desk: Desk) -> None:
+    one, other = desk.house.client(), desk.house.client()
+    for value in ("x" * 501, "a\0b"):
+        with pytest.raises(ServiceError) as refused:
+            await desk.create(
+                [],
+                recipients=[
+                    bulk.BulkRecipient(client_id=one, values={"piece": "the ring"}),
+                    bulk.BulkRecipient(client_id=other, values={"piece": value}),
+                ],
+            )
+        assert [violation.field for violation in refused.value.violations] == ["recipients[1].values"]
+
+
+async def test_a_repeat_after_its_time_is_the_first_answer_still(desk: Desk) -> None:
+    client_ids = await desk.clients(1)
+    times = {"send_time": after(desk, hours=1), "expire_time": after(desk, hours=2)}
+    made = await desk.create(client_ids, request_id="late", **times)
+    desk.house.clock.advance(timedelta(hours=3))
+    again = await desk.create(client_ids, request_id="late", **times)
+    assert again.bulk_send_id == made.bulk_send_id
+
+
 async def test_nothing_goes_out_before_its_time(desk: Desk) -> None:
     made = await desk.create(await desk.clients(2), send_time=after(desk, minutes=10))
     for _ in range(9):

@@ -1,7 +1,7 @@
 """Bulk sends, their recipients, and campaigns that are paused because of their opt-outs. Pure."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from chassis.errors import Kind, ServiceError, Violation, invalid
 from messaging.domain.permissions import Purpose
 from messaging.domain.senders import Channel
-from messaging.domain.templates import Template
+from messaging.domain.templates import LONGEST_VALUE, Template
 
 # How long after a text an opt-out is taken for an answer to it.
 OPT_OUT_WINDOW = timedelta(days=7)
@@ -174,15 +174,20 @@ def check_times(
     return begins, ends
 
 
-def check_recipients(client_ids: list[str]) -> None:
-    """Refuse recipients that are there twice. Raises RECIPIENT_TWICE."""
-    if len(set(client_ids)) == len(client_ids):
-        return
+def check_recipients(recipients: Sequence[BulkRecipient]) -> None:
+    """Refuse recipients that are there twice, and values that are none. Raises RECIPIENT_TWICE, FIELD_INVALID."""
     first: dict[str, int] = {}
-    for index, client_id in enumerate(client_ids):
-        if client_id in first:
-            raise RecipientTwice(client_id, first[client_id], index)
-        first[client_id] = index
+    for index, recipient in enumerate(recipients):
+        if recipient.client_id in first:
+            raise RecipientTwice(recipient.client_id, first[recipient.client_id], index)
+        first[recipient.client_id] = index
+        for name, value in recipient.values.items():
+            if len(value) > LONGEST_VALUE:
+                raise invalid(
+                    f"recipients[{index}].values", f"{name} has more than {LONGEST_VALUE} characters"
+                )
+            if "\0" in name or "\0" in value:
+                raise invalid(f"recipients[{index}].values", "must not contain the character NUL")
 
 
 class RecipientTwice(ServiceError):

@@ -44,7 +44,7 @@ class BulkSendsServicer(bulk_pb2_grpc.BulkSendsServiceServicer):
                 subject=request.subject,
                 template_id=request.template_id,
                 media_ids=tuple(request.media_ids),
-                recipients=[BulkRecipient(one.client_id, one.values) for one in request.recipients],
+                recipients=[BulkRecipient(one.client_id, dict(one.values)) for one in request.recipients],
                 send_time=datetime_of(request.send_time, "send_time")
                 if request.HasField("send_time")
                 else None,

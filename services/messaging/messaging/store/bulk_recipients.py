@@ -56,7 +56,7 @@ async def add(tx: Transaction, bulk_send_id: str, recipients: Sequence[BulkRecip
         tx.chain_id,
         bulk_send_id,
         [recipient.client_id for recipient in recipients],
-        [json.dumps(dict(recipient.values)) if recipient.values else None for recipient in recipients],
+        [json.dumps(recipient.values) if recipient.values else None for recipient in recipients],
     )
 
 

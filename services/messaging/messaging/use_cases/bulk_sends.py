@@ -84,12 +84,12 @@ async def create_bulk_send(
         raise invalid("body", "is needed, or a template_id, and not both")
     if len(order.body) > LONGEST_BODY[order.channel]:
         raise invalid("body", f"has more than {LONGEST_BODY[order.channel]} characters")
-    begins, ends = check_times(order.send_time, order.expire_time, now=now)
-    check_recipients([recipient.client_id for recipient in order.recipients])
+    check_recipients(order.recipients)
     async with database.transaction(chain_id) as tx:
         bulk_send_id, is_repeat = await tx.once(key, new_id("blk"))
         if is_repeat:
             return await _standing(tx, await get_bulk_send(tx, bulk_send_id), now)
+        begins, ends = check_times(order.send_time, order.expire_time, now=now)
         if await senders.find_by_store(tx, order.store_id, order.channel) is None:
             raise SenderMissing(order.store_id)
         template = await _frozen_template(tx, order)
