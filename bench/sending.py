@@ -2,9 +2,9 @@
 
     python bench/sending.py [--texts 3000] [--speed 120] [--profile]
 
-Texts of one sender wait in the queue; one courier takes them to a carrier that answers after 50 ms and says "delivered" a
-moment later, both written down as in service. First without a limit, against a ceiling of the same run: the same texts as
-bare rows that are set to SENDING and to SENT, each in a commit of its own, over as many connections. Then at a sender's
+Texts of one sender wait in the queue; one courier takes them to a carrier that answers after 50 ms and says
+"delivered" a moment later, both written down as in service. First without a limit, against a ceiling of the same run:
+the same texts as bare rows that are set to SENDING and to SENT, each in a commit of its own, over as many connections. Then at a sender's
 speed: how long the queue takes, against what the speed promises. Postgres as `make up` runs it, on a disk that syncs.
 """
 
@@ -248,7 +248,8 @@ async def run(texts: int, speed: float, *, is_profiled: bool) -> None:
                 flush=True,
             )
             print(
-                f"processor time   {1000 * ours / texts:8.2f} ms a text here, {1000 * theirs / texts:.2f} ms in Postgres",
+                f"processor time   {1000 * ours / texts:8.2f} ms a text here,"
+                f" {1000 * theirs / texts:.2f} ms in Postgres",
                 flush=True,
             )
             paced = int(speed * 20)

@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Kill everything at every point while texts go out, and count what arrived.
 
     python tests/faults/crash_matrix.py [--texts 2000] [--seed 1]
@@ -12,6 +13,7 @@ text must have been taken by the carrier once, none be unknown, and each event b
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -23,6 +25,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +38,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from sqlalchemy import text as sql
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services" / "messaging" / "tests"))
+sys.path[:0] = [
+    str(Path(__file__).parents[2] / "services" / "messaging" / "tests"),
+    str(Path(__file__).parent),
+]
 
 from outside_calls import call_outside
+from serve import serve
 from twilio_stand_in import (
     ACCEPT,
     ACCOUNT,
@@ -91,13 +98,17 @@ FULL = (
     *POINTS[:5], POSTGRES, *POINTS[5:8], NATS, *POINTS[8:10], OTHER, POSTGRES, *POINTS[10:13], NATS, POINTS[13], OTHER,
 )  # fmt: skip
 
+# Loading messaging takes seconds, and it is started dozens of times.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["serve"])
+
 CHAIN = "chn_faults"
 VERSIONS = Path(messaging.__file__).parent / "migrations" / "versions"
 _SENDERS = 4
 _SPEED = 25.0
 _AT_ONCE = 8
-_ROUND_SECONDS = 120.0
-_SETTLE_SECONDS = 240.0
+_ROUND_SECONDS = 300.0
+_SETTLE_SECONDS = 600.0
 # How often the carrier misbehaves, in hundredths; what is left is taken as it should be.
 _MISDEEDS = ((DROP_AFTER, 5), (FAIL_AFTER, 4), (HANG_AFTER, 2), (DROP, 2), (FAIL, 2))
 
@@ -141,7 +152,7 @@ class Replica:
 
     environment: Mapping[str, str]
     log: Path
-    process: asyncio.subprocess.Process | None = None
+    process: BaseProcess | None = None
     channel: Any = None
     channels: list[Any] = field(default_factory=list)
     deaths: Counter[str] = field(default_factory=Counter)
@@ -149,24 +160,19 @@ class Replica:
     @property
     def is_up(self) -> bool:
         """Return whether it takes calls."""
-        return self.channel is not None and self.process is not None and self.process.returncode is None
+        return self.channel is not None and self.process is not None and self.process.exitcode is None
 
     async def start(self, stop_at: str = "") -> None:
         """Start, to be killed at a point, and return when it is ready or gone."""
-        with self.log.open("ab") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(Path(__file__).with_name("serve.py")),
-                "serve",
-                env={**os.environ, **self.environment, "CARNET_STOP_AT": stop_at},
-                stdout=output,
-                stderr=output,
-            )
+        self.process = _PROCESSES.Process(
+            target=serve, args=({**self.environment, "CARNET_STOP_AT": stop_at}, str(self.log))
+        )
+        self.process.start()
         # A new one, which does not wait to try again; calls may be under way on the former one.
         self.channel = open_channel(self.environment["CARNET_GRPC_ADDRESS"])
         self.channels.append(self.channel)
         async with httpx.AsyncClient(trust_env=False) as http:
-            while self.process.returncode is None:
+            while self.process.exitcode is None:
                 try:
                     address = self.environment["CARNET_METRICS_ADDRESS"]
                     if (await http.get(f"http://{address}/readyz")).status_code == 200:
@@ -174,14 +180,19 @@ class Replica:
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(0.1)
-        if self.process.returncode != -signal.SIGKILL:
+        if self.process.exitcode != -signal.SIGKILL:
             raise SystemExit(self.log.read_text()[-3000:])
+
+    async def _ended(self) -> int | None:
+        assert self.process is not None
+        while self.process.exitcode is None:
+            await asyncio.sleep(0.05)
+        return self.process.exitcode
 
     async def until_killed(self, why: str) -> None:
         """Wait until it has killed itself; exits when it does not come to that."""
-        assert self.process is not None
         async with asyncio.timeout(_ROUND_SECONDS):
-            code = await self.process.wait()
+            code = await self._ended()
         if code != -signal.SIGKILL:
             raise SystemExit(f"{why}: ended with {code}\n{self.log.read_text()[-3000:]}")
         self.deaths[why] += 1
@@ -189,16 +200,16 @@ class Replica:
     async def kill(self) -> None:
         """Kill it, wherever it is."""
         assert self.process is not None
-        if self.process.returncode is None:
+        if self.process.exitcode is None:
             self.process.kill()
-            await self.process.wait()
-        self.deaths["at any time"] += 1
+            await self._ended()
+            self.deaths["at any time"] += 1
 
     async def stop(self) -> None:
         """End it in peace."""
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None and self.process.exitcode is None:
             self.process.terminate()
-            await self.process.wait()
+            await self._ended()
 
 
 @dataclass(frozen=True)
@@ -475,7 +486,6 @@ def environment_of(
     """Return what a replica is told."""
     signing, public = keys
     return {
-        "CARNET_SERVICE": "messaging",
         "CARNET_DATABASE_URL": database_url,
         "CARNET_NATS_URL": servers.nats_url("messaging"),
         "CARNET_GRPC_ADDRESS": f"127.0.0.1:{free_port()}",
@@ -570,8 +580,8 @@ async def run(
     strikes: Sequence[str],
     seed: int,
     is_durable: bool = True,
-    lease_seconds: float = 10.0,
-    timeout_seconds: float = 2.0,
+    lease_seconds: float = 30.0,
+    timeout_seconds: float = 5.0,
     is_told: bool = True,
 ) -> Count:
     """Strike while texts go out, a share of them with each strike, and return what there was at the end."""

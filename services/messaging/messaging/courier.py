@@ -1,7 +1,7 @@
 """The courier carries due texts to the carrier and its answers back. Decisions are in `use_cases`.
 
-No transaction is open while the carrier is called. Texts are taken in sets and answers written down in sets; each text is
-a call of its own. Replicas may run one each: a message is taken up by one of them.
+No transaction is open while the carrier is called. Texts are taken in sets and answers written down in sets; each text
+is a call of its own. Replicas may run one each: a message is taken up by one of them.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class Courier:
         return sum(await asyncio.gather(*started))
 
     async def _until_half_free(self) -> None:
-        """Wait until there is room for many: texts are taken in sets, and a set of one costs as much as one of thirty."""
+        """Wait until there is room for many: a set of one text costs as much as one of thirty."""
         until = asyncio.get_running_loop().time() + self._poll_seconds
         while len(self._flying) > _IN_FLIGHT // 2 and (left := until - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._flying, timeout=left, return_when=asyncio.FIRST_COMPLETED)

@@ -40,7 +40,7 @@ class BrandRegistration:
 
     @property
     def reserve(self) -> int:
-        """Return how many segments of a day only answers to clients may use: a twentieth, from 10 to 200, at most half."""
+        """Return how many segments of a day only answers to clients may use: a twentieth, 10 to 200, at most half."""
         return min(max(self.segments_per_day // 20, 10), 200, self.segments_per_day // 2)
 
     def takes(self, used: int, segments: int, *, is_answer: bool) -> bool:

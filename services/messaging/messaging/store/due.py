@@ -122,7 +122,8 @@ async def look(connection: AsyncConnection) -> Sequence[Waiting]:
             "   where (d.chain_id, d.sender_id) > (owners.chain_id, owners.sender_id)"
             "   order by d.chain_id, d.sender_id limit 1) as following)"
             " select owners.chain_id, owners.sender_id, (select min(due_time) from due_messages d"
-            f"  where d.chain_id = owners.chain_id and d.sender_id = owners.sender_id and d.priority = {ASK}) as ask_at,"
+            "  where d.chain_id = owners.chain_id and d.sender_id = owners.sender_id"
+            f"  and d.priority = {ASK}) as ask_at,"
             " case when not coalesce(t.is_stopped, false) then"
             f"  case when least({times}) is not null then greatest(least({times}), t.next_free_time) end end as send_at"
             " from owners left join sender_turns t"
@@ -170,7 +171,8 @@ async def expired(connection: AsyncConnection, now: datetime, most: int) -> Sequ
 async def waiting_for(tx: Transaction, sender_id: str, now: datetime) -> tuple[int, int]:
     """Return how many texts and segments are due and wait for a sender's turn."""
     found = await tx.execute(
-        "select count(*) as messages, coalesce(sum(segments), 0) as segments from due_messages where chain_id = :chain_id"
+        "select count(*) as messages, coalesce(sum(segments), 0) as segments from due_messages"
+        " where chain_id = :chain_id"
         f" and sender_id = :sender_id and priority > {ASK} and due_time <= :now",
         {"chain_id": tx.chain_id, "sender_id": sender_id, "now": now},
     )

@@ -1,5 +1,7 @@
 """Numbers and conversations of many texts at once, in one statement each; one at a time is `conversations`."""
 
+# ruff: noqa: S608 - what is put into statements here are constants of this module
+
 from collections.abc import Collection, Sequence
 from datetime import datetime
 

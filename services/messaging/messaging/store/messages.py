@@ -53,7 +53,8 @@ async def add(tx: Transaction, *messages: Message) -> None:
         "insert into messages (message_id, chain_id, conversation_id, store_id, client_id, direction, body, state,"
         " purpose, segments, decision, send_after, client_zone, error_code, author, attempts, attempted_at, sent_at,"
         " provider_message_id, created_at, updated_at, channel, subject, template_id, campaign_id, bulk_send_id,"
-        " reminder_id, expires_at, delivered_at, provider_template) values (:message_id, :chain_id, :conversation_id, :store_id,"
+        " reminder_id, expires_at, delivered_at, provider_template)"
+        " values (:message_id, :chain_id, :conversation_id, :store_id,"
         " :client_id, :direction, :body, :state, :purpose, :segments, :decision, :send_after, :client_zone,"
         " :error_code, :author, :attempts, :attempted_at, :sent_at, :provider_message_id, :created_at, :updated_at,"
         " :channel, :subject, :template_id, :campaign_id, :bulk_send_id, :reminder_id, :expires_at, :delivered_at,"
@@ -233,7 +234,8 @@ async def last_reminder(tx: Transaction, conversation_id: str, *, since: datetim
     """Return what the last reminder of a conversation that went out `since` then was about; empty for none."""
     found = await tx.execute(
         "select reminder_id from messages where chain_id = :chain_id and conversation_id = :id and reminder_id <> ''"
-        " and direction = 'OUTBOUND' and attempted_at >= :since and state in ('SENDING', 'UNKNOWN', 'SENT', 'DELIVERED')"
+        " and direction = 'OUTBOUND' and attempted_at >= :since"
+        " and state in ('SENDING', 'UNKNOWN', 'SENT', 'DELIVERED')"
         " order by position desc limit 1",
         {"chain_id": tx.chain_id, "id": conversation_id, "since": since},
     )

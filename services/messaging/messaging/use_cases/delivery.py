@@ -253,7 +253,7 @@ class _Noting:
 
     async def write(self, suppressor: Suppressor) -> None:
         """Write everything down."""
-        tx, now = self._tx, self._now
+        tx = self._tx
         await messages.save(tx, *self._changed.values())
         await due.put(tx, list(self._errands.values()))
         await due.settle(tx, self._settled)

@@ -13,8 +13,8 @@ from messaging.store import conversations, messages
 WINDOW = timedelta(hours=48)
 _ANSWER = "cancel"
 _NOTE = (
-    "CANCEL came in answer to a reminder ({reminder_id}). The carrier has taken it for an opt-out of all texts, and so do"
-    " we: please call about what the reminder was for."
+    "CANCEL came in answer to a reminder ({reminder_id}). The carrier has taken it for an opt-out of all texts, and so"
+    " do we: please call about what the reminder was for."
 )
 
 

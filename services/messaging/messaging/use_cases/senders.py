@@ -129,7 +129,7 @@ async def update_sender(
 async def stop_sender(
     *, database: Database, chain_id: str, sender_id: str, note: str, require_store: _RequireStore
 ) -> Sender:
-    """Hold back what is to go out from a sender; what has been taken for it already goes out. A repeat changes nothing."""
+    """Hold back what is to go out from a sender; what has been taken already goes out. A repeat changes nothing."""
     if not note.strip():
         raise invalid("note", "says nothing")
     async with database.transaction(chain_id) as tx:

@@ -137,7 +137,7 @@ async def _through_the_gate(
     suppressor: Suppressor,
     now: datetime,
 ) -> list[Addressed]:
-    """Return what may go out now with the gate's decision; the rest is denied, deferred, too late, or nothing to send."""
+    """Return what may go out now with the gate's decision; the rest is denied, deferred, or too late."""
     waiting = [one for one in chosen if one.message.state in WAITING and one.message.purpose is not None]
     await due.settle(tx, [one.message.message_id for one in chosen if one not in waiting])
     held = await held_back(tx, [one.message for one in waiting], now)

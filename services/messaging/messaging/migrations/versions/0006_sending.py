@@ -21,7 +21,7 @@ def upgrade() -> None:
             primary key (chain_id, brand_registration_id)
         );
 
-        -- Segments that were taken to be sent on a day, by sender and by brand registration; a day is that of the brand.
+        -- Segments that were taken to be sent on a day, by sender and by brand registration; the day is the brand's.
         create table segments_of_day (
             chain_id text not null,
             owner_id text not null,
