@@ -4,8 +4,9 @@
 
 Texts of one sender wait in the queue; one courier takes them to a carrier that answers after 50 ms and says
 "delivered" a moment later, both written down as in service. First without a limit, against a ceiling of the same run:
-the same texts as bare rows that are set to SENDING and to SENT, each in a commit of its own, over as many connections. Then at a sender's
-speed: how long the queue takes, against what the speed promises. Postgres as `make up` runs it, on a disk that syncs.
+the same texts as bare rows that are set to SENDING and to SENT, each in a commit of its own, over as many connections.
+Then at a sender's speed: how long the queue takes, against what the speed promises. Postgres as `make up` runs it, on a
+disk that syncs.
 """
 
 import argparse
