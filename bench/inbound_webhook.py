@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 import httpx
+import psutil
 import uvloop
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -138,7 +139,7 @@ async def serve_ceiling(address: str, dsn: str) -> None:
 @asynccontextmanager
 async def process(
     arguments: list[str], environment: Mapping[str, str], log: Path, address: str
-) -> AsyncIterator[None]:
+) -> AsyncIterator[psutil.Process]:
     """Run a program until the block ends; it is there once it listens."""
     with log.open("wb") as output:
         started = await asyncio.create_subprocess_exec(
@@ -156,11 +157,16 @@ async def process(
                     if started.returncode is not None or time.monotonic() > until:
                         raise RuntimeError(log.read_text()[-2000:]) from None
                     await asyncio.sleep(0.1)
-            yield
+            yield psutil.Process(started.pid)
         finally:
             if started.returncode is None:
                 started.terminate()
             await started.wait()
+
+
+def cpu_seconds(*processes: psutil.Process) -> list[float]:
+    """Return what each process has used of the processors."""
+    return [one.cpu_times().user + one.cpu_times().system for one in processes]
 
 
 def told(taken: list[float]) -> str:
@@ -252,15 +258,16 @@ async def main(wanted: argparse.Namespace) -> None:
                     environments["messaging"],
                     folder / "messaging.log",
                     environments["messaging"]["CARNET_GRPC_ADDRESS"],
-                ),
+                ) as texting,
                 process(
                     ["-m", "gateway", "serve"], environments["gateway"], folder / "gateway.log", http_address
-                ),
+                ) as door,
                 httpx.AsyncClient(trust_env=False, timeout=30) as http,
             ):
                 numbers = texts()
                 await load(http, f"http://{http_address}{PATH}", numbers, 20, 2)  # connections, caches
                 await load(http, f"http://{bare_address}/", texts(), 20, 2)
+                used = cpu_seconds(door, texting)
                 ours: list[float] = []
                 bare: list[float] = []
                 bare_numbers = itertools.count(1_000_000)
@@ -280,6 +287,7 @@ async def main(wanted: argparse.Namespace) -> None:
                     )
                     ours += our_round
                     bare += bare_round
+                used = [now - before for now, before in zip(cpu_seconds(door, texting), used, strict=True)]
                 sent = next(numbers) - 1
                 async with reading.transaction(CHAIN) as tx:
                     found = await tx.execute(
@@ -291,6 +299,10 @@ async def main(wanted: argparse.Namespace) -> None:
                 ratio = statistics.quantiles(ours, n=100)[98] / statistics.quantiles(bare, n=100)[98]
                 print(
                     f"all: {told(ours)}; bare: {told(bare)}; ratio of the p99s {ratio:.1f}; {sent} texts, once each"
+                )
+                each = [seconds * 1000 / len(ours) for seconds in used]
+                print(
+                    f"processor time a text: gateway {each[0]:.1f} ms, messaging with all its work {each[1]:.1f} ms"
                 )
             await reading.stop()
             await admin.close()

@@ -22,6 +22,7 @@ from messaging.use_cases.objects import sweep_objects
 
 _LANES = 50
 _AT_ONCE = 3  # below the pool's size, so that webhooks and calls of people are not kept waiting
+_AT_ONCE_WHILE_THEY_COME = 1  # a carrier waits for its answer, and nobody for this
 _POLL_SECONDS = 1.0
 _TIDY_SECONDS = 5.0  # between two looks at the quarantine and at objects to remove
 
@@ -65,7 +66,7 @@ class Receiver:
         """Work on the texts that are due, and return how many that were."""
         async with self._database.platform_transaction() as connection:
             lanes = await store.due_lanes(connection, now=self._clock.now(), most=_LANES)
-        slots = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_AT_ONCE_WHILE_THEY_COME if self._arrived.is_set() else _AT_ONCE)
 
         async def run_lane(chain_id: str, lane: int) -> int:
             async with slots:

@@ -383,3 +383,31 @@ async def test_the_lanes_say_nothing_of_numbers(house: Any, twilio: TwilioStandI
         assert set(columns.scalars()) == {
             "position", "chain_id", "provider", "provider_message_id", "lane", "attempts", "due_time",
         }  # fmt: skip
+
+
+async def test_a_text_that_fails_for_good_lets_those_behind_it_go_first_and_is_never_dropped(
+    house: Any, twilio: TwilioStandIn, next_phone: Any, settings: Settings
+) -> None:
+    phone, gone = next(next_phone), next(next_phone)
+    made = await house.stub.CreateSender(
+        pb.CreateSenderRequest(store_id=house.store_id, phone=gone, display_name="Gone")
+    )
+    async with house.database.transaction(house.chain_id) as tx:
+        await tx.execute("update senders set phone = '' where sender_id = :id", {"id": made.sender_id})
+    await twilio.text_in(phone, gone, "To nobody")
+    await twilio.text_in(phone, house.sender.phone, "To the store")
+    for _ in range(8):
+        house.clock.advance(timedelta(minutes=10))
+        await receiver_of(house, settings).run_due()
+    assert await eventually(lambda: texts_from(house, phone)) == ["To the store"]
+    async with house.database.transaction(house.chain_id) as tx:
+        await tx.execute(
+            "update senders set phone = :phone where sender_id = :id", {"phone": gone, "id": made.sender_id}
+        )
+    house.clock.advance(timedelta(minutes=10))
+
+    async def both() -> bool:
+        return len(await texts_from(house, phone)) == 2
+
+    await eventually(both)
+    assert await count(house, "due_inbound") == 0

@@ -89,6 +89,7 @@ class TwilioWebhooks:
         self._public_url = public_url.rstrip("/")
         self._tokens = tokens
         self._arrived = arrived
+        self._directory = intake.Directory(database)
 
     def _is_proven(self, request: OutsideRequest) -> bool:
         if is_signed(request, public_url=self._public_url, tokens=self._tokens):
@@ -125,6 +126,7 @@ class TwilioWebhooks:
             database=self._database,
             clock=self._clock,
             suppressor=self._suppressor,
+            directory=self._directory,
             inbound=inbound,
             raw=fields,
             messaging_service_id=fields.get("MessagingServiceSid", ""),

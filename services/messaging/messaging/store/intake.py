@@ -28,8 +28,9 @@ class Kept:
 
 async def chain_of(
     connection: AsyncConnection, *, channel: Channel, phone: str, messaging_service_id: str
-) -> str | None:
-    """Return whose text it is: the chain that has the number, else the only one that names the messaging service.
+) -> tuple[str | None, bool]:
+    """Return whose text it is, and whether its number says so: the chain that has the number, else the only one that
+    names the messaging service.
 
     A number is one chain's for sure; a service is what somebody typed in, so it decides only where no number does.
     """
@@ -42,8 +43,9 @@ async def chain_of(
         {"channel": channel, "phone": phone, "service": messaging_service_id},
     )
     rows = found.all()
-    chains = {row.chain_id for row in rows if row.by_number} or {row.chain_id for row in rows}
-    return str(chains.pop()) if len(chains) == 1 else None
+    if by_number := [str(row.chain_id) for row in rows if row.by_number]:
+        return by_number[0], True
+    return (str(rows[0].chain_id), False) if len(rows) == 1 else (None, False)
 
 
 async def keep(
@@ -122,11 +124,11 @@ async def settle(tx: Transaction, inbound: InboundText) -> None:
 async def postpone(tx: Transaction, lane: int, *, due_time: datetime, to_the_end: bool) -> None:
     """Have a lane's next text tried again later; `to_the_end` lets the texts behind it go first."""
     await tx.execute(
-        "update due_inbound set attempts = attempts + 1, due_time = :due_time"
-        + (", position = default" if to_the_end else "")
-        + " where position = (select min(position) from due_inbound where chain_id = :chain_id and lane = :lane)"
+        "update due_inbound set attempts = attempts + 1, due_time = :due_time, position = case when :to_the_end"
+        "  then nextval(pg_get_serial_sequence('due_inbound', 'position')) else position end"
+        " where position = (select min(position) from due_inbound where chain_id = :chain_id and lane = :lane)"
         " and chain_id = :chain_id and lane = :lane",
-        {"chain_id": tx.chain_id, "lane": lane, "due_time": due_time},
+        {"chain_id": tx.chain_id, "lane": lane, "due_time": due_time, "to_the_end": to_the_end},
     )
 
 
@@ -167,7 +169,7 @@ async def count_quarantined(connection: AsyncConnection) -> int:
 async def quarantined(
     connection: AsyncConnection, *, most: int
 ) -> Sequence[tuple[InboundText, str, Mapping[str, Any], datetime]]:
-    """Return (text, service, raw, received) of texts in quarantine that some sender may be meant by, the first first."""
+    """Return (text, service, raw, received) of texts in quarantine that some sender may be meant by, in their order."""
     found = await connection.execute(
         text(
             "select q.* from quarantined_texts q where exists (select from sender_directory d"

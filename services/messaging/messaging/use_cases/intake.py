@@ -13,6 +13,7 @@ from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.ids import new_id
+from messaging.domain import Channel
 from messaging.providers import InboundText
 from messaging.store import intake as store
 from messaging.suppression import Suppressor
@@ -27,30 +28,49 @@ _BATCH = 50
 _log = structlog.get_logger(__name__)
 
 
+class Directory:
+    """Whose a number is. A sender's number is for good, so what was found by it once need not be asked again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[tuple[Channel, str], str] = {}
+
+    async def chain_of(self, inbound: InboundText, messaging_service_id: str) -> str | None:
+        """Return whose text it is, None when it is nobody's."""
+        key = (inbound.channel, inbound.to_phone)
+        if key in self._known:
+            return self._known[key]
+        async with self._database.platform_transaction() as connection:
+            chain_id, by_number = await store.chain_of(
+                connection,
+                channel=inbound.channel,
+                phone=inbound.to_phone,
+                messaging_service_id=messaging_service_id,
+            )
+        if chain_id is not None and by_number:
+            self._known[key] = chain_id
+        return chain_id
+
+
 async def keep_text(
     *,
     database: Database,
     clock: Clock,
     suppressor: Suppressor,
+    directory: Directory,
     inbound: InboundText,
     raw: Mapping[str, Any],
     messaging_service_id: str,
 ) -> bool:
     """Keep an inbound text, in quarantine when it is nobody's. False when it was handed in before."""
     now = clock.now()
-    async with database.platform_transaction() as connection:
-        chain_id = await store.chain_of(
-            connection,
-            channel=inbound.channel,
-            phone=inbound.to_phone,
-            messaging_service_id=messaging_service_id,
-        )
-        if chain_id is None:
+    chain_id = await directory.chain_of(inbound, messaging_service_id)
+    if chain_id is None:
+        async with database.platform_transaction() as connection:
             is_new = await store.quarantine(
                 connection, inbound, raw, messaging_service_id=messaging_service_id, now=now
             )
             QUARANTINE_SIZE.set(await store.count_quarantined(connection))
-    if chain_id is None:
         if is_new:
             QUARANTINED.inc()
             _log.error(
@@ -82,7 +102,7 @@ async def release_quarantine(*, database: Database, clock: Clock, suppressor: Su
     count = 0
     for inbound, service, raw, received_at in waiting:
         async with database.platform_transaction() as connection:
-            chain_id = await store.chain_of(
+            chain_id, _ = await store.chain_of(
                 connection, channel=inbound.channel, phone=inbound.to_phone, messaging_service_id=service
             )
         if chain_id is None:
