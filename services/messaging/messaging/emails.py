@@ -13,6 +13,7 @@ from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 
 from messaging.domain import Purpose
@@ -22,6 +23,7 @@ from messaging.providers import Text
 UNSUBSCRIBE = "unsubscribe"
 # Laws ask for a month at least; people find old e-mails.
 UNSUBSCRIBE_TIME = timedelta(days=5 * 366)
+_WAY_OUT = "List-Unsubscribe"
 _CHAIN, _MESSAGE = "chn_", "msg_"
 _LONGEST_LOCAL_PART = 64  # RFC 5321, 4.5.3.1.1
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@(?:[^\s@<>()\[\],;:\\\"._-][^\s@<>()\[\],;:\\\"]*)")
@@ -29,6 +31,20 @@ _URL = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 _RETURN = re.compile(r"b\.([a-z0-9_]+)\.([a-z0-9_]+(?:\.[0-9]+)?)")
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})")
 _MESSAGE_ID = re.compile(r"<([a-z0-9_]+)\.(msg_[a-z0-9_]+(?:\.[0-9]+)?)@[^<>\s]+>")
+
+
+class _Unfolded(EmailPolicy):
+    """Leaves the way out in one line: folded, a long address becomes encoded words, which no mail program takes for one
+    (RFC 2369)."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return a header's line."""
+        if name == _WAY_OUT:
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Unfolded(linesep="\r\n")
 
 
 @dataclass(frozen=True)
@@ -98,14 +114,14 @@ def compose(
     for address in (text.from_phone, text.to_phone):
         if not is_email(address):
             raise AddressRefused
-    composed = EmailMessage(policy=policy.SMTP)
+    composed = EmailMessage(policy=_POLICY)
     composed["From"] = Address(display_name=_one_line(text.sender_name), addr_spec=text.from_phone)
     composed["To"] = Address(addr_spec=text.to_phone)
     composed["Subject"] = _one_line(text.subject) or _one_line(text.sender_name)
     composed["Date"] = format_datetime(now)
     composed["Message-ID"] = message_id_of(text)
     if way_out:
-        composed["List-Unsubscribe"] = f"<{way_out}>"
+        composed[_WAY_OUT] = f"<{way_out}>"
         composed["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     composed.set_content(
         text.body + (f"\n\n--\nNo more of these: {way_out}\n" if way_out else "\n"), cte="quoted-printable"

@@ -28,6 +28,7 @@ class MailServer:
     loses_answer: bool = False
     hangs_at: str = ""
     taken: list[tuple[str, list[str], EmailMessage]] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     connections: int = 0
     port: int = 0
 
@@ -53,6 +54,7 @@ class MailServer:
             return self.answers["DATA"]
         content = envelope.content
         assert isinstance(content, bytes)
+        self.raw.append(content)
         parsed = message_from_bytes(content, policy=policy.default)
         assert isinstance(parsed, EmailMessage)
         self.taken.append((envelope.mail_from or "", list(envelope.rcpt_tos), parsed))

@@ -111,7 +111,8 @@ async def test_the_way_out_is_in_what_is_written_to_many(
     if not leaves:
         return
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    link = mail["List-Unsubscribe"].strip("<>").replace(" ", "")
+    link = mail["List-Unsubscribe"].strip("<>")
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in server.raw[0]
     path = link.removeprefix("https://carnet.example")
     claim = ("chn_01kqh1m6q0", "cnv_01kqh1m6q2", "msg_01kqh1m6q1", purpose.value)
     assert LINKS.read("unsubscribe", path, now=NOW + timedelta(days=365)) == claim

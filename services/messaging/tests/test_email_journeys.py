@@ -118,7 +118,7 @@ class Mail:
 
     async def link(self, client_id: str) -> str:
         """Return the way out of a client's newest e-mail."""
-        link: str = self.taken(client_id)[-1]["List-Unsubscribe"].strip("<>").replace(" ", "")
+        link: str = self.taken(client_id)[-1]["List-Unsubscribe"].strip("<>")
         return link
 
     async def outside(self, method: str, url: str, body: bytes = b"", **headers: str) -> tuple[int, str]:

@@ -10,6 +10,8 @@ import pytest_asyncio
 from carnet.messaging.v1 import messaging_pb2 as pb
 from carnet.messaging.v1 import templates_pb2 as tpb
 from carnet.messaging.v1 import templates_pb2_grpc
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.errors import Kind, ServiceError
 from chassis.testing import channel_to
@@ -469,6 +471,14 @@ async def test_variables_are_listed_with_an_example_each(stub: Any) -> None:
 def test_filling_in_keeps_the_order_of_what_is_missing() -> None:
     done = fill(TemplateText("en", "{{b}} {{a}} {{b}}"), {}, {"a": "1"})
     assert (done.text.body, done.missing) == ("{{b}} 1 {{b}}", ("b",))
+
+
+@given(st.lists(st.text(max_size=20), min_size=2, max_size=2))
+def test_whatever_is_filled_in_stands_there_as_it_is(values: list[str]) -> None:
+    said = [" ".join(value.split()) for value in values]
+    done = fill(TemplateText("en", "a {{one}} b {{two}} c"), {"one": values[0]}, {"two": values[1]})
+    shown = [value or name for value, name in zip(said, ("{{one}}", "{{two}}"), strict=True)]
+    assert done.text.body == f"a {shown[0]} b {shown[1]} c"
 
 
 @pytest.mark.parametrize(
