@@ -1,4 +1,3 @@
-# ruff: noqa: E402
 """Kill everything at every point while texts go out, and count what arrived.
 
     python tests/faults/crash_matrix.py [--texts 2000] [--seed 1]
@@ -10,9 +9,12 @@ at each labelled point (messaging/points.py), the other one at any time, Postgre
 text must have been taken by the carrier once, none be unknown, and each event be in the stream once.
 """
 
+# ruff: noqa: E402 - what the tests of messaging share lies beside them
+
 import argparse
 import asyncio
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -25,6 +27,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -101,6 +104,21 @@ FULL = (
 # Loading messaging takes seconds, and it is started dozens of times.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["serve"])
+
+
+def load() -> None:
+    """Let the process that the replicas are copied from load messaging."""
+    former = os.environ.get("PYTHONPATH")
+    # Which is told where to look by its environment alone.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), former]))
+    try:
+        forkserver.ensure_running()
+    finally:
+        if former is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = former
+
 
 CHAIN = "chn_faults"
 VERSIONS = Path(messaging.__file__).parent / "migrations" / "versions"
@@ -521,6 +539,7 @@ async def prepared(
     folder: Path, *, is_durable: bool, lease_seconds: float, timeout_seconds: float, seed: int
 ) -> AsyncIterator[Matrix]:
     """Run everything for the time of a with block."""
+    load()
     keys = make_keys()
     port = free_port()
     profiles = GrpcServer(
@@ -610,6 +629,8 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    # A carrier that breaks off in the middle is what uvicorn complains about.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         count = asyncio.run(run(Path(folder), texts=arguments.texts, strikes=FULL, seed=arguments.seed))
         faults = count.faults()

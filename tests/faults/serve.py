@@ -1,4 +1,4 @@
-"""Messaging as `python -m messaging serve` runs it, in a process that is made by copying one which has loaded it already.
+"""Messaging as `python -m messaging serve` runs it, in a process that is copied from one which has loaded it already.
 
 With one more point at which it can be killed: between the broker's word that it has an event and the note of that.
 """

@@ -34,8 +34,6 @@ _COLUMNS = (
     " m.provider_template"
 )
 _SENDER = ", ".join(f"s.{name} as sender_{name}" for name in senders.COLUMNS)
-# Outbound states that count as having written to somebody, or being about to.
-_REACHING = ("QUEUED", "DEFERRED", "SENDING", "UNKNOWN", "SENT", "DELIVERED")
 
 
 @dataclass(frozen=True)
@@ -198,36 +196,6 @@ async def page(tx: Transaction, *, conversation_id: str, before: int | None, mos
         {"id": conversation_id, "most": most, **({} if before is None else {"before": before})},
     )
     return [_message(row) for row in found]
-
-
-@dataclass(frozen=True)
-class Before:
-    """What there was between two numbers before a message: nothing at all has an empty `conversation_id`."""
-
-    conversation_id: str
-    last_inbound_at: datetime | None
-    is_first: bool
-
-
-async def before_each(tx: Transaction, asked: Sequence[tuple[str, str, int | None]]) -> list[Before]:
-    """Return what there was before each of many messages, given as (sender, number, position); a message that is not
-    stored yet has no position. In one statement."""
-    found = await tx.execute(
-        "select c.conversation_id, c.last_inbound_at, not exists (select 1 from messages m"
-        "  where m.conversation_id = c.conversation_id and m.direction = 'OUTBOUND' and m.state = any(:states)"
-        "  and (asked.position is null or m.position < asked.position)) as is_first"
-        " from unnest(cast(:senders as text[]), cast(:phones as text[]), cast(:positions as bigint[]))"
-        " with ordinality as asked (sender_id, phone, position, place)"
-        " left join conversations c on c.sender_id = asked.sender_id and c.client_phone = asked.phone"
-        " order by asked.place",
-        {
-            "states": list(_REACHING),
-            "senders": [sender_id for sender_id, _, _ in asked],
-            "phones": [phone for _, phone, _ in asked],
-            "positions": [position for _, _, position in asked],
-        },
-    )
-    return [Before(row.conversation_id or "", row.last_inbound_at, row.is_first) for row in found]
 
 
 async def last_reminder(tx: Transaction, conversation_id: str, *, since: datetime) -> str:

@@ -218,14 +218,6 @@ async def note_alive(tx: Transaction, phone: str) -> None:
     await tx.execute("delete from dead_numbers where phone = :phone", {"phone": phone})
 
 
-async def dead_among(tx: Transaction, phones: Sequence[str]) -> set[str]:
-    """Return which of some numbers take no texts."""
-    found = await tx.execute(
-        "select phone from dead_numbers where phone = any(:phones)", {"phones": list(phones)}
-    )
-    return {str(phone) for phone in found.scalars()}
-
-
 def entry_of(row: Row[tuple[object, ...]], but: Sequence[str] = ()) -> PermissionEntry:
     """Return the line that stands in a row, `but` for some of its columns."""
     words = {
