@@ -234,7 +234,7 @@ def questions(draw: st.DrawFn) -> Question:
 MILDEST_FIRST = list(Verdict)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions(), st.data())
 def test_one_more_restriction_never_makes_the_gate_milder(question: Question, data: st.DataObject) -> None:
     now = question.now
@@ -271,7 +271,7 @@ def test_one_more_restriction_never_makes_the_gate_milder(question: Question, da
         assert after.defer_until >= before.defer_until or question.is_live
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions())
 def test_whatever_is_asked_has_an_answer_that_says_why(question: Question) -> None:
     decision = decide(question)
