@@ -78,7 +78,8 @@ _CAPS = """
     lateral (
         select count(*) as texts, extract(epoch from min(at)) as oldest from (
             select coalesce(m.sent_at, greatest(m.send_after, m.created_at)) as at
-            from conversations cc join messages m on m.conversation_id = cc.conversation_id
+            from conversations cc
+                join messages m on m.chain_id = cc.chain_id and m.conversation_id = cc.conversation_id
             where cc.chain_id = :chain_id and cc.client_phone = asked.phone and m.direction = 'OUTBOUND'
                 and m.purpose = asked.purpose and m.position is distinct from asked.position
                 and m.state = any(:reaching)
@@ -86,7 +87,7 @@ _CAPS = """
                 and coalesce(m.sent_at, greatest(m.send_after, m.created_at))
                     > cast(:now as timestamptz) - make_interval(days => cap.days)
                 and (m.purpose <> 'CONVERSATIONAL' or not exists (select 1 from messages i
-                    where i.conversation_id = m.conversation_id and i.direction = 'INBOUND'
+                    where i.chain_id = :chain_id and i.conversation_id = m.conversation_id and i.direction = 'INBOUND'
                     and i.created_at <= m.created_at and i.created_at >= m.created_at - interval '24 hours'))
             order by 1 desc limit cap.most
         ) latest
@@ -98,7 +99,8 @@ _CAPS = """
 _TALK = """
     select coalesce(m.sent_at, m.created_at) as wrote_at, cc.last_inbound_at as answered_at,
         cc.assignee_id = asked.author as is_assignee
-    from conversations cc join messages m on m.conversation_id = cc.conversation_id
+    from conversations cc
+        join messages m on m.chain_id = cc.chain_id and m.conversation_id = cc.conversation_id
     where cc.chain_id = :chain_id and cc.client_phone = asked.phone and :collision_hours > 0
         and cc.last_inbound_at > :talk_since
         and m.direction = 'OUTBOUND' and m.purpose = 'CONVERSATIONAL' and m.created_at > :talk_since
@@ -108,7 +110,7 @@ _TALK = """
 _QUERY = f"""
     select decides.change as standing, decides.occurred_at as standing_since, marketing.change as marketing_standing,
         marketing.occurred_at as marketing_since, c.last_inbound_at,
-        not exists (select 1 from messages m where m.conversation_id = c.conversation_id
+        not exists (select 1 from messages m where m.chain_id = :chain_id and m.conversation_id = c.conversation_id
             and m.direction = 'OUTBOUND' and m.state = any(:reaching)
             and (asked.position is null or m.position < asked.position)) as is_first,
         exists (select 1 from dead_numbers d where d.chain_id = :chain_id and d.phone = asked.phone) as is_dead,

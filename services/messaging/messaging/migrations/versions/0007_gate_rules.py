@@ -37,7 +37,9 @@ def upgrade() -> None:
         );
         create index evidence_downloads_of_number on evidence_downloads (chain_id, number_hash, downloaded_at);
 
-        -- What the gate asks of the ledger for each text: the lines of one number, channel and purpose.
+        -- What the gate asks for each text: what was written in its conversation, and the lines of its number, channel
+        -- and purpose. The chain comes first, so that what row-level security adds needs no second index.
+        create index messages_of_chains_conversation on messages (chain_id, conversation_id, position desc);
         create index permission_entries_deciding on permission_entries
             (chain_id, phone, channel, purpose, occurred_at desc);
         """
