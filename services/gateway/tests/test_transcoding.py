@@ -179,6 +179,23 @@ async def test_a_body_over_the_limit_is_refused(api: Gateway, is_declared: bool)
     assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
 
 
+async def test_an_operation_that_says_so_takes_larger_bodies(api: Gateway) -> None:
+    async def post(spaces: int) -> Any:
+        return await api.as_admin(
+            CHAIN,
+            "POST",
+            "/v1/bulk_sends",
+            content=b" " * spaces + b'{"nothing": 1}',
+            headers={"Content-Type": "application/json"},
+        )
+
+    read = await post(2 * 1024 * 1024)
+    assert (read.status_code, read.json()["reason"]) == (400, "FIELD_INVALID")
+    refused = await post(16 * 1024 * 1024)
+    assert (refused.status_code, refused.json()["reason"]) == (413, "BODY_TOO_LARGE")
+    assert refused.json()["metadata"]["most"] == str(16 * 1024 * 1024)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "reason"),
     [
