@@ -93,8 +93,7 @@ async def send_message(
     are refused with.
     """
     now = clock.now()
-    async with database.transaction(chain_id) as tx:
-        ends = await _find_ends(tx, wanted)
+    ends = await _find_ends(database, chain_id, wanted)
     require_store(ends.store_id)
     _check(wanted, ends.channel, now)
     recipient = (
@@ -150,7 +149,7 @@ async def send_message(
     return message
 
 
-async def _find_ends(tx: Transaction, wanted: Wanted) -> _Ends:
+async def _find_ends(database: Database, chain_id: str, wanted: Wanted) -> _Ends:
     """Return between whom a message goes. Raises CONVERSATION_NOT_FOUND, and FIELD_INVALID for what contradicts it."""
     if not wanted.conversation_id:
         if not wanted.client_id:
@@ -158,18 +157,19 @@ async def _find_ends(tx: Transaction, wanted: Wanted) -> _Ends:
         if not wanted.store_id:
             raise invalid("store_id", "is needed, or conversation_id")
         return _Ends(wanted.store_id, wanted.channel or Channel.SMS, wanted.client_id)
-    conversation = await conversations.find(tx, wanted.conversation_id)
-    if conversation is None:
-        raise not_found("conversation", wanted.conversation_id)
+    async with database.transaction(chain_id) as tx:
+        conversation = await conversations.find(tx, wanted.conversation_id)
+        if conversation is None:
+            raise not_found("conversation", wanted.conversation_id)
+        client_id = conversation.client_id
+        if wanted.client_id:
+            client_id = await identities.find_current(tx, wanted.client_id) or ""
+            if client_id not in conversation.client_ids:
+                raise invalid("client_id", "does not have the number of the conversation")
     if wanted.store_id not in ("", conversation.store_id):
         raise invalid("store_id", "is not that of the conversation")
     if wanted.channel not in (None, conversation.channel):
         raise invalid("channel", "is not that of the conversation")
-    client_id = conversation.client_id
-    if wanted.client_id:
-        client_id = await identities.find_current(tx, wanted.client_id) or ""
-        if client_id not in conversation.client_ids:
-            raise invalid("client_id", "does not have the number of the conversation")
     return _Ends(conversation.store_id, conversation.channel, client_id, conversation)
 
 
@@ -242,8 +242,7 @@ async def check_message(
     author: str,
 ) -> Decision:
     """Return what the gate would say now. What SendMessage refuses is a denial here, with the same reason."""
-    async with database.transaction(chain_id) as tx:
-        ends = await _find_ends(tx, wanted)
+    ends = await _find_ends(database, chain_id, wanted)
     recipient = (
         await profiles.get_recipient(chain_id, ends.client_id) if ends.client_id else Recipient("", "", ())
     )
