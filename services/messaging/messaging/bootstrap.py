@@ -181,7 +181,9 @@ def build(
         },
         subscriptions=[
             Subscription("permissions", heard),
-            Subscription("assignment", assignment_handlers(database=database, profiles=profiles, staff=staff)),
+            Subscription(
+                "assignment", assignment_handlers(database=database, profiles=profiles, staff=staff)
+            ),
         ],
         components=components,
     )

@@ -122,9 +122,7 @@ class GrpcProfiles:
         found: dict[str, Recipient] = {}
         for start in range(0, len(client_ids), _CLIENTS_AT_ONCE):
             answer = await self._stub.BatchGetClients(
-                profiles_pb2.BatchGetClientsRequest(
-                    client_ids=client_ids[start : start + _CLIENTS_AT_ONCE]
-                ),
+                profiles_pb2.BatchGetClientsRequest(client_ids=client_ids[start : start + _CLIENTS_AT_ONCE]),
                 metadata=self._as_ourselves(chain_id, "clients:read"),
             )
             found |= {client.client_id: _recipient(client) for client in answer.clients}

@@ -16,7 +16,7 @@ from messaging.suppression import Suppressor
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts. `due` wakes the courier, `arrived` the receiver; `sandbox` is None where a real carrier is configured."""
+    """The parts. `due` wakes the courier, `arrived` the receiver; `sandbox` is None where the carrier is a real one."""
 
     settings: Settings
     database: Database

@@ -15,5 +15,7 @@ OUTSIDE_REFUSED = Counter(
 )
 MEDIA_REFUSED = Counter("messaging_media_refused", "Pictures of clients that were not taken.", ["reason"])
 SENDERS_STOPPED = Counter(
-    "messaging_senders_stopped", "Senders that stopped, by the carrier's code; person when somebody did it.", ["code"]
+    "messaging_senders_stopped",
+    "Senders that stopped, by the carrier's code; person when somebody did it.",
+    ["code"],
 )

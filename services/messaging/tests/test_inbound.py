@@ -90,7 +90,9 @@ async def test_stop_binds_everybody_who_has_the_number_for_every_purpose(house: 
             decision = await house.check(client_id, purpose)
             assert [reason.reason for reason in decision.reasons] == ["PERMISSION_REVOKED"]
     said = await published(house.database, events_pb2.PermissionRevoked, chain_id=house.chain_id)
-    assert [set(event.client_ids) for event in said] == [{one, other}] * 6  # each purpose, on both channels of a number
+    assert [set(event.client_ids) for event in said] == [
+        {one, other}
+    ] * 6  # each purpose, on both channels of a number
 
 
 async def test_a_sentence_with_the_word_in_it_opts_nobody_out(house: Any) -> None:

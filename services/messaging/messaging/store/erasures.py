@@ -94,9 +94,7 @@ async def remove_conversations(tx: Transaction, conversation_ids: Collection[str
     return gone.rowcount
 
 
-async def remove_disowned(
-    tx: Transaction, *, client_ids: Collection[str] = (), phone: str = ""
-) -> int:
+async def remove_disowned(tx: Transaction, *, client_ids: Collection[str] = (), phone: str = "") -> int:
     """Forget that a number was said not to be a client's, of some clients or of a number that is forgotten."""
     gone = await tx.execute(
         "delete from disowned_numbers where chain_id = :chain_id and (client_id = any(:client_ids) or phone = :phone)",

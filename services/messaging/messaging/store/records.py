@@ -22,7 +22,8 @@ SECTIONS = (
     # Without the number: it is most likely somebody else's.
     Section(
         "disowned_numbers",
-        "select disowned_at::text || left(md5(phone), 8) as record_key, is_reassigned, disowned_at from disowned_numbers"
+        "select disowned_at::text || left(md5(phone), 8) as record_key, is_reassigned, disowned_at"
+        " from disowned_numbers"
         " where chain_id = :chain_id and client_id = any(:ids)",
     ),
     Section(

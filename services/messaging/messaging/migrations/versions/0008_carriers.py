@@ -1,7 +1,7 @@
 """What parties outside hand in, as it came, and pictures.
 
-Read over all chains are due_inbound, due_media and object_removals, which hold ids and times only, and quarantined_texts:
-what nobody's number got belongs to no chain yet, so its chain is empty there.
+Read over all chains are due_inbound, due_media and object_removals, which hold ids and times only, and
+quarantined_texts: what nobody's number got belongs to no chain yet, so its chain is empty there.
 """
 
 from chassis.migrations import run_sql, secure
@@ -94,7 +94,8 @@ def upgrade() -> None:
         );
         create index object_removals_due on object_removals (due_at);
 
-        -- Whoever removes a message: its pictures go with it unless another message has them, their bytes after the commit.
+        -- Whoever removes a message: its pictures go with it unless another message has them, their bytes after the
+        -- commit.
         create function remove_media_of_message() returns trigger language plpgsql as $$
         begin
             delete from carrier_texts t using removed r where t.chain_id = r.chain_id and t.message_id = r.message_id;
