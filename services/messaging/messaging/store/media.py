@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database import Transaction
 from messaging.domain.media import MediaState, Medium
 
-_COLUMNS = "media_id, content_type, file_name, state, created_at, byte_count, content_hash, object_key, provider, source_url"
+_COLUMNS = (
+    "media_id, content_type, file_name, state, created_at, byte_count, content_hash, object_key, provider,"
+    " source_url"
+)
 _LEASE = timedelta(minutes=5)  # in which a worker must be through with what it took
 
 
