@@ -102,6 +102,7 @@ class Index:
 
     conditions: Mapping[str, Any]
     sample: Sample
+    wholes: Mapping[str, list[str]]  # the chain's words that begin with a typed one, when they are few
 
     def plan(self, *, stores: Sequence[str] | None, limit: int) -> Plan:
         """Return how to find clients of some stores, or of all (None)."""
@@ -113,33 +114,36 @@ class Index:
         return {**self.conditions, "wanted": _all_of([each_word[place] for place in plan.sought])}
 
 
-async def ask_newest(tx: Transaction, wanted: Wanted, *, own: Sequence[str] | None) -> Index:
-    """Return how the index can be asked, judged by the newest clients."""
-    rows = (
-        await tx.execute(
-            "select h.*, w.word, w.whole from hits_among_newest(cast(cast(:each_word as text[]) as tsquery[]),"
-            " cast(:but_not as tsquery), :of_piece, :own, :width) h"
-            " left join words_beginning(:typed, :most) w on true",
-            _conditions(wanted, _typed)
-            | {
-                "own": None if own is None else list(own),
-                "width": _SAMPLE,
-                "typed": [word.name for word in wanted.words if word.name],
-                "most": _MOST_WHOLES,
-            },
-        )
-    ).all()
-    # The index finds a few whole words at once; of a beginning it has to collect everybody.
-    known = {row.word: row.whole for row in rows if row.word and len(row.whole) <= _MOST_WHOLES}
+async def ask_newest(
+    tx: Transaction, wanted: Wanted, *, own: Sequence[str] | None, before: Index | None = None
+) -> Index:
+    """Return how the index can be asked, judged by the newest clients; `before` was asked for the same words."""
+    found = await tx.execute(
+        "select * from hits_among_newest(cast(cast(:each_word as text[]) as tsquery[]), cast(:but_not as tsquery),"
+        " :of_piece, :own, :width)",
+        _conditions(wanted, _typed) | {"own": None if own is None else list(own), "width": _SAMPLE},
+    )
+    hits = found.one()
+    wholes = before.wholes if before else await _known_wholes(tx, wanted.words)
 
     def indexed(word: Word) -> list[str]:
-        return [_quoted(whole) for whole in wholes] if (wholes := known.get(word.name)) else _typed(word)
+        return [_quoted(whole) for whole in wholes[word.name]] if word.name in wholes else _typed(word)
 
     conditions = _conditions(wanted, indexed)
     are_beginnings = [":*" in word for word in conditions["each_word"]]
-    row = rows[0]
-    sample = Sample(row.hits, are_beginnings, row.fitting, row.of_own, row.looked_at, row.clients)
-    return Index(conditions, sample)
+    sample = Sample(hits.hits, are_beginnings, hits.fitting, hits.of_own, hits.looked_at, hits.clients)
+    return Index(conditions, sample, wholes)
+
+
+async def _known_wholes(tx: Transaction, words: Sequence[Word]) -> dict[str, list[str]]:
+    # The index finds a few whole words at once; of a beginning it has to collect everybody.
+    typed = [word.name for word in words if word.name]
+    if not typed:
+        return {}
+    rows = await tx.execute(
+        "select * from words_beginning(:typed, :most)", {"typed": typed, "most": _MOST_WHOLES}
+    )
+    return {row.word: row.whole for row in rows if 0 < len(row.whole) <= _MOST_WHOLES}
 
 
 async def find_all(

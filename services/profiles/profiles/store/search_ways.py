@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 # Microseconds, as measured among a million clients; only what they are to one another matters.
 _SCANNED = 1.4  # one of the newest clients is looked at
-_SCANNED_OF_STORE = 3.0  # the same, of one store: rows lie apart
-_FETCHED = 3.0  # a client whom the index found is looked at
+_FETCHED = 7.0  # a client is looked at who lies apart from the others, half of them not in memory
+_A_PAGE = 16  # clients lie together
 _COLLECTED = 0.5  # a client is collected who has a word with a given beginning
 _PASSED = 0.01  # a client is passed over who has a whole word
 _STORE = 700.0  # the clients of one store are gone through
@@ -64,8 +64,10 @@ def plan(sample: Sample, *, stores: int, limit: int) -> Plan:
     by_index = Plan([Way.CHAIN], 0, sought)
     scanned = _SCANNED * needed
     if stores:
-        of_own = (sample.of_own or _UNSEEN) / looked_at * sample.clients
-        scanned = _SCANNED_OF_STORE * min(needed * min(stores, 2), of_own)
+        share_of_own = (sample.of_own or _UNSEEN) / looked_at
+        of_own = share_of_own * sample.clients
+        apart = min(stores / (_A_PAGE * share_of_own), 1.0)
+        scanned = (_SCANNED + _FETCHED * apart) * min(needed * min(stores, 2), of_own)
         by_stores, sought = _through_index(sample, shares, among=of_own, times=stores)
         by_stores += stores * _STORE
         if by_stores < cost and cost > _CHEAP:

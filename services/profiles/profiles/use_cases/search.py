@@ -143,25 +143,26 @@ class _Search:
     ) -> dict[tuple[int, Quality], list[str]]:
         tx, quality = self._tx, wanted.quality
         if quality not in self._indexes:
-            self._indexes[quality] = await store.ask_newest(tx, wanted, own=self._own)
+            before = next(iter(self._indexes.values()), None)
+            self._indexes[quality] = await store.ask_newest(tx, wanted, own=self._own, before=before)
         index = self._indexes[quality]
         stores = self._own if tier == _OWN else None
         plan = index.plan(stores=stores, limit=self._limit)
-        before = self._before(tier, quality)
+        below = self._before(tier, quality)
         if Way.NEWEST in plan.ways:
             newest = await store.find_newest(
                 tx,
                 wanted,
                 stores=stores,
                 but_not_stores=self._own if tier == _OTHERS else None,
-                before=before,
+                before=below,
                 limit=still,
                 width=plan.width,
             )
             if newest.is_complete:
                 return {(tier, quality): newest.client_ids}
         if stores is not None and Way.STORES in plan.ways:
-            found = await store.find_in_stores(tx, index, plan, stores=stores, before=before, limit=still)
+            found = await store.find_in_stores(tx, index, plan, stores=stores, before=below, limit=still)
             return {(tier, quality): found}
         of_own, of_others = await store.find_all(
             tx,
