@@ -34,6 +34,8 @@ async def refresh_search(
 
 async def plain_spelling(tx: Transaction, query: str) -> str:
     """Return a query as words are kept: without accents and capitals."""
+    if query.isascii():
+        return query.lower()
     return str((await tx.execute("select searchable(:query)", {"query": query})).scalar_one())
 
 

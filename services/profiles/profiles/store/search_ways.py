@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # Microseconds, as measured among a million clients; only what they are to one another matters.
 _SCANNED = 1.4  # one of the newest clients is looked at
-_FETCHED = 7.0  # a client is looked at who lies apart from the others, half of them not in memory
+_FETCHED = 5.0  # a client is looked at who lies apart from the others, half of them not in memory
 _A_PAGE = 16  # clients lie together
 _COLLECTED = 0.5  # a client is collected who has a word with a given beginning
 _PASSED = 0.01  # a client is passed over who has a whole word
