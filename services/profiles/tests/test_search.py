@@ -470,6 +470,8 @@ async def test_the_functions_that_search_cannot_be_made_to_look_into_another_cha
         for question in (
             "select client_ids from newest_fitting(null, null, 'xavier', null, '{}', '{}', '~', 100, 10)",
             "select array(select client_id from all_fitting(null, '', 'xavier', null, '{}', '{}', '~', '~', 10))",
+            f"select fitting_in_stores('{{{house.store_id}}}', 'xavier', null, '{{}}', '{{}}', '~', 10)",
+            "select array_remove(hits, 0) from hits_among_newest('{xavier}', null, '{%}', null, 100)",
             "select array(select unnest(whole) from words_beginning('{x}', 10))",
             "select array(select name from similar_names('{xavier}'))",
         ):
