@@ -1,7 +1,7 @@
 """How fast clients are found as somebody types, and how fast timelines are read, among a million clients.
 
     python bench/search_and_timeline.py [--clients 1000000] [--lines 10000000] [--seconds 60] [--callers 6]
-        [--keep FOLDER]
+        [--shared-buffers 1GB] [--keep FOLDER]
 
 Runs the whole platform, puts a chain of invented people with skewed names into the database of profiles, two
 pieces bought by each on average and ten lines of timeline each (one client has fifty thousand), and takes everything
@@ -27,7 +27,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, islice
@@ -540,19 +541,41 @@ async def run(directory: Path, options: argparse.Namespace) -> None:
     # Who came in is compared with everybody for hours; here nobody is to wait for that.
     os.environ.setdefault("CARNET_DUPLICATE_POLL_SECONDS", "600")
     kept = directory / "chain.json"
-    async with runner.platform(directory, Terminal(io.StringIO()), hurry=asyncio.Event()) as platform:
-        state = platform.state
-        async with Api.at(state.api_url) as anybody:
-            if kept.exists():
-                chain = Chain.read(kept)
-            else:
-                postgres = await asyncpg.connect(database_url(platform.servers.postgres_url, "profiles"))
-                chain = await open_chain(anybody, state.operator_key, postgres, options)
-                await postgres.close()
+    async with running(directory) as (platform, anybody):
+        url = database_url(platform.servers.postgres_url, "profiles")
+        async with closing(await asyncpg.connect(url)) as postgres:
+            if not kept.exists():
+                chain = await open_chain(anybody, platform.state.operator_key, postgres, options)
                 chain.write(kept)
-            signed_in = [await anybody.sign_in(email, chain.password) for email in chain.emails]
-            async with channel_to(grpc_address(state, "profiles")) as channel:
-                await measure(signed_in, channel, json.dumps(state.signing_keys["gateway"]), chain, options)
+            # From the next start on.
+            await postgres.execute(f"alter system set shared_buffers = '{options.shared_buffers}'")
+    chain = Chain.read(kept)
+    async with running(directory) as (platform, anybody):
+        signed_in = [await anybody.sign_in(email, chain.password) for email in chain.emails]
+        async with channel_to(grpc_address(platform.state, "profiles")) as channel:
+            key = json.dumps(platform.state.signing_keys["gateway"])
+            await measure(signed_in, channel, key, chain, options)
+
+
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[tuple[runner.Platform, Api]]:
+    """Run the whole platform in a folder, with somebody who is not signed in."""
+    async with (
+        runner.platform(directory, Terminal(io.StringIO()), hurry=asyncio.Event()) as platform,
+        Api.at(platform.state.api_url) as anybody,
+    ):
+        yield platform, anybody
+
+
+@asynccontextmanager
+async def closing(
+    postgres: "asyncpg.Connection[asyncpg.Record]",
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Close a connection at the end."""
+    try:
+        yield postgres
+    finally:
+        await postgres.close()
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -576,5 +599,8 @@ if __name__ == "__main__":
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--callers", type=int, default=6)
+    parser.add_argument(
+        "--shared-buffers", default="1GB", help="memory of Postgres; 128MB where nobody sets it"
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     asyncio.run(main(parser.parse_args()))
