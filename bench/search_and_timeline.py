@@ -17,6 +17,7 @@ again; --clients and --lines are then those of the first run. Migrations that ca
 
 import argparse
 import asyncio
+import heapq
 import io
 import json
 import math
@@ -84,6 +85,7 @@ _BATCH = 5_000
 _TYPING_SECONDS = 0.15  # between two letters of somebody who types fast
 _PAGE = 20
 _LONG = 8  # letters
+_SLOWEST = 5
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,7 @@ class Times:
     taken: dict[str, list[float]] = field(default_factory=dict)
     by_kind: dict[str, list[float]] = field(default_factory=dict)
     by_length: dict[str, list[float]] = field(default_factory=dict)
+    slowest: list[tuple[float, str]] = field(default_factory=list)
 
     async def of(self, what: str, call: Callable[..., Awaitable[Any]], *arguments: str) -> Any:
         """Make a call and keep how long it took."""
@@ -326,6 +329,9 @@ class Times:
     def note_search(self, what: str, kind: str, typed: str) -> None:
         """Keep the time of the last call of `what` as that of a search, too."""
         taken = self.taken[what][-1]
+        heapq.heappush(self.slowest, (taken, typed))
+        if len(self.slowest) > _SLOWEST:
+            heapq.heappop(self.slowest)
         self.by_kind.setdefault(kind, []).append(taken)
         length = len(typed) if len(typed) < _LONG else f"{_LONG} and more"
         self.by_length.setdefault(f"{length} typed", []).append(taken)
@@ -448,6 +454,10 @@ def report(times: Times) -> None:
         print(f"{what:24}{percentiles(taken)}{ratio}")
     for what, taken in (*sorted(times.by_kind.items()), *sorted(times.by_length.items(), key=typed_length)):
         print(f"  {what:22}{percentiles(taken)}")
+    print(
+        "  slowest: "
+        + ", ".join(f"{typed!r} {taken:.0f}" for taken, typed in sorted(times.slowest, reverse=True))
+    )
 
 
 def percentiles(taken: Sequence[float]) -> str:
