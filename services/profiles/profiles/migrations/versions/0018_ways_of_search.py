@@ -20,6 +20,7 @@ def upgrade() -> None:
     _tell_from_the_newest()
     _look_at_the_newest()
     _ask_the_index()
+    _plan_once()
 
 
 def _tell_from_the_newest() -> None:
@@ -27,12 +28,16 @@ def _tell_from_the_newest() -> None:
         r"""
         -- About how much of all clients are this chain's: of all chains' the statistics know the largest.
         create function share_of_chain(chain text) returns real
-            language sql stable security definer set search_path = public, pg_temp
-        begin atomic
-            select coalesce(max(k.share) filter (where k.chain = share_of_chain.chain), min(k.share), 1)
-            from pg_stats t cross join unnest(t.most_common_vals::text::text[], t.most_common_freqs) k (chain, share)
-            where t.schemaname = 'public' and t.tablename = 'client_search' and t.attname = 'chain_id';
-        end;
+            language plpgsql stable security definer
+            set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
+        begin
+            return (
+                select coalesce(max(k.share) filter (where k.chain = share_of_chain.chain), min(k.share), 1)
+                from pg_stats t
+                cross join unnest(t.most_common_vals::text::text[], t.most_common_freqs) k (chain, share)
+                where t.schemaname = 'public' and t.tablename = 'client_search' and t.attname = 'chain_id'
+            );
+        end $$;
 
         -- How many of the chain's newest clients fit each word, how many fit all of them, how many are of `own` stores,
         -- and about how many clients there are. From this store/search_ways.py judges what each way costs.
@@ -209,6 +214,27 @@ def _ask_the_index() -> None:
                 where is_one_word or fits_one_piece(m.who, m.pieces, each_word, of_piece)
                 limit most
             ) f;
+        end $$;
+        """
+    )
+
+
+def _plan_once() -> None:
+    run_sql(
+        r"""
+        -- As before, but planned once a session: that took as long as to look.
+        create or replace function similar_names(typed text[])
+            returns table (word text, name text, word_sound text, name_sound_of text)
+            language plpgsql stable security definer
+            set search_path = public, pg_temp set jit = off set enable_seqscan = off
+            set plan_cache_mode = force_generic_plan as $$
+        #variable_conflict use_column
+        begin
+            return query
+            select distinct t.word, cast(n.word as text), name_sound(t.word), name_sound(n.word)
+            from unnest(typed) t (word) join client_words n
+                on n.chain_id = current_setting('carnet.chain_id', true) and n.keys <> '{}'
+                and n.keys && name_keys(t.word);
         end $$;
         """
     )
