@@ -1,27 +1,36 @@
 """How fast clients are found as somebody types, and how fast timelines are read, among a million clients.
 
     python bench/search_and_timeline.py [--clients 1000000] [--lines 10000000] [--seconds 60] [--callers 6]
+        [--shared-buffers 1GB] [--keep FOLDER]
 
 Runs the whole platform, puts a chain of invented people with skewed names into the database of profiles, two
 pieces bought by each on average and ten lines of timeline each (one client has fifty thousand), and takes everything
 away at the end. Then so many people at a time type words letter by letter, each letter a call, and open timelines, half
 of them straight at the gRPC server and half through the gateway. The ceiling is taken in turns with them: the read of
 one store by its key, the smallest answer that the same way gives. Prints percentiles in milliseconds, and the ratio of
-each median to that of its ceiling. Not limited to its own share of the machine: what else runs slows it down.
+each median to that of its ceiling; then those of search by what somebody types, and by how much of it is typed. Not
+limited to its own share of the machine: what else runs slows it down.
+
+With --keep the databases stay in a folder, and a later run with the same folder measures over them without filling them
+again; --clients and --lines are then those of the first run. Migrations that came since are run.
 """
 
 import argparse
 import asyncio
+import heapq
 import io
 import json
 import math
 import os
 import random
+import secrets
+import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, islice
 from pathlib import Path
@@ -32,9 +41,10 @@ from carnet.profiles.v1 import profiles_pb2 as pb
 from carnet.profiles.v1 import profiles_pb2_grpc
 
 from carnet_local import runner
+from carnet_local.account import own_refuge
 from carnet_local.api import Api, Refused
 from carnet_local.databases import database_url
-from carnet_local.demo.house import House, open_house
+from carnet_local.demo.house import open_house
 from carnet_local.demo.telling import Teller
 from carnet_local.services import grpc_address
 from carnet_local.terminal import Terminal
@@ -74,6 +84,8 @@ _KINDS = ("message", "purchase", "visit", "appointment", "consent", "profile", "
 _BATCH = 5_000
 _TYPING_SECONDS = 0.15  # between two letters of somebody who types fast
 _PAGE = 20
+_LONG = 8  # letters
+_SLOWEST = 5
 
 
 @dataclass(frozen=True)
@@ -241,27 +253,28 @@ def client_id(number: int) -> str:
     return f"cli_{number:012}"
 
 
-def queries(chance: random.Random, known: Sequence[Person]) -> Iterator[str]:
-    """Yield without end what people type when they look for somebody."""
+def queries(chance: random.Random, known: Sequence[Person]) -> Iterator[tuple[str, str]]:
+    """Yield without end what people type when they look for somebody, and what kind of words that is."""
     while True:
         person = chance.choice(known)
         day, brand, category, metal, stone = chance.choice(person.pieces)
         name = f"{person.given_name} {person.family_name}"
-        yield chance.choices(
+        kind, query = chance.choices(
             (
-                name,
-                person.family_name,
-                f"{person.given_name} {person.family_name[:3]}",
-                slip(chance, name),
-                f"{person.phone[2:5]} {person.phone[5:8]}-{person.phone[8:]}",
-                person.phone[-4:],
-                person.email,
-                f"{stone or metal} {category} {day.year}",
-                f"{person.given_name} {stone or category}",
-                f"{_BRANDS[brand]} {category}",
+                ("full name", name),
+                ("family name", person.family_name),
+                ("name and beginning", f"{person.given_name} {person.family_name[:3]}"),
+                ("name with a slip", slip(chance, name)),
+                ("phone", f"{person.phone[2:5]} {person.phone[5:8]}-{person.phone[8:]}"),
+                ("end of phone", person.phone[-4:]),
+                ("e-mail", person.email),
+                ("piece and year", f"{stone or metal} {category} {day.year}"),
+                ("name and piece", f"{person.given_name} {stone or category}"),
+                ("brand and piece", f"{_BRANDS[brand]} {category}"),
             ),
             (30, 15, 10, 12, 8, 4, 5, 8, 5, 3),
-        )[0].lower()
+        )[0]
+        yield kind, query.lower()
 
 
 def slip(chance: random.Random, name: str) -> str:
@@ -272,11 +285,39 @@ def slip(chance: random.Random, name: str) -> str:
     return name[:place] + name[place + 1] + name[place] + name[place + 2 :]
 
 
+@dataclass(frozen=True)
+class Chain:
+    """Who was filled in, and who may look: what a later run over the same databases has to know."""
+
+    chain_id: str
+    stores: Sequence[str]
+    clients: int
+    emails: Sequence[str]  # of an admin and of an associate
+    password: str
+    known: Sequence[Person]
+
+    def write(self, path: Path) -> None:
+        """Keep it beside the databases; nobody else may read it."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self), default=date.isoformat))
+
+    @classmethod
+    def read(cls, path: Path) -> "Chain":
+        """Return what an earlier run kept."""
+        kept = json.loads(path.read_text())
+        for person in kept["known"]:
+            person["pieces"] = [(date.fromisoformat(day), *piece) for day, *piece in person["pieces"]]
+        return cls(**kept | {"known": [Person(**person) for person in kept["known"]]})
+
+
 @dataclass
 class Times:
-    """Milliseconds by what was asked."""
+    """Milliseconds by what was asked; of searches also by what is typed, and by how much of it."""
 
     taken: dict[str, list[float]] = field(default_factory=dict)
+    by_kind: dict[str, list[float]] = field(default_factory=dict)
+    by_length: dict[str, list[float]] = field(default_factory=dict)
+    slowest: list[tuple[float, str]] = field(default_factory=list)
 
     async def of(self, what: str, call: Callable[..., Awaitable[Any]], *arguments: str) -> Any:
         """Make a call and keep how long it took."""
@@ -284,6 +325,16 @@ class Times:
         answer = await call(*arguments)
         self.taken.setdefault(what, []).append(1e3 * (time.perf_counter() - started))
         return answer
+
+    def note_search(self, what: str, kind: str, typed: str) -> None:
+        """Keep the time of the last call of `what` as that of a search, too."""
+        taken = self.taken[what][-1]
+        heapq.heappush(self.slowest, (taken, typed))
+        if len(self.slowest) > _SLOWEST:
+            heapq.heappop(self.slowest)
+        self.by_kind.setdefault(kind, []).append(taken)
+        length = len(typed) if len(typed) < _LONG else f"{_LONG} and more"
+        self.by_length.setdefault(f"{length} typed", []).append(taken)
 
 
 class OverGrpc:
@@ -350,21 +401,23 @@ class OverRest:
 async def work(
     person: OverGrpc | OverRest,
     times: Times,
-    known: Sequence[Person],
+    chain: Chain,
     *,
     seed: int,
-    clients: int,
     until: float,
 ) -> int:
     """Look for clients letter by letter and open timelines, as one person does; return how many calls were refused."""
     chance = random.Random(seed)
     refused = 0
-    typed = queries(chance, known)
+    typed = queries(chance, chain.known)
 
-    async def timed(what: str, call: Callable[..., Awaitable[Any]], *arguments: str) -> Any:
+    async def timed(what: str, call: Callable[..., Awaitable[Any]], *arguments: str, kind: str = "") -> Any:
         nonlocal refused
         try:
-            return await times.of(f"{what}, {person.way}", call, *arguments)
+            answer = await times.of(f"{what}, {person.way}", call, *arguments)
+            if kind:
+                times.note_search(f"{what}, {person.way}", kind, arguments[0])
+            return answer
         except (ServiceError, Refused) as error:
             refused += 1
             print(f"{what}: {error}")
@@ -372,15 +425,15 @@ async def work(
 
     while time.monotonic() < until:
         person.sign()
-        query = next(typed)
+        kind_of_query, query = next(typed)
         for length in range(1, len(query) + 1):
             if query[length - 1] == " ":
                 continue
-            await timed("SearchClients", person.search, query[:length])
+            await timed("SearchClients", person.search, query[:length], kind=kind_of_query)
             await timed("ceiling", person.ceiling)
             await asyncio.sleep(chance.uniform(0.5, 1.5) * _TYPING_SECONDS)
         for _ in range(4):
-            who = client_id(0 if chance.random() < 0.1 else chance.randrange(clients))
+            who = client_id(0 if chance.random() < 0.1 else chance.randrange(chain.clients))
             kind = f"TIMELINE_KIND_{chance.choice(_KINDS).upper()}" if chance.random() < 0.4 else ""
             token = await timed("ListTimeline", person.timeline, who, kind, "")
             await timed("ceiling", person.ceiling)
@@ -392,33 +445,45 @@ async def work(
 
 
 def report(times: Times) -> None:
-    """Print a line for each kind of call."""
+    """Print a line for each kind of call, then for each kind of search."""
     medians = {what: statistics.median(taken) for what, taken in times.taken.items()}
     print(f"{'':24}{'calls':>8}{'p50':>8}{'p95':>8}{'p99':>8}   p50 / ceiling")
     for what, taken in sorted(times.taken.items()):
-        ordered = sorted(taken)
-        at = [ordered[min(math.ceil(share * len(ordered)), len(ordered)) - 1] for share in (0.5, 0.95, 0.99)]
         way = what.rsplit(", ", 1)[1]
         ratio = "" if what.startswith("ceiling") else f"{medians[what] / medians[f'ceiling, {way}']:10.1f}"
-        print(f"{what:24}{len(taken):8}{at[0]:8.1f}{at[1]:8.1f}{at[2]:8.1f}{ratio}")
+        print(f"{what:24}{percentiles(taken)}{ratio}")
+    for what, taken in (*sorted(times.by_kind.items()), *sorted(times.by_length.items(), key=typed_length)):
+        print(f"  {what:22}{percentiles(taken)}")
+    print(
+        "  slowest: "
+        + ", ".join(f"{typed!r} {taken:.0f}" for taken, typed in sorted(times.slowest, reverse=True))
+    )
+
+
+def percentiles(taken: Sequence[float]) -> str:
+    """Return how many there are, their median, and the 95th and 99th of a hundred."""
+    ordered = sorted(taken)
+    at = [ordered[min(math.ceil(share * len(ordered)), len(ordered)) - 1] for share in (0.5, 0.95, 0.99)]
+    return f"{len(ordered):8}{at[0]:8.1f}{at[1]:8.1f}{at[2]:8.1f}"
+
+
+def typed_length(row: tuple[str, list[float]]) -> int:
+    """Return by what lengths are put in order."""
+    return int(row[0].split()[0])
 
 
 async def measure(
-    house: House,
-    channel: Any,
-    signing_key: str,
-    chain_id: str,
-    stores: Sequence[str],
-    known: Sequence[Person],
-    options: argparse.Namespace,
+    signed_in: Sequence[Api], channel: Any, signing_key: str, chain: Chain, options: argparse.Namespace
 ) -> None:
     """Let everybody work at once: once to warm up, and once to be measured."""
+    stores = chain.stores
     bindings: tuple[frozenset[str], ...] = (
         frozenset(stores[:1]),
         frozenset(),
         frozenset(stores[2:5]),
         frozenset(stores[20:21]),
     )
+    admin, associate = signed_in
     for seconds, is_measured in ((options.seconds / 4, False), (options.seconds, True)):
         times = Times()
         until = time.monotonic() + seconds
@@ -426,10 +491,12 @@ async def measure(
             *(
                 asyncio.create_task(
                     work(
-                        OverGrpc(channel, signing_key, chain_id, bindings[number // 2 % len(bindings)], stores[0])
+                        OverGrpc(
+                            channel, signing_key, chain.chain_id, bindings[number // 2 % len(bindings)], stores[0]
+                        )
                         if number % 2
-                        else OverRest(house.associate if number % 4 else house.admin, stores[0]),
-                        times, known, seed=number + 100 * is_measured, clients=options.clients, until=until,
+                        else OverRest(associate if number % 4 else admin, stores[0]),
+                        times, chain, seed=number + 100 * is_measured, until=until,
                     )
                 )
                 for number in range(options.callers)
@@ -442,48 +509,98 @@ async def measure(
             )
 
 
+async def open_chain(
+    anybody: Api,
+    operator_key: str,
+    postgres: "asyncpg.Connection[asyncpg.Record]",
+    options: argparse.Namespace,
+) -> Chain:
+    """Open a chain, fill it, and say what was filled and in what time."""
+    house = await open_house(Teller(io.StringIO()), anybody, operator_key)
+    stores = [house.store_id]
+    for number in range(1, _STORES):
+        body = {"display_name": f"Store {number}", "time_zone": "America/New_York", "country": "US"}
+        stores.append((await house.admin.post("/v1/stores", body))["store_id"])
+    brands = [
+        (await house.admin.post("/v1/brands", {"display_name": brand}))["brand_id"] for brand in _BRANDS
+    ]
+    password = secrets.token_urlsafe(16)
+    emails = ["admin@bench.example", "associate@bench.example"]
+    roles: tuple[dict[str, object], ...] = (
+        {"role": "ROLE_ADMIN"},
+        {"role": "ROLE_ASSOCIATE", "associate_id": house.seller_id, "store_ids": stores[:1]},
+    )
+    for email, role in zip(emails, roles, strict=True):
+        user = {"email": email, "password": password, "display_name": "Bench"}
+        await house.admin.post("/v1/users", role | user)
+    chain_id = await postgres.fetchval("select chain_id from stores where store_id = $1", stores[0])
+    await postgres.execute("select set_config('carnet.chain_id', $1, false)", chain_id)
+    started = time.perf_counter()
+    known = await fill(postgres, chain_id, stores, brands, clients=options.clients)
+    print(f"{options.clients:,} clients copied in {time.perf_counter() - started:.0f} s")
+    print(f"their words made in {await index_words(postgres, options.clients):.0f} us a client")
+    started = time.perf_counter()
+    await fill_timelines(postgres, chain_id, lines=options.lines, clients=options.clients)
+    count = await postgres.fetchval("select count(*) from timeline_entries")
+    print(f"{count:,} lines of timeline made in {time.perf_counter() - started:.0f} s", flush=True)
+    return Chain(chain_id, stores, options.clients, emails, password, known)
+
+
+async def run(directory: Path, options: argparse.Namespace) -> None:
+    """Fill what is not filled yet, measure, and print."""
+    # Who came in is compared with everybody for hours; here nobody is to wait for that.
+    os.environ.setdefault("CARNET_DUPLICATE_POLL_SECONDS", "600")
+    kept = directory / "chain.json"
+    async with running(directory) as (platform, anybody):
+        url = database_url(platform.servers.postgres_url, "profiles")
+        async with closing(await asyncpg.connect(url)) as postgres:
+            if not kept.exists():
+                chain = await open_chain(anybody, platform.state.operator_key, postgres, options)
+                chain.write(kept)
+            # From the next start on.
+            await postgres.execute(f"alter system set shared_buffers = '{options.shared_buffers}'")
+    chain = Chain.read(kept)
+    async with running(directory) as (platform, anybody):
+        signed_in = [await anybody.sign_in(email, chain.password) for email in chain.emails]
+        async with channel_to(grpc_address(platform.state, "profiles")) as channel:
+            key = json.dumps(platform.state.signing_keys["gateway"])
+            await measure(signed_in, channel, key, chain, options)
+
+
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[tuple[runner.Platform, Api]]:
+    """Run the whole platform in a folder, with somebody who is not signed in."""
+    async with (
+        runner.platform(directory, Terminal(io.StringIO()), hurry=asyncio.Event()) as platform,
+        Api.at(platform.state.api_url) as anybody,
+    ):
+        yield platform, anybody
+
+
+@asynccontextmanager
+async def closing(
+    postgres: "asyncpg.Connection[asyncpg.Record]",
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Close a connection at the end."""
+    try:
+        yield postgres
+    finally:
+        await postgres.close()
+
+
 async def main(options: argparse.Namespace) -> None:
-    """Build, measure, print, and take away."""
+    """Run in the folder that is kept, or in one that is taken away."""
+    if options.keep:
+        options.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await run(options.keep, options)
+        return
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        log = io.StringIO()
-        # Who came in is compared with everybody for hours; here nobody is to wait for that.
-        os.environ.setdefault("CARNET_DUPLICATE_POLL_SECONDS", "600")
-        async with runner.platform(directory, Terminal(log), hurry=asyncio.Event()) as platform:
-            state = platform.state
-            async with Api.at(state.api_url) as anybody:
-                house = await open_house(Teller(io.StringIO()), anybody, state.operator_key)
-                stores = [house.store_id]
-                for number in range(1, _STORES):
-                    body = {
-                        "display_name": f"Store {number}",
-                        "time_zone": "America/New_York",
-                        "country": "US",
-                    }
-                    stores.append((await house.admin.post("/v1/stores", body))["store_id"])
-                brands = [
-                    (await house.admin.post("/v1/brands", {"display_name": brand}))["brand_id"]
-                    for brand in _BRANDS
-                ]
-                postgres = await asyncpg.connect(database_url(platform.servers.postgres_url, "profiles"))
-                chain_id = await postgres.fetchval(
-                    "select chain_id from stores where store_id = $1", stores[0]
-                )
-                await postgres.execute("select set_config('carnet.chain_id', $1, false)", chain_id)
-                started = time.perf_counter()
-                known = await fill(postgres, chain_id, stores, brands, clients=options.clients)
-                print(f"{options.clients:,} clients copied in {time.perf_counter() - started:.0f} s")
-                print(f"their words made in {await index_words(postgres, options.clients):.0f} us a client")
-                started = time.perf_counter()
-                await fill_timelines(postgres, chain_id, lines=options.lines, clients=options.clients)
-                count = await postgres.fetchval("select count(*) from timeline_entries")
-                print(
-                    f"{count:,} lines of timeline made in {time.perf_counter() - started:.0f} s", flush=True
-                )
-                await postgres.close()
-                async with channel_to(grpc_address(state, "profiles")) as channel:
-                    key = json.dumps(state.signing_keys["gateway"])
-                    await measure(house, channel, key, chain_id, stores, known, options)
+        try:
+            await run(Path(name), options)
+        finally:
+            # Postgres does not run as root: what it wrote then lies outside.
+            if refuge := own_refuge(Path(name)):
+                shutil.rmtree(refuge)
 
 
 if __name__ == "__main__":
@@ -492,4 +609,8 @@ if __name__ == "__main__":
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--callers", type=int, default=6)
+    parser.add_argument(
+        "--shared-buffers", default="1GB", help="memory of Postgres; 128MB where nobody sets it"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     asyncio.run(main(parser.parse_args()))

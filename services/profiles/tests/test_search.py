@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from chassis.errors import Kind, ServiceError
 from profiles.domain.searches import is_similar, words_of
 from profiles.nicknames import NICKNAMES
+from profiles.store import search as search_store
 from profiles.store.search import refresh_search
+from profiles.store.search_ways import Plan, Sample, Way
 
 
 def phone(value: str) -> pb.ContactPoint:
@@ -335,6 +337,59 @@ async def test_pages_are_the_whole_answer_in_order_however_many_fit(house: Any, 
         assert seen == [f"cli_{number:05}" for number in expected], query
 
 
+@pytest.mark.parametrize("own", [(), (0,), (0, 1)])
+@pytest.mark.parametrize(
+    "ways",
+    [(Way.CHAIN,), (Way.STORES, Way.CHAIN), (Way.NEWEST, Way.CHAIN), (Way.NEWEST, Way.STORES, Way.CHAIN)],
+)
+async def test_every_way_leads_to_the_same_clients(
+    house: Any, monkeypatch: pytest.MonkeyPatch, ways: tuple[Way, ...], own: tuple[int, ...]
+) -> None:
+    second = await house.stub.CreateStore(
+        pb.CreateStoreRequest(display_name="Soho", time_zone="America/New_York", country="US")
+    )
+    stores = [house.store_id, second.store_id]
+    async with house.database.transaction(house.chain_id) as tx:
+        await tx.execute(
+            "insert into clients (chain_id, client_id, given_name, home_store_id, created_at, updated_at)"
+            " values (:chain, :client_id, :name, :store, now(), now())",
+            [
+                {
+                    "chain": house.chain_id,
+                    "client_id": f"cli_{number:05}",
+                    "name": f"{'Seldom' if number % 60 == 7 else 'Often'} {'Robert' if number % 40 == 7 else 'Bob'}",
+                    "store": [*stores, ""][number % 3],
+                }
+                for number in range(900)
+            ],
+        )
+        await refresh_search(tx, [f"cli_{number:05}" for number in range(900)])
+    for number in (7, 67, 128):
+        for piece in (PENDANT, pb.Piece(category="watch")):
+            await buy(house, pb.Client(client_id=f"cli_{number:05}"), date(2024, 5, 4), piece)
+    house.act_as(stores=frozenset(stores[place] for place in own))
+    queries = (
+        "seldom",
+        "sel rob",
+        "seldmo",
+        "robert seldom",
+        "bob seld",
+        "seldom pend sapph",
+        "bob watch sapph",
+        "xenia",
+    )
+    first = {query: await search(house, query, page_size=12) for query in queries}
+    assert [len(first[query]) for query in queries] == [12, 8, 12, 12, 12, 2, 0, 0]
+
+    def planned(sample: Sample, *, stores: int, limit: int) -> Plan:
+        possible = [way for way in ways if stores or way is not Way.STORES]
+        return Plan(possible, 100, [len(sample.hits) - 1])
+
+    monkeypatch.setattr(search_store, "plan", planned)
+    for query in queries:
+        assert await search(house, query, page_size=12) == first[query], query
+
+
 async def test_words_follow_what_changes(house: Any) -> None:
     client = await house.client(given_name="Ana", tags=["press"], contact_points=[phone("+12025550101")])
     await buy(house, client, date(2024, 5, 4), PENDANT)
@@ -415,6 +470,8 @@ async def test_the_functions_that_search_cannot_be_made_to_look_into_another_cha
         for question in (
             "select client_ids from newest_fitting(null, null, 'xavier', null, '{}', '{}', '~', 100, 10)",
             "select array(select client_id from all_fitting(null, '', 'xavier', null, '{}', '{}', '~', '~', 10))",
+            f"select fitting_in_stores('{{{house.store_id}}}', 'xavier', null, '{{}}', '{{}}', '~', 10)",
+            "select array_remove(hits, 0) from hits_among_newest('{xavier}', null, '{%}', null, 100)",
             "select array(select unnest(whole) from words_beginning('{x}', 10))",
             "select array(select name from similar_names('{xavier}'))",
         ):

@@ -3,11 +3,13 @@
 What is found by words runs in functions of the database's owner (see migration 0009); they name the chain themselves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chassis.database import Transaction
 from profiles.domain.searches import Match, Quality, Word, is_similar
+from profiles.store.search_ways import Plan, Sample, plan
 
 
 async def refresh_search(
@@ -32,6 +34,8 @@ async def refresh_search(
 
 async def plain_spelling(tx: Transaction, query: str) -> str:
     """Return a query as words are kept: without accents and capitals."""
+    if query.isascii():
+        return query.lower()
     return str((await tx.execute("select searchable(:query)", {"query": query})).scalar_one())
 
 
@@ -60,9 +64,7 @@ class Newest(NamedTuple):
     is_complete: bool
 
 
-_PROBE = 500
-_MOST_SCANNED = 5_000
-_FEWEST_HITS = 2
+_SAMPLE = 500
 _MOST_WHOLES = 64
 _NEWEST = "~"  # after every id
 
@@ -75,32 +77,81 @@ async def find_newest(
     but_not_stores: Sequence[str] | None = None,
     before: str = "",
     limit: int,
+    width: int,
 ) -> Newest:
-    """Return who fits among the newest clients, newest first: complete for what many fit, in bounded time for all."""
-    conditions = _conditions(wanted, _typed) | {
-        "stores": None if stores is None else list(stores),
-        "but_not_stores": None if but_not_stores is None else list(but_not_stores),
-        "before": before or _NEWEST,
-        "most": limit,
-    }
-    for width in (_PROBE, _MOST_SCANNED):
-        row = (
-            await tx.execute(
-                "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
-                " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
-                " :width, :most)",
-                conditions | {"width": width},
-            )
-        ).one()
-        newest = Newest(list(row.client_ids), row.is_complete)
-        if newest.is_complete or len(newest.client_ids) < _FEWEST_HITS:
-            break
-    return newest
+    """Return who fits among the `width` newest clients, newest first: complete for what many fit."""
+    row = (
+        await tx.execute(
+            "select * from newest_fitting(:stores, :but_not_stores, cast(:wanted as tsquery),"
+            " cast(:but_not as tsquery), cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before,"
+            " :width, :most)",
+            _conditions(wanted, _typed)
+            | {
+                "stores": None if stores is None else list(stores),
+                "but_not_stores": None if but_not_stores is None else list(but_not_stores),
+                "before": before or _NEWEST,
+                "most": limit,
+                "width": width,
+            },
+        )
+    ).one()
+    return Newest(list(row.client_ids), row.is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """How the index of words can be asked for who is wanted, and what the newest clients tell about it."""
+
+    conditions: Mapping[str, Any]
+    sample: Sample
+    wholes: Mapping[str, list[str]]  # the chain's words that begin with a typed one, when they are few
+
+    def plan(self, *, stores: Sequence[str] | None, limit: int) -> Plan:
+        """Return how to find clients of some stores, or of all (None)."""
+        return plan(self.sample, stores=0 if stores is None else len(stores), limit=limit)
+
+    def asked_for(self, plan: Plan) -> dict[str, Any]:
+        """Return the conditions with the words that are looked up: what is found is compared with all of them."""
+        each_word = self.conditions["each_word"]
+        return {**self.conditions, "wanted": _all_of([each_word[place] for place in plan.sought])}
+
+
+async def ask_newest(
+    tx: Transaction, wanted: Wanted, *, own: Sequence[str] | None, before: Index | None = None
+) -> Index:
+    """Return how the index can be asked, judged by the newest clients; `before` was asked for the same words."""
+    found = await tx.execute(
+        "select * from hits_among_newest(cast(cast(:each_word as text[]) as tsquery[]), cast(:but_not as tsquery),"
+        " :of_piece, :own, :width)",
+        _conditions(wanted, _typed) | {"own": None if own is None else list(own), "width": _SAMPLE},
+    )
+    hits = found.one()
+    wholes = before.wholes if before else await _known_wholes(tx, wanted.words)
+
+    def indexed(word: Word) -> list[str]:
+        return [_quoted(whole) for whole in wholes[word.name]] if word.name in wholes else _typed(word)
+
+    conditions = _conditions(wanted, indexed)
+    are_beginnings = [":*" in word for word in conditions["each_word"]]
+    sample = Sample(hits.hits, are_beginnings, hits.fitting, hits.of_own, hits.looked_at, hits.clients)
+    return Index(conditions, sample, wholes)
+
+
+async def _known_wholes(tx: Transaction, words: Sequence[Word]) -> dict[str, list[str]]:
+    # The index finds a few whole words at once; of a beginning it has to collect everybody.
+    typed = [word.name for word in words if word.name]
+    if not typed:
+        return {}
+    rows = await tx.execute(
+        "select * from words_beginning(:typed, :most)", {"typed": typed, "most": _MOST_WHOLES}
+    )
+    return {row.word: row.whole for row in rows if 0 < len(row.whole) <= _MOST_WHOLES}
 
 
 async def find_all(
     tx: Transaction,
-    wanted: Wanted,
+    index: Index,
+    way: Plan,
     *,
     own: Sequence[str] | None,
     associate_id: str = "",
@@ -109,16 +160,11 @@ async def find_all(
     limit: int,
 ) -> tuple[list[str], list[str]]:
     """Return who fits, newest first: of the own stores (None: all are), and of the rest."""
-    known = await _known_wholes(tx, [word.name for word in wanted.words if word.name])
-
-    def indexed(word: Word) -> list[str]:
-        return [_quoted(whole) for whole in wholes] if (wholes := known.get(word.name)) else _typed(word)
-
     found = await tx.execute(
         "select * from all_fitting(:own, :associate_id, cast(:wanted as tsquery), cast(:but_not as tsquery),"
         " cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before_own, :before_others, :most)",
-        _conditions(wanted, indexed)
-        | {
+        {
+            **index.asked_for(way),
             "own": None if own is None else list(own),
             "associate_id": associate_id,
             "before_own": before_own or _NEWEST,
@@ -130,12 +176,16 @@ async def find_all(
     return [row.client_id for row in rows if row.is_own], [row.client_id for row in rows if not row.is_own]
 
 
-async def _known_wholes(tx: Transaction, typed: Sequence[str]) -> dict[str, list[str]]:
-    # The index finds a few whole words at once; of a beginning it has to collect everybody.
-    rows = await tx.execute(
-        "select * from words_beginning(:typed, :most)", {"typed": list(typed), "most": _MOST_WHOLES}
+async def find_in_stores(
+    tx: Transaction, index: Index, way: Plan, *, stores: Sequence[str], before: str = "", limit: int
+) -> list[str]:
+    """Return who fits of some stores' clients, newest first."""
+    found = await tx.execute(
+        "select fitting_in_stores(:stores, cast(:wanted as tsquery), cast(:but_not as tsquery),"
+        " cast(cast(:each_word as text[]) as tsquery[]), :of_piece, :before, :most)",
+        {**index.asked_for(way), "stores": list(stores), "before": before or _NEWEST, "most": limit},
     )
-    return {row.word: row.whole for row in rows if len(row.whole) <= _MOST_WHOLES}
+    return list(found.scalar_one())
 
 
 async def matches_of(

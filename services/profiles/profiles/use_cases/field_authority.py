@@ -1,4 +1,4 @@
-"""Who may overwrite what: the chain's rules, and values to decide on. use_cases.landing_clients judges by them."""
+"""Who may overwrite what: the chain's rules, and values to decide on. use_cases.landing_known judges by them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

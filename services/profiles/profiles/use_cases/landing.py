@@ -28,7 +28,8 @@ from profiles.store.payments import PaidPart
 from profiles.suppression import SuppressedKind, Suppressor, external_key
 from profiles.use_cases.cash_watch import watch
 from profiles.use_cases.import_turns import Step, Turn
-from profiles.use_cases.landing_clients import Landing, joined_people, land_people
+from profiles.use_cases.landing_batch import Landing
+from profiles.use_cases.landing_clients import joined_people, land_people
 
 
 @dataclass(frozen=True, slots=True)
