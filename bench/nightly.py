@@ -161,29 +161,44 @@ async def rank(database: asyncpg.Connection, chain_id: str) -> float:
     return time.perf_counter() - started
 
 
-async def look_again(database: asyncpg.Connection, chain_id: str, share: int) -> tuple[int, float]:
-    """Have one client in `share` come in again; return how many, and the seconds until all were looked at."""
+async def look_again(
+    database: asyncpg.Connection, chain_id: str, share: int, which: int
+) -> tuple[int, float]:
+    """Have one client in `share` come in again; return how many, and the seconds until all were looked at.
+
+    `which` of them: everybody whose number leaves that remainder.
+    """
     today = day_number(Chain(chain_id, "America/New_York", "USD").today(datetime.now(UTC)))
     await database.execute(
-        "update client_facts set last_visit = $2, earlier_visit = $2 - 20 where chain_id = $1 and number % $3 = 7",
+        "update client_facts set last_visit = $2, earlier_visit = $2 - 20 where chain_id = $1 and number % $3 = $4",
         chain_id,
         today,
         share,
+        which,
     )
     await database.execute(
         "insert into client_days (chain_id, number, what, day, value) select chain_id, number, $2, day, 0"
-        " from client_facts, unnest(array[last_visit, earlier_visit]) as day where chain_id = $1 and number % $3 = 7",
+        " from client_facts, unnest(array[last_visit, earlier_visit]) as day where chain_id = $1 and number % $3 = $4",
         chain_id,
         VISIT,
         share,
+        which,
     )
     await database.execute("checkpoint")
-    started = time.perf_counter()
-    marked = await database.execute(
-        "insert into due_clients (chain_id, client_id, marked_at) select chain_id, client_id, now() from client_facts"
-        " where chain_id = $1 and number % $2 = 7",
+    # As what was said of them did, in the transactions that marked them.
+    await database.execute(
+        "update clients set touched_at = now() where chain_id = $1 and number % $2 = $3",
         chain_id,
         share,
+        which,
+    )
+    started = time.perf_counter()
+    marked = await database.execute(
+        "insert into due_clients (chain_id, client_id, number, marked_at) select chain_id, client_id, number, now()"
+        " from client_facts where chain_id = $1 and number % $2 = $3",
+        chain_id,
+        share,
+        which,
     )
     while await database.fetchval("select exists (select from due_clients where chain_id = $1)", chain_id):
         await asyncio.sleep(0.002)
@@ -243,8 +258,8 @@ async def measure(
         f" outreach at most {outreach.peak_megabytes()} MB"
     )
     shares: list[float] = []
-    for _ in range(rounds):
-        looked_at, seconds = await look_again(database, chain_id, 100)
+    for number in range(rounds):
+        looked_at, seconds = await look_again(database, chain_id, 100, 7 + number)
         shares.append(seconds)
         print(
             f"  {looked_at} clients looked at again in {seconds:.3f} s, {seconds / median:.1%} of a run",

@@ -8,6 +8,7 @@ that somebody grants as a surprise is met by nothing.
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -87,14 +88,18 @@ _AGAIN = timedelta(
 )  # longer than any transaction that was changing a wish while the news was looked at
 
 
+async def find_behind(tx: Transaction, client_ids: Collection[str], *, today: date) -> list[str]:
+    """Return whose arrivals are not what their stores' shelves say; without holding anybody."""
+    return sorted({row["client_id"] for row in await _behind(tx, client_ids, today)})
+
+
 async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -> list[str]:
     """Bring the arrivals of clients up to their stores' shelves; return for whom they were not.
 
     Whoever calls holds the clients.
     """
-    ids = sorted(set(client_ids))
     connection = await tx.driver()
-    rows = await connection.fetch(_FOUND, tx.chain_id, ids, today, FAVOURITE_SHARE)
+    rows = await _behind(tx, client_ids, today)
     if not rows:
         return []
     await connection.execute(
@@ -114,6 +119,14 @@ async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -
         [row["arrived_on"] for row in there],
     )
     return sorted({row["client_id"] for row in rows})
+
+
+async def _behind(tx: Transaction, client_ids: Collection[str], today: date) -> "list[asyncpg.Record]":
+    connection = await tx.driver()
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _FOUND, tx.chain_id, sorted(set(client_ids)), today, FAVOURITE_SHARE
+    )
+    return rows
 
 
 async def hold_free(tx: Transaction, client_ids: Collection[str]) -> list[str]:

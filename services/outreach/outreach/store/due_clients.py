@@ -15,23 +15,40 @@ async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetim
     """Have clients looked at again soon, all that wait in one go."""
     connection = await tx.driver()
     await connection.execute(
-        "insert into due_clients (chain_id, client_id, marked_at) select $1, u, $3 from unnest($2::text[]) as u",
+        "insert into due_clients (chain_id, client_id, number, marked_at) select $1, client_id, number, $3"
+        " from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id",
         tx.chain_id,
         sorted(set(client_ids)),
         now,
     )
 
 
-async def take_due(tx: Transaction, *, most: int) -> Sequence[str]:
-    """Return up to `most` clients who wait, the longest first; they do not wait any more once this commits."""
+async def take_due(tx: Transaction, *, most: int) -> dict[str, int]:
+    """Return up to `most` clients who wait, the longest first, with their numbers; they do not wait any more.
+
+    Whoever one of them was merged into is among them.
+    """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from due_clients d using (select position from due_clients where chain_id = $1"
-        "  order by position limit $2 for update skip locked) as t where d.position = t.position returning d.client_id",
+        # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row.
+        "delete from due_clients where position = any(array(select position from due_clients where chain_id = $1"
+        "  order by position limit $2 for update skip locked)) returning client_id, number",
         tx.chain_id,
         most,
     )
-    return sorted({row["client_id"] for row in rows})
+    found = {row[0]: row[1] for row in rows}
+    # Those of a moment ago, when nobody noted numbers yet, and those who lead elsewhere by now.
+    others = await connection.fetch(
+        "select c.client_id, c.number from (select unnest($2::text[]) as client_id union select a.current_id"
+        "  from identity_aliases a where a.chain_id = $1 and a.alias_id = any($3::text[])) as other"
+        " join clients c on c.chain_id = $1 and c.client_id = other.client_id",
+        tx.chain_id,
+        [client_id for client_id, number in found.items() if number is None],
+        list(found),
+    )
+    return {client_id: number for client_id, number in found.items() if number is not None} | {
+        row[0]: row[1] for row in others
+    }
 
 
 async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequence[str]:
