@@ -26,10 +26,12 @@ _LIKE_IT = """{row}.category_key = w.category_key and (w.brand_id = '' or {row}.
     and (w.metal_key = '' or {row}.metal_key = w.metal_key) and (w.stone_key = '' or {row}.stone_key = w.stone_key)"""
 _OF_SHELF = "h.chain_id = $1 and h.store_id = g.store_id"
 _NEWEST = "order by h.arrived_on desc limit 1"
-# Half of what is bought and liked, and more than chance: said, or bought on two days.
+# Half of what is bought and liked, and more than chance: said, or bought on two days. (Not `exists`, for which the
+# planner would read the facts of the whole chain.)
 _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
-    c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value)) or exists (select 1 from client_facts f
-        where f.chain_id = c.chain_id and f.client_id = c.client_id and f.purchase_days >= 2))"""  # noqa: S608 - fixed text only
+    c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value))
+    or (select f.purchase_days from client_facts f
+        where f.chain_id = c.chain_id and f.client_id = c.client_id) >= 2)"""  # noqa: S608 - fixed text only
 
 _FOUND = f"""
     with g as materialized (
@@ -37,19 +39,20 @@ _FOUND = f"""
         where c.chain_id = $1 and c.client_id = any($2::text[]) and not c.is_deleted and c.store_id <> ''
     ), found as (
         select g.client_id, 'wish_arrived' as mark, n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = g.client_id
+        from g join wishes w on w.chain_id = $1 and w.client_id = any($2::text[]) and w.client_id = g.client_id
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF} and w.reference_key <> ''
             and {_SAME_REFERENCE.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")}
         union all
         select g.client_id, 'wish_arrived', n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = g.client_id
+        from g join wishes w on w.chain_id = $1 and w.client_id = any($2::text[]) and w.client_id = g.client_id
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF}
             and {_LIKE_IT.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")} and {_SAYS_ENOUGH}
         union all
         select c.client_id, 'favourite_arrived', n.arrived_on
-        from g as c join client_affinities a on a.chain_id = $1 and a.client_id = c.client_id
+        from g as c join client_affinities a on a.chain_id = $1 and a.client_id = any($2::text[])
+            and a.client_id = c.client_id
             and {_IS_FAVOURITE.format(share="$4")}
         cross join lateral (select h.arrived_on from shelf h where h.chain_id = $1 and h.store_id = c.store_id
             and h.brand_id = a.value {_NEWEST}) as n

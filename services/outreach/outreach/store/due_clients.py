@@ -62,7 +62,7 @@ async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequen
         tx.chain_id,
         sorted(client_ids),
     )
-    return [row["client_id"] for row in rows]
+    return sorted({row["client_id"] for row in rows})
 
 
 async def forget_due(tx: Transaction, client_ids: Collection[str]) -> None:

@@ -24,6 +24,48 @@ VISIT, GIFT = 100, 101  # client_days.what, beside the positions of marks
 _WAY = 1
 # Of facts that change on no day ahead.
 _NOT_AHEAD = date(9999, 12, 31)
+# Of each table the rows that are not to stand any more go and those that are missing come; the others are left alone. A
+# row may stand there several times, as of two visits on a day: `copy` counts them.
+_REPLACE_ROWS = """
+    old_{table} as materialized (
+        select ctid as place, {columns}, row_number() over (partition by {columns}) as copy
+        from client_{table} where chain_id = $1 and number = any(array(select number from given))
+    ), new_{table} as materialized (
+        select {columns}, row_number() over (partition by {columns}) as copy from unnest({arrays}) as u ({columns})
+    ), gone_{table} as (
+        delete from client_{table} where chain_id = $1 and ctid = any(array(select place from old_{table} o
+            where not exists (select 1 from new_{table} n where ({n_columns}, n.copy) = ({o_columns}, o.copy))))
+    ), added_{table} as (
+        insert into client_{table} (chain_id, {columns}) select $1, {columns} from new_{table} n
+        where not exists (select 1 from old_{table} o where ({n_columns}, n.copy) = ({o_columns}, o.copy))
+    )
+"""
+
+
+def _replace_rows(table: str, columns: Sequence[str], arrays: str) -> str:
+    return _REPLACE_ROWS.format(
+        table=table,
+        columns=", ".join(columns),
+        arrays=arrays,
+        n_columns=", ".join(f"n.{column}" for column in columns),
+        o_columns=", ".join(f"o.{column}" for column in columns),
+    )
+
+
+_DAYS = _replace_rows(
+    "days", ("number", "what", "day", "value"), "$3::bigint[], $4::smallint[], $5::int[], $6::int[]"
+)
+_OCCASIONS = _replace_rows(
+    "occasions",
+    ("number", "kind", "year", "season", "recurrence", "lead_days", "relationship"),
+    "$7::bigint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[], $12::smallint[], $13::smallint[]",
+)
+_REPLACE = f"""
+    with given as materialized (
+        select number from clients where chain_id = $1 and client_id = any($2::text[])
+    ), {_DAYS}, {_OCCASIONS}
+    delete from client_facts where chain_id = $1 and client_id = any($2::text[]) and number <> all($14::bigint[])
+"""  # noqa: S608 - fixed text only
 
 
 def basis_of(chain: Chain) -> int:
@@ -56,24 +98,7 @@ async def refresh_client_facts(
     )  # fmt: skip
     connection = await tx.driver()
     await connection.execute(
-        """
-        with given as (
-            select number from clients where chain_id = $1 and client_id = any($2::text[])
-        ), old_days as (
-            delete from client_days d using given g where d.chain_id = $1 and d.number = g.number
-        ), old_occasions as (
-            delete from client_occasions o using given g where o.chain_id = $1 and o.number = g.number
-        ), new_days as (
-            insert into client_days (chain_id, number, what, day, value)
-            select $1, * from unnest($3::bigint[], $4::smallint[], $5::int[], $6::int[])
-        ), new_occasions as (
-            insert into client_occasions (chain_id, number, kind, year, season, recurrence, lead_days, relationship)
-            select $1, * from unnest($7::bigint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-                $12::smallint[], $13::smallint[])
-        )
-        delete from client_facts where chain_id = $1 and client_id = any($2::text[])
-            and number <> all($14::bigint[])
-        """,
+        _REPLACE,
         tx.chain_id,
         ids,
         *(column.tolist() for column in days),

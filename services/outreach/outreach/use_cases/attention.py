@@ -22,7 +22,6 @@ from outreach.scoring.choosing import best_of, least_of
 from outreach.scoring.ranking import Candidate, Weighed, tell, weigh
 from outreach.signals.book import Integers
 from outreach.store import (
-    arrivals,
     books,
     chains,
     due_clients,
@@ -34,6 +33,7 @@ from outreach.store import (
 from outreach.store.chains import Chain
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
+from outreach.use_cases.arrivals import follow_shelf
 from outreach.use_cases.evaluation import evaluate_client, rests_at, suggestion_of
 from outreach.use_cases.leaving_alone import leave_alone
 
@@ -85,13 +85,14 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
         taken = await due_clients.take_due(tx, most=SET_CLIENTS)
         if taken:
             now, chain = clock.now(), await chains.get_chain(tx)
-            uncounted = set(await due_clients.take_uncounted(tx, taken))
-            uncounted.update(await arrivals.find_behind(tx, taken, today=chain.today(now)))
+            uncounted = sorted(await due_clients.take_uncounted(tx, taken))
             some: Mapping[str, int] = taken
             if len(taken) <= FEW:
-                await _count(tx, chain, sorted(uncounted), now=now)
+                await _count(tx, chain, uncounted, now=now)
+                await _follow_shelf(tx, chain, taken, now=now)
             else:
-                await _count_apart(database, chain, sorted(uncounted), now=now)
+                await _count_apart(database, chain, uncounted, now=now)
+                await _follow_shelf(tx, chain, taken, now=now)
                 some = await _worth_a_look(database, tx, chain, taken, now=now, queue_size=queue_size)
             await _evaluate(tx, chain, some, now=now)
     if taken:
@@ -108,10 +109,8 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
 
 
 async def _count(tx: Transaction, chain: Chain, client_ids: Sequence[str], *, now: datetime) -> None:
-    """Count clients anew of whom something was said, or for whom something came to a shelf."""
     if client_ids:
         await refresh.hold_clients(tx, client_ids)
-        await arrivals.follow(tx, client_ids, today=chain.today(now))
         await refresh.refresh_client_facts(tx, chain, client_ids, now=now)
 
 
@@ -119,6 +118,11 @@ async def _count_apart(database: Database, chain: Chain, client_ids: Sequence[st
     for start in range(0, len(client_ids), _COUNTED):
         async with database.transaction(chain.chain_id) as tx:
             await _count(tx, chain, client_ids[start : start + _COUNTED], now=now)
+
+
+async def _follow_shelf(tx: Transaction, chain: Chain, client_ids: Collection[str], *, now: datetime) -> None:
+    changed = await follow_shelf(tx, client_ids, today=chain.today(now), now=now)
+    await _count(tx, chain, await due_clients.take_uncounted(tx, changed), now=now)
 
 
 async def _worth_a_look(
