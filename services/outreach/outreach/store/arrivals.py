@@ -32,6 +32,8 @@ _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
     c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value))
     or (select f.purchase_days from client_facts f
         where f.chain_id = c.chain_id and f.client_id = c.client_id) >= 2)"""  # noqa: S608 - fixed text only
+# By the key of each client, whatever the planner thinks of how many there are.
+_WISHES_OF_EACH = "select * from wishes w where w.chain_id = $1 and w.client_id = g.client_id offset 0"
 
 _FOUND = f"""
     with g as materialized (
@@ -39,23 +41,23 @@ _FOUND = f"""
         where c.chain_id = $1 and c.client_id = any($2::text[]) and not c.is_deleted and c.store_id <> ''
     ), found as (
         select g.client_id, 'wish_arrived' as mark, n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = any($2::text[]) and w.client_id = g.client_id
+        from g cross join lateral ({_WISHES_OF_EACH}) as w
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF} and w.reference_key <> ''
             and {_SAME_REFERENCE.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")}
         union all
         select g.client_id, 'wish_arrived', n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = any($2::text[]) and w.client_id = g.client_id
+        from g cross join lateral ({_WISHES_OF_EACH}) as w
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF}
             and {_LIKE_IT.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")} and {_SAYS_ENOUGH}
         union all
         select c.client_id, 'favourite_arrived', n.arrived_on
-        from g as c join client_affinities a on a.chain_id = $1 and a.client_id = any($2::text[])
-            and a.client_id = c.client_id
-            and {_IS_FAVOURITE.format(share="$4")}
+        from g as c cross join lateral (select a.kind, a.value, a.share from client_affinities a
+            where a.chain_id = $1 and a.client_id = c.client_id offset 0) as a
         cross join lateral (select h.arrived_on from shelf h where h.chain_id = $1 and h.store_id = c.store_id
             and h.brand_id = a.value {_NEWEST}) as n
+        where {_IS_FAVOURITE.format(share="$4")}
     ), newest as (
         select client_id, mark, max(arrived_on) as arrived_on from found group by client_id, mark
     ), stored as (
