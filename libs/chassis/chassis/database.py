@@ -132,6 +132,22 @@ class Transaction:
         )
         return bool(noted.rowcount)
 
+    async def first_receipts(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
+        """Note that `consumer` has handled several events; return those that it had not before."""
+        noted = await self.execute(
+            "insert into inbox (chain_id, consumer, event_id, received_at)"
+            " select :chain_id, :consumer, event_id, :now from unnest(cast(:event_ids as text[])) as u (event_id)"
+            " on conflict do nothing returning event_id",
+            {
+                "chain_id": self.chain_id,
+                "consumer": consumer,
+                # In one order, so that two processes that were given the same events do not wait for each other.
+                "event_ids": sorted(set(event_ids)),
+                "now": self._clock.now(),
+            },
+        )
+        return set(noted.scalars())
+
     async def _flush(self) -> bool:
         if not self._outgoing:
             return False
