@@ -107,7 +107,7 @@ Handler = Callable[[Delivery[Any]], Awaitable[None]]
 Handlers = Mapping[type[Message], Handler]
 
 
-Begin = Callable[[Transaction, Sequence[Message]], Awaitable[None]]
+AroundSet = Callable[[Transaction, Sequence[tuple[Message, Envelope]]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,14 @@ class Sets:
     """Which events may be handled several in one transaction when they wait: up to `most` of one chain.
 
     Only such whose handlers ask no other service and take little each, since a lock that one of them takes is kept
-    until all are through. `begin` is called before the first handler, to take locks in one order.
+    until all are through. `begin` is called before the first handler, to take locks in one order, `end` after the last,
+    for what needs to be written once only; both with those events that were not handled before.
     """
 
     events: frozenset[type[Message]]
     most: int
-    begin: Begin | None = None
+    begin: AroundSet | None = None
+    end: AroundSet | None = None
 
 
 @dataclass(frozen=True)
@@ -320,9 +322,11 @@ class Consumer:
         assert sets is not None
         work.begin_work()
         async with self._database.transaction(envelopes[0].chain_id) as tx:
+            tx.memory = {}
             new = await tx.first_receipts(self.durable, [envelope.event_id for envelope in envelopes])
-            if sets.begin is not None:
-                await sets.begin(tx, [self._decode(one)[0] for one in envelopes if one.event_id in new])
+            fresh = [(self._decode(one)[0], one) for one in envelopes if one.event_id in new]
+            if sets.begin is not None and fresh:
+                await sets.begin(tx, fresh)
             outcomes: list[str] = []
             for envelope in envelopes:
                 if envelope.event_id not in new:
@@ -330,6 +334,8 @@ class Consumer:
                     continue
                 new.discard(envelope.event_id)
                 outcomes.append(await self._hand_over(envelope, set_size=len(envelopes), shared=tx))
+            if sets.end is not None and fresh:
+                await sets.end(tx, fresh)
         return outcomes
 
     def _decode(self, envelope: Envelope) -> tuple[Message, Handler]:

@@ -129,6 +129,9 @@ async def test_what_was_handled_before_or_comes_twice_in_a_set_has_one_effect(
     outcomes = await consumer.handle_set([*said, said[3]])
     assert list(outcomes) == ["handled", "duplicate", "handled", "handled", "duplicate"]
     assert list(await consumer.handle_set(said)) == ["duplicate"] * 4
+    async with database.transaction("chn_dup") as tx:
+        sets = await tx.execute("select label from things where label <> 'heard'")
+        assert list(sets.scalars()) == ["a set of 4"]
     assert (await effects(database, "chn_dup"))[0] == 4
 
 

@@ -15,6 +15,7 @@ from chassis.config import ServiceSettings
 from chassis.consumer import Delivery, Sets, Subscription
 from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid
+from chassis.events import Envelope
 from chassis.ids import new_id
 from chassis.service import Foundation, Service
 from chassis.testing import Keys, MakeDatabase, ServersUnderTest, free_port, opened, settings_for
@@ -73,9 +74,16 @@ class Listener:
             if self.poison and self.poison == delivery.event.interest_id:
                 raise invalid("interest_id", "is no good")
 
-    async def begin(self, tx: Transaction, events: Sequence[Message]) -> None:
+    async def begin(self, tx: Transaction, events: Sequence[tuple[Message, Envelope]]) -> None:
         """Note what a set begins with."""
-        self.begun.append([getattr(event, "interest_id") for event in events])  # noqa: B009
+        self.begun.append([getattr(event, "interest_id") for event, _ in events])  # noqa: B009
+
+    async def end(self, tx: Transaction, events: Sequence[tuple[Message, Envelope]]) -> None:
+        """Write how many a set was of."""
+        await tx.execute(
+            "insert into things (thing_id, chain_id, label) values (:id, :chain, :label)",
+            {"id": new_id("set"), "chain": tx.chain_id, "label": f"a set of {len(events)}"},
+        )
 
 
 @dataclass
@@ -124,7 +132,7 @@ def make_toy(toy_settings: ServiceSettings) -> MakeToy:
                         events_pb2.InterestRegistered: listener.on_registered,
                         events_pb2.InterestWithdrawn: listener.on_registered,
                     },
-                    sets=Sets(frozenset({events_pb2.InterestRegistered}), most, listener.begin)
+                    sets=Sets(frozenset({events_pb2.InterestRegistered}), most, listener.begin, listener.end)
                     if most > 1
                     else None,
                 )
