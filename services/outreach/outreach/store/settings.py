@@ -19,7 +19,7 @@ from outreach.domain.suggestions import Signal, TierAction
 
 async def get_settings(tx: Transaction) -> OutreachSettings:
     """Return the chain's settings as they are in force: the built-in ones where it decided nothing."""
-    return (await find_written(tx)).in_force()
+    return (await tx.remembered("settings", lambda: find_written(tx))).in_force()
 
 
 async def find_written(tx: Transaction, *, lock: bool = False) -> OutreachSettings:

@@ -1,8 +1,8 @@
 """When a client is looked at again: at once, or together with all others about whom something was said.
 
-An event that comes when it is said has its client looked at in its own transaction. One that comes late is one of
-many that wait, as after an outage; one that is about many clients is many at once. Their clients are marked, and all
-that are marked are looked at in sets, a moment later.
+An event that comes alone when it is said has its client looked at in its own transaction. One that comes late, or with
+others in one set, is one of many, as after an outage; one that is about many clients is many at once. Their clients are
+marked, and all that are marked are looked at in sets, a moment later.
 """
 
 import asyncio
@@ -45,21 +45,23 @@ _COUNTED = 1_000  # in one transaction
 # Of more clients at a time only those get a new suggestion who are among an associate's best, as at night.
 FEW = 500
 
-# When the event was said whose effect is being made; None outside of consumers.
+# When the event was said whose effect is being made, and how many share its transaction; outside of consumers nothing
+# was said, and nobody shares.
 said_at: ContextVar[datetime | None] = ContextVar("said_at", default=None)
+set_size: ContextVar[int] = ContextVar("set_size", default=1)
 
 _log = structlog.get_logger(__name__)
 
 
-def is_late(*, now: datetime) -> bool:
-    """Return whether the event whose effect is being made has waited, so that others wait behind it."""
+def is_one_of_many(*, now: datetime) -> bool:
+    """Return whether the event whose effect is being made is one of many, or has waited, so that others wait behind."""
     said = said_at.get()
-    return said is not None and now - said > LATE
+    return set_size.get() > AT_ONCE or (said is not None and now - said > LATE)
 
 
 async def look_again(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Look at clients again about whom something was said, now or soon."""
-    if len(client_ids) > AT_ONCE or is_late(now=now):
+    if len(client_ids) > AT_ONCE or is_one_of_many(now=now):
         await due_clients.mark_due(tx, client_ids, now=now)
         return
     for client_id in sorted(client_ids):

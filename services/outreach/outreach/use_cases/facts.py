@@ -18,6 +18,7 @@ from outreach.store import (
     books,
     chains,
     drafts,
+    due_clients,
     facts,
     happenings,
     histories,
@@ -32,8 +33,9 @@ from outreach.store.happenings import AppointmentMove, Interest, OfferMove, Repa
 from outreach.store.histories import ClientFigures
 from outreach.store.tastes import Affinity
 from outreach.use_cases import outcomes
-from outreach.use_cases.attention import is_late, look_again
+from outreach.use_cases.attention import is_one_of_many, look_again
 from outreach.use_cases.evaluation import rests_at
+from outreach.use_cases.event_set import left_by
 
 
 @dataclass(frozen=True)
@@ -230,12 +232,32 @@ async def finish_import(tx: Transaction, *, now: datetime) -> None:
 
 async def count_and_look(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Count clients anew about whom something was said, and look at them again; now, or soon in a set."""
-    if is_late(now=now):
+    if is_one_of_many(now=now):
+        left = left_by(tx)
+        if left is not None:
+            left.to_look_at.update(client_ids)
+            return
         await refresh.queue_clients(tx, client_ids, now=now)
         await look_again(tx, set(client_ids), now=now)
     elif client_ids:
         await refresh.refresh_client_facts(tx, await chains.get_chain(tx), client_ids, now=now)
         await look_again(tx, set(client_ids), now=now)
+
+
+async def hold_set(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
+    """Hold all clients of events that share a transaction, in the order in which everybody does who holds several."""
+    await facts.lock_clients(tx, sorted(client_ids), now=now)
+
+
+async def finish_set(tx: Transaction, *, said_at: datetime, now: datetime) -> None:
+    """Do what events that shared a transaction left for its end; `said_at` is when the newest was said."""
+    left = left_by(tx)
+    if left is not None and left.outcomes:
+        await outcomes.take_all_outcomes(tx, left.outcomes, now=now)
+    if left is not None and left.to_look_at:
+        await refresh.queue_clients(tx, left.to_look_at, now=now)
+        await due_clients.mark_due(tx, left.to_look_at, now=now)
+    await facts.note_event(tx, said_at)
 
 
 async def _count_one(tx: Transaction, client_id: str | None, *, now: datetime) -> None:
