@@ -16,6 +16,8 @@ _ULID = "01kk5t0q3v8n2e4w6y7z9a1b3c"
 VALUES: dict[str, Any] = {
     "exploration_share": 0.05,
     "holdout_share": 0.1,
+    "most_share": 0.5,
+    "fatigue_days": 14,
     "top_share": 0.1,
     "middle_share": 0.3,
     "daily_goal": 8,

@@ -291,8 +291,9 @@ def _average(model: ChainModel | None) -> float:
 
 def _freshness(book: Book, today: int, rules: Rules) -> Floats:
     touched = np.maximum(book.mark(Mark.TOUCHED), book.last_text)
-    fatigue = rules.fatigue.most * np.clip(1.0 - (today - touched) / max(rules.fatigue.days, 1), 0.0, 1.0)
-    return np.round(1.0 - fatigue, DECIMALS)
+    fatigue = rules.settings.fatigue.in_force()
+    less = (fatigue.most or 0.0) * np.clip(1.0 - (today - touched) / fatigue.days, 0.0, 1.0)
+    return np.round(1.0 - less, DECIMALS)
 
 
 def _is_in_peace(book: Book, today: int) -> Flags:

@@ -9,6 +9,7 @@ from chassis.database import Transaction
 from outreach.domain.settings import (
     AttributionRule,
     CreditShare,
+    Fatigue,
     OutreachSettings,
     SegmentPrice,
     SignalSettings,
@@ -81,6 +82,7 @@ def _settings(document: dict[str, Any], version: int) -> OutreachSettings:
         attribution=AttributionRule(
             **{**rule, "share": CreditShare(rule["share"]) if rule["share"] else None}
         ),
+        fatigue=Fatigue(**document.get("fatigue", {})),
         version=version,
     )
 
