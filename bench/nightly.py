@@ -137,8 +137,8 @@ _MARK_DUE = """
     select chain_id, client_id, number, now() from client_facts where chain_id = $1 and number % 100 = $2
 """
 _MARK_UNCOUNTED = """
-    insert into uncounted_clients (chain_id, client_id, queued_at)
-    select chain_id, client_id, now() from client_facts where chain_id = $1 and number % 100 = $2
+    insert into uncounted_clients (chain_id, client_id, queued_at, tastes)
+    select chain_id, client_id, now(), false from client_facts where chain_id = $1 and number % 100 = $2
 """
 
 
@@ -326,7 +326,7 @@ async def main(sizes: list[int], rounds: int) -> None:
                 "CARNET_CALLER_KEYS": json.dumps({"keys": [public]}),
                 "CARNET_PROFILES_ADDRESS": "127.0.0.1:1",
                 "CARNET_MESSAGING_ADDRESS": "127.0.0.1:1",
-                "CARNET_SCORING_POLL_SECONDS": "0.05",
+                "CARNET_SCORING_POLL_SECONDS": "0.2",
                 "CARNET_LOG_FORMAT": "text",
             }
             async with serving("outreach", environment, folder / "outreach.log") as outreach:

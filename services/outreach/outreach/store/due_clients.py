@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database import Transaction
 from outreach.store.histories import KnownClient
 from outreach.store.history_parts import IS_SOMEBODY
+from outreach.store.refresh import whose_tastes
 
 
 async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
@@ -51,18 +52,18 @@ async def take_due(tx: Transaction, *, most: int) -> dict[str, int]:
     }
 
 
-async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequence[str]:
-    """Return who of these clients is still to be counted; whoever asks counts them.
+async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> dict[str, bool]:
+    """Return who of these clients is still to be counted, as `refresh.take_queued` does; whoever asks counts them.
 
     To be called before their rows are held, as everybody does who counts.
     """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id",
+        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id, tastes",
         tx.chain_id,
         sorted(client_ids),
     )
-    return sorted({row["client_id"] for row in rows})
+    return whose_tastes(rows)
 
 
 async def forget_due(tx: Transaction, client_ids: Collection[str]) -> None:

@@ -7,6 +7,7 @@ one. Who counts holds the client's row in `clients`, as every event of the clien
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from sqlalchemy import text
@@ -75,12 +76,21 @@ def basis_of(chain: Chain) -> int:
 
 
 async def refresh_client_facts(
-    tx: Transaction, chain: Chain, client_ids: Collection[str], *, now: datetime
+    tx: Transaction,
+    chain: Chain,
+    client_ids: Collection[str],
+    *,
+    tastes_of: Collection[str] | None = None,
+    now: datetime,
 ) -> None:
-    """Count clients anew as of today at the chain; who is deleted or merged into somebody has no row."""
+    """Count clients anew as of today at the chain; who is deleted or merged into somebody has no row.
+
+    What they prefer is counted of `tastes_of`, of all where it is None, and of whoever's row is out of date.
+    """
     ids = sorted(set(client_ids))
     if not ids:
         return
+    with_tastes = ids if tastes_of is None else await _whose_tastes_change(tx, chain, ids, tastes_of, now=now)
     today = chain.today(now)
     as_of = day_number(today)
     histories, changes = await read_histories_of(tx, chain, ids, as_of=today, rests=Rests(now, now))
@@ -135,7 +145,25 @@ async def refresh_client_facts(
         *(column.tolist() for column in figures),
         [day_of(int(day)) for day in changes_on],
     )
-    await tastes.refresh_affinities(tx, chain, ids, as_of=today)
+    if with_tastes:
+        await tastes.refresh_affinities(tx, chain, with_tastes, as_of=today)
+
+
+async def _whose_tastes_change(
+    tx: Transaction, chain: Chain, client_ids: Sequence[str], tastes_of: Collection[str], *, now: datetime
+) -> Sequence[str]:
+    """Return `tastes_of` and whoever has no row, or one that says something else today without anything said."""
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "select u from unnest($2::text[]) as u where u = any($3::text[]) or not exists (select 1 from client_facts f"
+        " where f.chain_id = $1 and f.client_id = u and f.basis = $4 and f.changes_on > $5)",
+        tx.chain_id,
+        client_ids,
+        list(tastes_of),
+        basis_of(chain),
+        chain.today(now),
+    )
+    return [row[0] for row in rows]
 
 
 def _days(book: Book) -> tuple[Integers, ...]:
@@ -172,14 +200,21 @@ async def drop_rows(tx: Transaction, client_ids: Sequence[str]) -> None:
         )
 
 
-async def queue_clients(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
-    """Note that clients are to be counted anew; whoever is queued already is there twice, so that nobody waits."""
+async def queue_clients(
+    tx: Transaction, client_ids: Collection[str], *, tastes: bool = True, now: datetime
+) -> None:
+    """Note that clients are to be counted anew; whoever is queued already is there twice, so that nobody waits.
+
+    Without `tastes` nothing was said that bears on what they prefer.
+    """
     connection = await tx.driver()
     await connection.execute(
-        "insert into uncounted_clients (chain_id, client_id, queued_at) select $1, c, $2 from unnest($3::text[]) as c",
+        "insert into uncounted_clients (chain_id, client_id, queued_at, tastes)"
+        " select $1, c, $2, $4 from unnest($3::text[]) as c",
         tx.chain_id,
         now,
         sorted(set(client_ids)),
+        tastes,
     )
 
 
@@ -207,19 +242,30 @@ async def queue_changed(tx: Transaction, chain: Chain, *, now: datetime) -> None
     )
 
 
-async def take_queued(tx: Transaction, *, most: int) -> list[str]:
-    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking."""
+async def take_queued(tx: Transaction, *, most: int) -> dict[str, bool]:
+    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking.
+
+    Each with whether what she prefers is to be counted as well.
+    """
     connection = await tx.driver()
     rows = await connection.fetch(
         # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row.
         "delete from uncounted_clients where position = any(array(select position from uncounted_clients"
         "  where chain_id = $1 and client_id <= (select max(client_id) from (select distinct client_id"
         "   from uncounted_clients where chain_id = $1 order by client_id limit $2) as least)"
-        "  for update skip locked)) returning client_id",
+        "  for update skip locked)) returning client_id, tastes",
         tx.chain_id,
         most,
     )
-    return sorted({row[0] for row in rows})
+    return whose_tastes(rows)
+
+
+def whose_tastes(rows: Sequence[Sequence[Any]]) -> dict[str, bool]:
+    """Return clients who were queued, in the order of their ids; what she prefers counts if it does once."""
+    found: dict[str, bool] = {}
+    for client_id, counts in sorted((row[0], row[1]) for row in rows):
+        found[client_id] = found.get(client_id, False) or counts
+    return found
 
 
 async def hold_clients(tx: Transaction, client_ids: Sequence[str]) -> None:

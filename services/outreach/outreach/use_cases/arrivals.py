@@ -25,5 +25,5 @@ async def follow_shelf(
         behind = await arrivals.hold_free(tx, behind)
     changed = await arrivals.follow(tx, behind, today=today)
     if changed:
-        await refresh.queue_clients(tx, changed, now=now)
+        await refresh.queue_clients(tx, changed, tastes=False, now=now)
     return changed

@@ -87,7 +87,7 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
         taken = await due_clients.take_due(tx, most=SET_CLIENTS)
         if taken:
             now, chain = clock.now(), await chains.get_chain(tx)
-            uncounted = sorted(await due_clients.take_uncounted(tx, taken))
+            uncounted = await due_clients.take_uncounted(tx, taken)
             some: Mapping[str, int] = taken
             if len(taken) <= FEW:
                 await _count(tx, chain, uncounted, now=now)
@@ -110,16 +110,20 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
     return len(taken)
 
 
-async def _count(tx: Transaction, chain: Chain, client_ids: Sequence[str], *, now: datetime) -> None:
-    if client_ids:
-        await refresh.hold_clients(tx, client_ids)
-        await refresh.refresh_client_facts(tx, chain, client_ids, now=now)
+async def _count(tx: Transaction, chain: Chain, clients: Mapping[str, bool], *, now: datetime) -> None:
+    if clients:
+        await refresh.hold_clients(tx, list(clients))
+        tastes_of = [client_id for client_id, tastes in clients.items() if tastes]
+        await refresh.refresh_client_facts(tx, chain, clients, tastes_of=tastes_of, now=now)
 
 
-async def _count_apart(database: Database, chain: Chain, client_ids: Sequence[str], *, now: datetime) -> None:
-    for start in range(0, len(client_ids), _COUNTED):
+async def _count_apart(
+    database: Database, chain: Chain, clients: Mapping[str, bool], *, now: datetime
+) -> None:
+    rows = list(clients.items())
+    for start in range(0, len(rows), _COUNTED):
         async with database.transaction(chain.chain_id) as tx:
-            await _count(tx, chain, client_ids[start : start + _COUNTED], now=now)
+            await _count(tx, chain, dict(rows[start : start + _COUNTED]), now=now)
 
 
 async def _follow_shelf(tx: Transaction, chain: Chain, client_ids: Collection[str], *, now: datetime) -> None:

@@ -8,9 +8,10 @@ from outreach.store.outcomes import OutcomeRow
 
 @dataclass
 class Left:
-    """Clients to be counted and looked at, and what clients did, to be credited."""
+    """Clients to be counted and looked at, those of them whose tastes are counted too, what clients did."""
 
     to_look_at: set[str] = field(default_factory=set)
+    tastes_of: set[str] = field(default_factory=set)
     outcomes: list[OutcomeRow] = field(default_factory=list)
 
 
