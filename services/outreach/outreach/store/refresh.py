@@ -153,17 +153,19 @@ async def _whose_tastes_change(
     tx: Transaction, chain: Chain, client_ids: Sequence[str], tastes_of: Collection[str], *, now: datetime
 ) -> Sequence[str]:
     """Return `tastes_of` and whoever has no row, or one that says something else today without anything said."""
+    others = sorted(set(client_ids) - set(tastes_of))
+    if not others:
+        return client_ids
     connection = await tx.driver()
     rows = await connection.fetch(
-        "select u from unnest($2::text[]) as u where u = any($3::text[]) or not exists (select 1 from client_facts f"
-        " where f.chain_id = $1 and f.client_id = u and f.basis = $4 and f.changes_on > $5)",
+        "select u from unnest($2::text[]) as u where not exists (select 1 from client_facts f"
+        " where f.chain_id = $1 and f.client_id = u and f.basis = $3 and f.changes_on > $4)",
         tx.chain_id,
-        client_ids,
-        list(tastes_of),
+        others,
         basis_of(chain),
         chain.today(now),
     )
-    return [row[0] for row in rows]
+    return sorted({*tastes_of, *(row[0] for row in rows)})
 
 
 def _days(book: Book) -> tuple[Integers, ...]:

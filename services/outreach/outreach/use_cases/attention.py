@@ -90,6 +90,7 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
             uncounted = await due_clients.take_uncounted(tx, taken)
             some: Mapping[str, int] = taken
             if len(taken) <= FEW:
+                await refresh.hold_clients(tx, list(taken))  # all at once, in the order of everybody
                 await _count(tx, chain, uncounted, now=now)
                 await _follow_shelf(tx, chain, taken, now=now)
             else:
