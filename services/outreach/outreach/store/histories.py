@@ -17,12 +17,10 @@ from outreach.store.chains import Chain
 from outreach.store.history_parts import (
     ALL_RETURNS,
     CHANGES,
-    GIVEN,
     IS_SOMEBODY,
     PARTS,
     SLICE,
     SOME,
-    SOME_CLIENTS,
     SOME_RETURNS,
     Part,
 )
@@ -39,10 +37,10 @@ def _one_query(parts: Mapping[str, Part]) -> str:
     """
     query = " union all ".join(
         f"select {position}, part.*{', null::bigint' * (_WIDEST - part.columns)} from (\n"  # noqa: S608
-        f"{part.query.format(scope=SOME, clients=SOME_CLIENTS, returns=SOME_RETURNS)}) as part"
+        f"{part.query.format(scope=SOME, returns=SOME_RETURNS)}) as part"
         for position, part in enumerate(parts.values())
     )
-    return " ".join(f"{GIVEN} {query}".split())
+    return " ".join(query.split())
 
 
 _SOME_QUERY = _one_query({**PARTS, "changes": CHANGES})
@@ -85,7 +83,7 @@ async def read_histories(
         name: await copy_columns(
             tx,
             [8] * part.columns,
-            part.query.format(scope=SLICE, clients="clients", returns=ALL_RETURNS),
+            part.query.format(scope=SLICE, returns=ALL_RETURNS),
             *arguments,
             from_number,
             until,

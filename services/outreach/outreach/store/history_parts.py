@@ -20,10 +20,7 @@ IS_SOMEBODY = """not c.is_deleted and not exists
 _ALL_ARGUMENTS = """$2::text is not null and $3::date is not null and $4::text is not null
     and $5::timestamptz is not null and $6::timestamptz is not null and $7::text[] is not null"""
 SLICE = f"c.chain_id = $1 and c.number >= $8::bigint and c.number < $9::bigint and {_ALL_ARGUMENTS}"
-# Some clients are looked up once for all parts, not once for each.
-SOME, SOME_CLIENTS = "true", "given"
-GIVEN = """with given as materialized (select chain_id, client_id, number, is_deleted, associate_id, store_id, occasions
-    from clients where chain_id = $1 and client_id = any($8::text[]))"""
+SOME = "c.chain_id = $1 and c.client_id = any($8::text[])"
 
 # What a client may know of on a day: not a surprise for that very client, or one that is over.
 IS_OPEN = """({row}.surprise_for_client_id = '' or {row}.surprise_ends_on < $3::date or coalesce(
@@ -39,7 +36,7 @@ ALL_RETURNS = """(select purchase_id, currency_code, sum(total_minor)::bigint as
 SOME_RETURNS = """lateral (select sum(b.total_minor)::bigint as total_minor from returns b
     where b.chain_id = $1 and b.purchase_id = p.purchase_id and b.currency_code = p.currency_code
     and b.returned_on <= $3::date) as r on true"""
-_CURRENT_CLIENT = "join {{clients}} c on c.chain_id = {row}.chain_id and c.client_id = {row}.client_id"
+_CURRENT_CLIENT = "join clients c on c.chain_id = {row}.chain_id and c.client_id = {row}.client_id"
 
 _READY, _COLLECTED = 5, 6  # carnet.profiles.v1.RepairStage
 _SERVICES = (1, 2, 4)  # carnet.profiles.v1.RepairKind: repair, care, watch service
@@ -58,7 +55,7 @@ PARTS: Mapping[str, Part] = {
         3,
         f"""
         select c.number::bigint, coalesce(n.number, -1)::bigint, coalesce(s.number, -1)::bigint
-        from {{clients}} c
+        from clients c
         left join numbered_names n on n.chain_id = c.chain_id and n.name = c.associate_id
         left join numbered_names s on s.chain_id = c.chain_id and s.name = c.store_id
         where {{scope}} and {IS_SOMEBODY}
@@ -106,7 +103,7 @@ PARTS: Mapping[str, Part] = {
         f"""
         select c.number::bigint, (o->>0)::bigint, (o->>1)::bigint, (o->>2)::bigint, (o->>3)::bigint,
             coalesce((o->>4)::bigint, 0), coalesce((o->>5)::bigint, -1), coalesce((o->>6)::bigint, 0)
-        from {{clients}} c cross join lateral jsonb_array_elements(c.occasions) as o
+        from clients c cross join lateral jsonb_array_elements(c.occasions) as o
         where {{scope}} and c.occasions <> '[]' and {IS_SOMEBODY} and {_NO_SURPRISE_DAY}
         """,  # noqa: S608 - fixed text only
     ),
@@ -114,7 +111,7 @@ PARTS: Mapping[str, Part] = {
         3,
         f"""
         select c.number::bigint, (array_position($7::text[], signal) - 1)::bigint, {_DAY.format("s.answered_at")}
-        from suggestions s join {{clients}} c using (chain_id, client_id) cross join lateral unnest(s.signals) as signal
+        from suggestions s join clients c using (chain_id, client_id) cross join lateral unnest(s.signals) as signal
         where {{scope}} and not c.is_deleted and ((s.state in ('sent', 'logged') and s.answered_at > $5::timestamptz)
             or (s.state = 'dismissed' and s.answered_at > $6::timestamptz))
         """,  # noqa: S608 - fixed text only
