@@ -12,7 +12,8 @@ their ratio, the processor time that both took with Postgres (which says more on
 memory that the outreach process and the ceiling ever had, and with two sizes the ratio of the runs.
 
 Then one client in a hundred comes in for a second visit within a month, all at once: time runs until every one was
-looked at again. Prints its share of a full run.
+looked at again; and once more with everything that was told of them to be counted anew before. Prints the share of a
+full run in seconds and in processor time.
 """
 
 import argparse
@@ -104,6 +105,42 @@ _OTHERS = (
     """,
 )
 
+_VISITS_COUNTED = """
+    update client_facts set last_visit = $2, earlier_visit = $2 - 20 where chain_id = $1 and number % 100 = $3
+"""
+_VISITS_IN_REACH = f"""
+    insert into client_days (chain_id, number, what, day, value)
+    select chain_id, number, {VISIT}, day, 0 from client_facts, unnest(array[last_visit, earlier_visit]) as day
+    where chain_id = $1 and number % 100 = $2
+"""
+_FACTS_BEHIND = (
+    # Two lines each, as many days and as much money as was counted.
+    """
+    insert into purchases (chain_id, purchase_id, client_id, purchase_day, total_minor, currency_code, store_id, lines)
+    select chain_id, client_id || '_' || n, client_id,
+        date '1970-01-01' + first_purchase
+            + (last_purchase - first_purchase) * (n - 1) / greatest(purchase_days - 1, 1),
+        total_minor / purchase_days, 'USD', 'sto_1', jsonb_build_array(
+            jsonb_build_array('brd_' || number % 40, 'Ring', 'Gold', 'Diamond', '', 1, total_minor / purchase_days / 2),
+            jsonb_build_array('brd_' || (number + n) % 40, 'Bracelet', 'Silver', '', '', 1, 0))
+    from client_facts, generate_series(1, purchase_days) as n where chain_id = $1 and number % 100 = $2
+    """,
+    """
+    insert into visits (chain_id, visit_id, client_id, visited_at)
+    select chain_id, client_id || '_' || day, client_id, (date '1970-01-01' + day + time '12:00') at time zone
+        'America/New_York' from client_facts, unnest(array[last_visit, earlier_visit]) as day
+    where chain_id = $1 and number % 100 = $2
+    """,
+)
+_MARK_DUE = """
+    insert into due_clients (chain_id, client_id, number, marked_at)
+    select chain_id, client_id, number, now() from client_facts where chain_id = $1 and number % 100 = $2
+"""
+_MARK_UNCOUNTED = """
+    insert into uncounted_clients (chain_id, client_id, queued_at, tastes)
+    select chain_id, client_id, now(), false from client_facts where chain_id = $1 and number % 100 = $2
+"""
+
 
 async def make_chain(database: asyncpg.Connection, chain_id: str, clients: int) -> None:
     """Write a chain's clients; numbers of clients and names are given, as Postgres would."""
@@ -161,32 +198,39 @@ async def rank(database: asyncpg.Connection, chain_id: str) -> float:
     return time.perf_counter() - started
 
 
-async def look_again(database: asyncpg.Connection, chain_id: str, share: int) -> tuple[int, float]:
-    """Have one client in `share` come in again; return how many, and the seconds until all were looked at."""
-    today = day_number(Chain(chain_id, "America/New_York", "USD").today(datetime.now(UTC)))
-    await database.execute(
-        "update client_facts set last_visit = $2, earlier_visit = $2 - 20 where chain_id = $1 and number % $3 = 7",
-        chain_id,
-        today,
-        share,
-    )
-    await database.execute(
-        "insert into client_days (chain_id, number, what, day, value) select chain_id, number, $2, day, 0"
-        " from client_facts, unnest(array[last_visit, earlier_visit]) as day where chain_id = $1 and number % $3 = 7",
-        chain_id,
-        VISIT,
-        share,
-    )
+async def come_in_again(database: asyncpg.Connection, chain_id: str, which: int, *, with_facts: bool) -> None:
+    """Have the clients whose number leaves a remainder of a hundred come in twice within a month.
+
+    `with_facts` writes what that, and what stands counted of them, would have been counted from.
+    """
+    today = Chain(chain_id, "America/New_York", "USD").today(datetime.now(UTC))
+    await database.execute(_VISITS_COUNTED, chain_id, day_number(today), which)
+    if with_facts:
+        for statement in _FACTS_BEHIND:
+            await database.execute(statement, chain_id, which)
+    else:
+        await database.execute(_VISITS_IN_REACH, chain_id, which)
+    for table in ("clients", "client_facts", "client_days", "purchases", "visits"):
+        await database.execute(f"vacuum analyze {table}", timeout=600)
     await database.execute("checkpoint")
-    started = time.perf_counter()
-    marked = await database.execute(
-        "insert into due_clients (chain_id, client_id, marked_at) select chain_id, client_id, now() from client_facts"
-        " where chain_id = $1 and number % $2 = 7",
-        chain_id,
-        share,
+    # As the transactions that told of them did.
+    await database.execute(
+        "update clients set touched_at = now() where chain_id = $1 and number % 100 = $2", chain_id, which
     )
+
+
+async def look_again(
+    database: asyncpg.Connection, chain_id: str, which: int, *, with_facts: bool
+) -> tuple[int, float]:
+    """Have one client in a hundred looked at again; return how many, and the seconds until all of them were."""
+    async with database.transaction():
+        marked = await database.execute(_MARK_DUE, chain_id, which)
+        if with_facts:
+            await database.execute(_MARK_UNCOUNTED, chain_id, which)
+        # From when the transactions that told of them are through.
+    started = time.perf_counter()
     while await database.fetchval("select exists (select from due_clients where chain_id = $1)", chain_id):
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.01)
     return int(marked.split()[-1]), time.perf_counter() - started
 
 
@@ -221,10 +265,12 @@ async def measure(
     ours: list[float] = []
     theirs: list[float] = []
     processors: list[float] = []
+    used: list[float] = []
     for number in range(1, rounds + 1):
         cpu = [outreach.cpu_seconds() + postgres_cpu_seconds(postmaster)]
         ours.append(await rank(database, chain_id))
         cpu.append(outreach.cpu_seconds() + postgres_cpu_seconds(postmaster))
+        used.append(cpu[1] - cpu[0])
         found = await bare(url, chain_id, postmaster)
         theirs.append(found["seconds"])
         bare_cpu = found["processor"] + found["postgres"]
@@ -242,14 +288,18 @@ async def measure(
         f" ratio {median / statistics.median(theirs):.2f}, of processors {statistics.median(processors):.2f},"
         f" outreach at most {outreach.peak_megabytes()} MB"
     )
-    shares: list[float] = []
-    for _ in range(rounds):
-        looked_at, seconds = await look_again(database, chain_id, 100)
-        shares.append(seconds)
-        print(
-            f"  {looked_at} clients looked at again in {seconds:.3f} s, {seconds / median:.1%} of a run",
-            flush=True,
-        )
+    for with_facts, what in ((False, "looked at again"), (True, "counted and looked at again")):
+        for number in range(1, rounds + 1):
+            which = number + 50 * with_facts
+            await come_in_again(database, chain_id, which, with_facts=with_facts)
+            cpu = [outreach.cpu_seconds() + postgres_cpu_seconds(postmaster)]
+            looked_at, seconds = await look_again(database, chain_id, which, with_facts=with_facts)
+            cpu.append(outreach.cpu_seconds() + postgres_cpu_seconds(postmaster))
+            print(
+                f"  {looked_at} clients {what} in {seconds:.3f} s, {seconds / median:.1%} of a run; processors"
+                f" {cpu[1] - cpu[0]:.2f} s, {(cpu[1] - cpu[0]) / statistics.median(used):.1%}",
+                flush=True,
+            )
     return median
 
 
@@ -276,7 +326,7 @@ async def main(sizes: list[int], rounds: int) -> None:
                 "CARNET_CALLER_KEYS": json.dumps({"keys": [public]}),
                 "CARNET_PROFILES_ADDRESS": "127.0.0.1:1",
                 "CARNET_MESSAGING_ADDRESS": "127.0.0.1:1",
-                "CARNET_SCORING_POLL_SECONDS": "0.05",
+                "CARNET_SCORING_POLL_SECONDS": "0.2",
                 "CARNET_LOG_FORMAT": "text",
             }
             async with serving("outreach", environment, folder / "outreach.log") as outreach:

@@ -7,10 +7,10 @@ Must not know any table of a service.
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from google.protobuf.message import Message
@@ -25,6 +25,8 @@ from chassis.errors import Kind, ServiceError, unavailable
 from chassis.events import Envelope, wrap
 
 _tracer = trace.get_tracer(__name__)
+
+Value = TypeVar("Value")
 
 _CONNECT_SECONDS = 3
 _STATEMENT_MS = 30_000
@@ -64,6 +66,20 @@ class Transaction:
         self._source = source
         self._clock = clock
         self._outgoing: list[Envelope] = []
+        # Set where several events share the transaction: what their handlers keep for one another.
+        self.memory: dict[str, Any] | None = None
+
+    async def remembered(self, key: str, read: Callable[[], Awaitable[Value]]) -> Value:
+        """Return what `read` returns; where several events share the transaction it is called for the first only.
+
+        For what none of them changes.
+        """
+        if self.memory is None:
+            return await read()
+        if key not in self.memory:
+            self.memory[key] = await read()
+        value: Value = self.memory[key]
+        return value
 
     async def execute(
         self,
@@ -131,6 +147,22 @@ class Transaction:
             {"chain_id": self.chain_id, "consumer": consumer, "event_id": event_id, "now": self._clock.now()},
         )
         return bool(noted.rowcount)
+
+    async def first_receipts(self, consumer: str, event_ids: Sequence[str]) -> set[str]:
+        """Note that `consumer` has handled several events; return those that it had not before."""
+        noted = await self.execute(
+            "insert into inbox (chain_id, consumer, event_id, received_at)"
+            " select :chain_id, :consumer, event_id, :now from unnest(cast(:event_ids as text[])) as u (event_id)"
+            " on conflict do nothing returning event_id",
+            {
+                "chain_id": self.chain_id,
+                "consumer": consumer,
+                # In one order, so that two processes that were given the same events do not wait for each other.
+                "event_ids": sorted(set(event_ids)),
+                "now": self._clock.now(),
+            },
+        )
+        return set(noted.scalars())
 
     async def _flush(self) -> bool:
         if not self._outgoing:

@@ -14,14 +14,33 @@ from collections.abc import Collection, Mapping, Sequence
 
 from chassis.database import Transaction
 
+_HELD, _KNOWN = "identities held", "identities known"
+
 
 async def hold(tx: Transaction) -> None:
     """Keep merges of the chain out until this transaction ends: first thing in one that writes rows under such ids."""
-    await tx.execute("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))", {"key": _key(tx)})
+
+    async def take() -> bool:
+        await tx.execute("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))", {"key": _key(tx)})
+        return True
+
+    await tx.remembered(_HELD, take)
 
 
 async def resolve(tx: Transaction, ids: Collection[str]) -> dict[str, str]:
     """Return where each id leads now, itself for most; forgotten ones are left out. For what events say."""
+    if tx.memory is None or _HELD not in tx.memory:
+        return await _look_up(tx, ids)
+    # While merges are kept out nothing leads elsewhere.
+    known: dict[str, str | None] = tx.memory.setdefault(_KNOWN, {})
+    unknown = set(ids) - known.keys()
+    if unknown:
+        found = await _look_up(tx, unknown)
+        known.update({one: found.get(one) for one in unknown})
+    return {one: current for one in ids if (current := known[one]) is not None}
+
+
+async def _look_up(tx: Transaction, ids: Collection[str]) -> dict[str, str]:
     found = await tx.execute(
         "select given.id, coalesce(a.current_id, given.id) as current_id"
         " from (select distinct unnest(cast(:ids as text[])) as id) as given"
@@ -186,6 +205,8 @@ async def keep_receipt(tx: Transaction, cause_id: str, receipt: bytes) -> None:
 
 
 async def _hold_alone(tx: Transaction) -> None:
+    if tx.memory is not None:
+        tx.memory.pop(_KNOWN, None)
     await tx.execute("select pg_advisory_xact_lock(hashtextextended(:key, 0))", {"key": _key(tx)})
 
 

@@ -1,18 +1,21 @@
 """A made-up service on the waitlist's contract: the chassis has no business of its own to test with."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
 from carnet.waitlist.v1 import events_pb2, waitlist_pb2, waitlist_pb2_grpc
+from google.protobuf.message import Message
 
 from chassis.caller import current_caller
 from chassis.config import ServiceSettings
-from chassis.consumer import Delivery, Subscription
-from chassis.database import Database, RequestKey
+from chassis.consumer import Delivery, Sets, Subscription
+from chassis.database import Database, RequestKey, Transaction
+from chassis.errors import invalid
+from chassis.events import Envelope
 from chassis.ids import new_id
 from chassis.service import Foundation, Service
 from chassis.testing import Keys, MakeDatabase, ServersUnderTest, free_port, opened, settings_for
@@ -55,6 +58,8 @@ class Listener:
     database: Database
     seen: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    poison: str = ""  # the interest whose event fails for ever
+    begun: list[list[str]] = field(default_factory=list)  # what sets began with
 
     async def on_registered(self, delivery: Delivery[events_pb2.InterestRegistered]) -> None:
         """Write the event's id into things, or raise the next failure."""
@@ -66,6 +71,19 @@ class Listener:
             )
             if self.failures:
                 raise self.failures.pop(0)
+            if self.poison and self.poison == delivery.event.interest_id:
+                raise invalid("interest_id", "is no good")
+
+    async def begin(self, tx: Transaction, events: Sequence[tuple[Message, Envelope]]) -> None:
+        """Note what a set begins with."""
+        self.begun.append([getattr(event, "interest_id") for event, _ in events])  # noqa: B009
+
+    async def end(self, tx: Transaction, events: Sequence[tuple[Message, Envelope]]) -> None:
+        """Write how many a set was of."""
+        await tx.execute(
+            "insert into things (thing_id, chain_id, label) values (:id, :chain, :label)",
+            {"id": new_id("set"), "chain": tx.chain_id, "label": f"a set of {len(events)}"},
+        )
 
 
 @dataclass
@@ -79,7 +97,10 @@ class Toy:
     database: Database
 
 
-MakeToy = Callable[[], Toy]
+class MakeToy(Protocol):
+    """Builds the service; `most` events that wait share a transaction."""
+
+    def __call__(self, *, most: int = 1) -> Toy: ...
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -93,7 +114,7 @@ async def toy_settings(make_database: MakeDatabase, servers: ServersUnderTest, k
 def make_toy(toy_settings: ServiceSettings) -> MakeToy:
     """Return a function that builds the service anew, as a process that starts again does."""
 
-    def make() -> Toy:
+    def make(*, most: int = 1) -> Toy:
         ports = {name: f"127.0.0.1:{free_port()}" for name in ("grpc_address", "metrics_address")}
         settings = toy_settings.model_copy(update=ports)
         foundation = Foundation.lay("waitlist", settings)
@@ -104,7 +125,18 @@ def make_toy(toy_settings: ServiceSettings) -> MakeToy:
                     waitlist_pb2_grpc.add_WaitlistServiceServicer_to_server(servicer, server)
                 )
             },
-            subscriptions=[Subscription("things", {events_pb2.InterestRegistered: listener.on_registered})],
+            subscriptions=[
+                Subscription(
+                    "things",
+                    {
+                        events_pb2.InterestRegistered: listener.on_registered,
+                        events_pb2.InterestWithdrawn: listener.on_registered,
+                    },
+                    sets=Sets(frozenset({events_pb2.InterestRegistered}), most, listener.begin, listener.end)
+                    if most > 1
+                    else None,
+                )
+            ],
         )
         return Toy(settings, service, servicer, listener, foundation.database)
 

@@ -20,6 +20,7 @@ from outreach.clients import GrpcMessaging, GrpcProfiles, GrpcSegments
 from outreach.config import Settings
 from outreach.consumers import handlers
 from outreach.draft_model import HttpDraftModel
+from outreach.event_sets import sets
 from outreach.grpc_api import (
     CampaignsServicer,
     CatalogueServicer,
@@ -122,7 +123,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Service:
                 )
             ),
         },
-        subscriptions=[Subscription("facts", handlers(foundation.clock, settings))],
+        subscriptions=[
+            Subscription("facts", handlers(foundation.clock, settings), sets=sets(foundation.clock))
+        ],
         components=[
             *([model] if model else []),
             Background("scoring", every(settings.scoring_poll_seconds, score)),

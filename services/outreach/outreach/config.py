@@ -35,7 +35,7 @@ class Settings(ServiceSettings):
         2, ge=1, le=16, description="slices that one process ranks at a time; each takes a core at times"
     )
     due_poll_seconds: float = Field(
-        0.25, gt=0, le=60, description="seconds between two looks for clients to be looked at in sets"
+        0.1, gt=0, le=60, description="seconds between two looks for clients to be looked at in sets"
     )
     sending_poll_seconds: float = Field(
         1.0, gt=0, le=60, description="seconds between two looks for campaigns that something is due for"

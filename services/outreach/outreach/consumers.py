@@ -11,9 +11,10 @@ from chassis.consumer import Delivery, Handler, Handlers
 from chassis.values import datetime_of
 from outreach import credit_rows
 from outreach.config import Settings
+from outreach.event_sets import note
 from outreach.fact_rows import client_row, purchase_row, return_row, visit_row
 from outreach.moves import move_handlers
-from outreach.store import catalogue, chains, facts, recipients
+from outreach.store import catalogue, chains, recipients
 from outreach.store.happenings import PEOPLE
 from outreach.use_cases import attention, identities, outcomes
 from outreach.use_cases import facts as use_cases
@@ -32,17 +33,17 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 nightly_hour=settings.nightly_hour,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_store_created(delivery: Delivery[profiles_events.StoreCreated]) -> None:
         async with delivery.transaction() as tx:
             await catalogue.put_store(tx, delivery.event.store_id)
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_associate_created(delivery: Delivery[profiles_events.AssociateCreated]) -> None:
         async with delivery.transaction() as tx:
             await chains.put_associate(tx, delivery.event.associate_id, delivery.event.store_id)
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_associate_changed(delivery: Delivery[profiles_events.AssociateChanged]) -> None:
         event = delivery.event
@@ -50,7 +51,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
             await chains.put_associate_state(
                 tx, event.associate_id, event.store_id, is_active=event.is_active, version=event.version
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_client(
         delivery: Delivery[
@@ -59,18 +60,18 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
     ) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_client(tx, client_row(delivery.event.client), now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_book_reassigned(delivery: Delivery[profiles_events.BookReassigned]) -> None:
         clients = [client_row(client) for client in delivery.event.clients]
         async with delivery.transaction() as tx:
             await use_cases.take_book(tx, clients, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_client_deleted(delivery: Delivery[profiles_events.ClientDeleted]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.drop_client(tx, delivery.event.client_id, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_client_merged(delivery: Delivery[profiles_events.ClientMerged]) -> None:
         event = delivery.event
@@ -82,7 +83,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 merged_id=event.merged_client_id,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_client_unmerged(delivery: Delivery[profiles_events.ClientUnmerged]) -> None:
         event = delivery.event
@@ -94,7 +95,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 restored=client_row(event.restored),
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_client_erased(delivery: Delivery[profiles_events.ClientErased]) -> None:
         event = delivery.event
@@ -106,13 +107,13 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 former_client_ids=event.former_client_ids,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_return_recorded(delivery: Delivery[profiles_events.ReturnRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_return(tx, return_row(delivery.event), now=clock.now())
             await outcomes.take_return(tx, delivery.event.purchase_id, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_purchase_recorded(delivery: Delivery[profiles_events.PurchaseRecorded]) -> None:
         async with delivery.transaction() as tx:
@@ -124,13 +125,13 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 told_at=delivery.envelope.time,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_visit_recorded(delivery: Delivery[profiles_events.VisitRecorded]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_visit(tx, visit_row(delivery.event), now=clock.now())
             await outcomes.take_outcomes(tx, [credit_rows.visit_of(delivery.event)], now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_import_batch_landed(delivery: Delivery[profiles_events.ImportBatchLanded]) -> None:
         clients = [client_row(client) for client in delivery.event.clients]
@@ -143,12 +144,12 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 told_at=delivery.envelope.time,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_import_completed(delivery: Delivery[profiles_events.ImportCompleted]) -> None:
         async with delivery.transaction() as tx:
             await use_cases.finish_import(tx, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_message_sent(delivery: Delivery[messaging_events.MessageSent]) -> None:
         event = delivery.event
@@ -167,7 +168,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 now=clock.now(),
             )
             await outcomes.take_text(tx, credit_rows.text_of(event), now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_message_received(delivery: Delivery[messaging_events.MessageReceived]) -> None:
         event = delivery.event
@@ -184,7 +185,7 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
                 now=clock.now(),
             )
             await outcomes.take_outcomes(tx, [credit_rows.reply_of(event)], now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_message_failed(delivery: Delivery[messaging_events.MessageFailed]) -> None:
         event = delivery.event
@@ -218,13 +219,15 @@ def handlers(clock: Clock, settings: Settings) -> Handlers:
 
 
 def _knowing_when(handler: Handler) -> Handler:
-    """Return a handler that knows when its event was said: what comes late is looked at in sets."""
+    """Return a handler that knows when its event was said, and with how many: what waits is looked at in sets."""
 
     async def handle(delivery: Delivery[Any]) -> None:
         said = attention.said_at.set(delivery.envelope.time)
+        size = attention.set_size.set(delivery.set_size)
         try:
             await handler(delivery)
         finally:
             attention.said_at.reset(said)
+            attention.set_size.reset(size)
 
     return handle

@@ -7,8 +7,8 @@ from carnet.waitlist.v1 import events_pb2 as waitlist_events
 from chassis.clock import Clock
 from chassis.consumer import Delivery, Handlers
 from outreach import credit_rows
+from outreach.event_sets import note
 from outreach.fact_rows import appointment_move, offer_move, repair_move, wish_row
-from outreach.store import facts
 from outreach.store.happenings import Interest, Wish
 from outreach.use_cases import facts as use_cases
 from outreach.use_cases import outcomes
@@ -36,21 +36,21 @@ def move_handlers(clock: Clock) -> Handlers:
         move = repair_move(delivery.event, moved_at=delivery.envelope.time)
         async with delivery.transaction() as tx:
             await use_cases.take_repair_move(tx, move, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_wish(
         delivery: Delivery[profiles_events.WishAdded | profiles_events.WishChanged],
     ) -> None:
         async with delivery.transaction() as tx:
             await use_cases.take_wish(tx, wish_row(delivery.event.wish), now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_wish_removed(delivery: Delivery[profiles_events.WishRemoved]) -> None:
         event = delivery.event
         async with delivery.transaction() as tx:
             wish = Wish(wish_id=event.wish_id, client_id=event.client_id, version=0, state=0)
             await use_cases.take_wish(tx, wish, is_removed=True, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_appointment(
         delivery: Delivery[
@@ -77,7 +77,7 @@ def move_handlers(clock: Clock) -> Handlers:
                     booked_at=delivery.envelope.time,
                 )
                 await outcomes.take_outcomes(tx, [booked], now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_interest(
         delivery: Delivery[waitlist_events.InterestRegistered | waitlist_events.InterestWithdrawn],
@@ -95,7 +95,7 @@ def move_handlers(clock: Clock) -> Handlers:
         )
         async with delivery.transaction() as tx:
             await use_cases.take_interest(tx, interest, now=clock.now())
-            await facts.note_event(tx, said_at)
+            await note(tx, delivery)
 
     async def on_allocation_received(delivery: Delivery[waitlist_events.AllocationReceived]) -> None:
         event = delivery.event
@@ -109,7 +109,7 @@ def move_handlers(clock: Clock) -> Handlers:
                 received_at=delivery.envelope.time,
                 now=clock.now(),
             )
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     async def on_offer(
         delivery: Delivery[
@@ -127,7 +127,7 @@ def move_handlers(clock: Clock) -> Handlers:
         async with delivery.transaction() as tx:
             move = offer_move(event.offer, _OFFERS[type(event)], said_at=delivery.envelope.time)
             await use_cases.take_offer_move(tx, move, now=clock.now())
-            await facts.note_event(tx, delivery.envelope.time)
+            await note(tx, delivery)
 
     return {
         profiles_events.RepairMoved: on_repair_moved,

@@ -1,6 +1,7 @@
 """Events as profiles and messaging would tell them, with little to write where little matters."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -126,6 +127,10 @@ def message_received(client_id: str, at: datetime) -> Message:
     )
 
 
+def _source(event: Message) -> str:
+    return type(event).DESCRIPTOR.full_name.split(".")[1]
+
+
 class Story:
     """Tells one chain's events to the service's own consumers, as the broker would."""
 
@@ -141,11 +146,21 @@ class Story:
     async def tell_at(self, said_at: datetime, *events: Message) -> None:
         """Have each event handled that was said at a moment."""
         for event in events:
-            source = type(event).DESCRIPTOR.full_name.split(".")[1]
+            source = _source(event)
             envelope = wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=said_at)
             consumer = next(part for part in self._service.consumers if part.stream == source.upper())
             # In a task of its own, as in the consumer's loop: the handler's caller must not become the test's.
             await asyncio.create_task(consumer.handle(envelope))
+
+    async def tell_in_sets(self, *events: Message) -> None:
+        """Have events handled as when they wait: those of one producer that follow each other in one transaction."""
+        for source, following in itertools.groupby(events, key=_source):
+            consumer = next(part for part in self._service.consumers if part.stream == source.upper())
+            envelopes = [
+                wrap(event, source=source, chain_id=self.chain_id, entity_id="", now=self._clock.now())
+                for event in following
+            ]
+            await asyncio.create_task(consumer.handle_set(envelopes))
 
     async def open(self, **fields: object) -> None:
         """Open the chain."""

@@ -325,6 +325,10 @@ async def test_replicas_share_slices_over_the_broker_and_one_that_stops_is_not_m
         for replica in replicas:
             await stop_all(replica)
     assert (event.clients_scored, event.suggestions_raised) == (17, 6)
+    async with outreach.database.transaction(chain_id) as tx:
+        run = await store.find_run(tx)
+        assert (run.slices, run.slices_done, run.is_finished) == (17, 17, True)
+        assert all(one.is_done for one in await store.slices_of(tx, run.run_id))
     by_jobs = await stands(outreach, chain_id)
     await at_once(outreach, chain_id)
     assert await stands(outreach, chain_id) == by_jobs

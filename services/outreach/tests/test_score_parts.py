@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from outreach_story import TODAY, book_of, days_ago
 
 from outreach.domain import SIGNALS, Signal, Tier, TierAction
-from outreach.domain.settings import OutreachSettings, SignalSettings, TierBands
+from outreach.domain.settings import Fatigue, OutreachSettings, SignalSettings, TierBands
 from outreach.purchase_model import BgNbd
 from outreach.scoring.choosing import Entry, choose, draws
 from outreach.scoring.effects import STRENGTH, Counts, effect, effects
@@ -140,6 +140,16 @@ def test_a_recent_touch_tires_and_wears_off_in_two_weeks(touched_ago, freshness)
     ((part,),) = [one.reasons for one in ranked(book_of(TODAY, marks=marks))]
     assert part.freshness == freshness
     assert part.contribution == round(ORDINAL_VALUE * 0.22 * freshness, 4)
+
+
+@pytest.mark.parametrize(
+    ("fatigue", "freshness"), [(Fatigue(0.8, 10), 0.6), (Fatigue(0.0), 1.0), (Fatigue(days=5), 1.0)]
+)
+def test_a_chain_says_how_much_a_touch_tires_and_for_how_long(fatigue, freshness):
+    marks = [(0, Mark.WISH_ARRIVED, TODAY), (0, Mark.TOUCHED, days_ago(5))]
+    rules = Rules(settings=OutreachSettings(fatigue=fatigue).in_force())
+    ((part,),) = [one.reasons for one in ranked(book_of(TODAY, marks=marks), rules)]
+    assert part.freshness == freshness
 
 
 def test_what_is_owed_to_a_client_is_not_held_back_by_texts_and_touches():

@@ -68,6 +68,7 @@ async def test_a_chain_that_decided_nothing_has_the_built_in_values(outreach, ch
         share=pb.CREDIT_SHARE_DECAY,
         version=1,
     )
+    assert found.fatigue == pb.Fatigue(most_share=0.5, fatigue_days=14)
     assert (found.etag, found.HasField("segment_price")) == ("0", False)
 
 
@@ -86,6 +87,7 @@ async def test_what_was_decided_is_read_back_and_stays_the_chain_s_own(outreach,
             holdout_share=0.05,
             segment_price=Money(currency_code="USD", nanos=7_900_000),
             attribution=pb.AttributionRule(purchase_days=90, share=pb.CREDIT_SHARE_LAST),
+            fatigue=pb.Fatigue(most_share=0, fatigue_days=30),
         )
     )
     assert decided == await outreach.stub.GetOutreachSettings(pb.GetOutreachSettingsRequest())
@@ -94,6 +96,9 @@ async def test_what_was_decided_is_read_back_and_stays_the_chain_s_own(outreach,
     assert decided.segment_price == Money(currency_code="USD", nanos=7_900_000)
     assert (decided.attribution.version, decided.attribution.reply_days) == (2, 7)
     assert decided.tier_bands.middle_action == pb.TIER_ACTION_AUTOMATED
+    assert decided.fatigue == pb.Fatigue(
+        most_share=0, fatigue_days=30
+    )  # 0 is a decision, not what is built in
     as_associate(*SCOPES, chain_id=f"{chain_id}_other")
     assert (await outreach.stub.GetOutreachSettings(pb.GetOutreachSettingsRequest())).daily_goal == 10
 
@@ -157,6 +162,7 @@ async def test_a_stale_etag_is_refused_and_of_twenty_with_the_same_one_wins(
         ({"segment_price": Money(currency_code="USD", units=-1)}, "settings.segment_price", "from 0"),
         ({"exploration_share": 0.4}, "settings.exploration_share", "0.3"),
         ({"daily_goal": 201}, "settings.daily_goal", "200"),
+        ({"fatigue": pb.Fatigue(most_share=1)}, "settings.fatigue.most_share", "0.9"),
     ],
 )
 async def test_what_cannot_be_is_refused_by_its_field(outreach, chain_id, as_associate, fields, field, said):

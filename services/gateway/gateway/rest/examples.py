@@ -17,6 +17,8 @@ VALUES: dict[str, Any] = {
     "CreateBulkSendRequest.purpose": "PURPOSE_MARKETING",
     "exploration_share": 0.05,
     "holdout_share": 0.1,
+    "most_share": 0.5,
+    "fatigue_days": 14,
     "top_share": 0.1,
     "middle_share": 0.3,
     "daily_goal": 8,

@@ -16,6 +16,7 @@ MIDDLE_SHARE = 0.3
 DAILY_GOAL = 10
 OVERDUE_DAYS = 3
 APPROVAL_ABOVE = 500
+FATIGUE_SHARE, FATIGUE_DAYS = 0.5, 14
 
 
 class CreditShare(enum.StrEnum):
@@ -81,6 +82,21 @@ class TierBands:
 
 
 @dataclass(frozen=True)
+class Fatigue:
+    """How much less a contact is worth after another one: `most` on its day, nothing `days` later, a line between.
+
+    None is the built-in `most`, since 0 is a decision.
+    """
+
+    most: float | None = None
+    days: int = 0
+
+    def in_force(self) -> "Fatigue":
+        """Return it with the built-in values filled in."""
+        return Fatigue(FATIGUE_SHARE if self.most is None else self.most, self.days or FATIGUE_DAYS)
+
+
+@dataclass(frozen=True)
 class AttributionRule:
     """Within how many days an outcome is credited to the contacts before it, and how they share it."""
 
@@ -124,6 +140,7 @@ class OutreachSettings:
     segment_price: SegmentPrice | None = None
     approval_above: int = 0
     attribution: AttributionRule = AttributionRule()
+    fatigue: Fatigue = Fatigue()
     version: int = 0
 
     @property
@@ -155,6 +172,7 @@ class OutreachSettings:
             overdue_days=self.overdue_days or OVERDUE_DAYS,
             approval_above=self.approval_above or APPROVAL_ABOVE,
             attribution=self.attribution.in_force(),
+            fatigue=self.fatigue.in_force(),
         )
 
     def updated(self, wanted: "OutreachSettings", *, etag: str) -> "OutreachSettings":

@@ -15,6 +15,7 @@ from outreach.domain import Signal, Tier, TierAction
 from outreach.domain.settings import (
     AttributionRule,
     CreditShare,
+    Fatigue,
     OutreachSettings,
     SegmentPrice,
     SignalSettings,
@@ -114,6 +115,10 @@ def settings_of(message: pb.OutreachSettings) -> OutreachSettings:
             purchase_days=rule.purchase_days,
             share=_SHARES.get(rule.share),
         ),
+        fatigue=Fatigue(
+            most=message.fatigue.most_share if message.fatigue.HasField("most_share") else None,
+            days=message.fatigue.fatigue_days,
+        ),
     )
 
 
@@ -152,6 +157,7 @@ def settings_message(settings: OutreachSettings) -> pb.OutreachSettings:
             share=_SHARE_VALUES[rule.share] if rule.share else pb.CREDIT_SHARE_UNSPECIFIED,
             version=rule.version,
         ),
+        fatigue=pb.Fatigue(most_share=settings.fatigue.most, fatigue_days=settings.fatigue.days),
         etag=settings.etag,
     )
 

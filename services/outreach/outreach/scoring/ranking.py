@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 ORDINAL_VALUE = 100.0
 DECIMALS = 4
-_UNITS = 10**DECIMALS
+UNITS = 10**DECIMALS
 # Whom the house wrote to this week is left in peace, unless the client answered or came in since.
 REST_AFTER_TEXT_DAYS = 7
 
@@ -149,7 +149,7 @@ def weigh(
             if reading.is_service
             else value[at] * round(rules.effects[signal], DECIMALS) * finding.urgency * freshness[at]
         )
-        contribution = np.rint(worth * _UNITS).astype(np.int64)
+        contribution = np.rint(worth * UNITS).astype(np.int64)
         score[at] += contribution
         reasons[at] += 1
         until[at] = np.maximum(until[at], finding.until)
@@ -158,7 +158,7 @@ def weigh(
         findings.append(finding)
         contributions.append(contribution)
     return Weighed(
-        score=score / _UNITS,
+        score=score / UNITS,
         is_due=(reasons > 0) & (book.associate >= 0),
         is_owed=is_owed,
         queue=book.associate * 2 + (is_automated & ~is_owed),
@@ -236,7 +236,7 @@ def tell(
                 Reason(
                     signal,
                     sentence,
-                    brought / _UNITS,
+                    brought / UNITS,
                     facts,
                     value=value,
                     effect=effect,
@@ -291,8 +291,9 @@ def _average(model: ChainModel | None) -> float:
 
 def _freshness(book: Book, today: int, rules: Rules) -> Floats:
     touched = np.maximum(book.mark(Mark.TOUCHED), book.last_text)
-    fatigue = rules.fatigue.most * np.clip(1.0 - (today - touched) / max(rules.fatigue.days, 1), 0.0, 1.0)
-    return np.round(1.0 - fatigue, DECIMALS)
+    fatigue = rules.settings.fatigue.in_force()
+    less = (fatigue.most or 0.0) * np.clip(1.0 - (today - touched) / fatigue.days, 0.0, 1.0)
+    return np.round(1.0 - less, DECIMALS)
 
 
 def _is_in_peace(book: Book, today: int) -> Flags:

@@ -12,14 +12,6 @@ from outreach.signals.book import Integers
 
 
 @dataclass(frozen=True)
-class Fatigue:
-    """How much less a contact is worth after another one: `most` on its day, nothing `days` later, a line between."""
-
-    most: float = 0.5
-    days: int = 14
-
-
-@dataclass(frozen=True)
 class Rules:
     """A chain's decisions, what its signals have brought, and its stores' numbers in the book.
 
@@ -30,7 +22,6 @@ class Rules:
     settings: OutreachSettings = field(default_factory=lambda: OutreachSettings().in_force())
     effects: Mapping[Signal, float] = field(default_factory=lambda: effects({}))
     stores: Mapping[str, int] = field(default_factory=dict)
-    fatigue: Fatigue = Fatigue()
 
     def draws(self, number: Integers, as_of: date) -> Floats | None:
         """Return the draws of clients on a day; None where the chain does not explore."""

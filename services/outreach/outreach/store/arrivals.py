@@ -8,6 +8,7 @@ that somebody grants as a surprise is met by nothing.
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,10 +26,14 @@ _LIKE_IT = """{row}.category_key = w.category_key and (w.brand_id = '' or {row}.
     and (w.metal_key = '' or {row}.metal_key = w.metal_key) and (w.stone_key = '' or {row}.stone_key = w.stone_key)"""
 _OF_SHELF = "h.chain_id = $1 and h.store_id = g.store_id"
 _NEWEST = "order by h.arrived_on desc limit 1"
-# Half of what is bought and liked, and more than chance: said, or bought on two days.
+# Half of what is bought and liked, and more than chance: said, or bought on two days. (Not `exists`, for which the
+# planner would read the facts of the whole chain.)
 _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
-    c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value)) or exists (select 1 from client_facts f
-        where f.chain_id = c.chain_id and f.client_id = c.client_id and f.purchase_days >= 2))"""  # noqa: S608 - fixed text only
+    c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value))
+    or (select f.purchase_days from client_facts f
+        where f.chain_id = c.chain_id and f.client_id = c.client_id) >= 2)"""  # noqa: S608 - fixed text only
+# By the key of each client, whatever the planner thinks of how many there are.
+_WISHES_OF_EACH = "select * from wishes w where w.chain_id = $1 and w.client_id = g.client_id offset 0"
 
 _FOUND = f"""
     with g as materialized (
@@ -36,22 +41,23 @@ _FOUND = f"""
         where c.chain_id = $1 and c.client_id = any($2::text[]) and not c.is_deleted and c.store_id <> ''
     ), found as (
         select g.client_id, 'wish_arrived' as mark, n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = g.client_id
+        from g cross join lateral ({_WISHES_OF_EACH}) as w
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF} and w.reference_key <> ''
             and {_SAME_REFERENCE.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")}
         union all
         select g.client_id, 'wish_arrived', n.arrived_on
-        from g join wishes w on w.chain_id = $1 and w.client_id = g.client_id
+        from g cross join lateral ({_WISHES_OF_EACH}) as w
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF}
             and {_LIKE_IT.format(row="h")} {_NEWEST}) as n
         where {_OPEN_WISH.format(day="$3::date")} and {_SAYS_ENOUGH}
         union all
         select c.client_id, 'favourite_arrived', n.arrived_on
-        from g as c join client_affinities a on a.chain_id = $1 and a.client_id = c.client_id
-            and {_IS_FAVOURITE.format(share="$4")}
+        from g as c cross join lateral (select a.kind, a.value, a.share from client_affinities a
+            where a.chain_id = $1 and a.client_id = c.client_id offset 0) as a
         cross join lateral (select h.arrived_on from shelf h where h.chain_id = $1 and h.store_id = c.store_id
             and h.brand_id = a.value {_NEWEST}) as n
+        where {_IS_FAVOURITE.format(share="$4")}
     ), newest as (
         select client_id, mark, max(arrived_on) as arrived_on from found group by client_id, mark
     ), stored as (
@@ -87,14 +93,18 @@ _AGAIN = timedelta(
 )  # longer than any transaction that was changing a wish while the news was looked at
 
 
+async def find_behind(tx: Transaction, client_ids: Collection[str], *, today: date) -> list[str]:
+    """Return whose arrivals are not what their stores' shelves say; without holding anybody."""
+    return sorted({row["client_id"] for row in await _behind(tx, client_ids, today)})
+
+
 async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -> list[str]:
     """Bring the arrivals of clients up to their stores' shelves; return for whom they were not.
 
     Whoever calls holds the clients.
     """
-    ids = sorted(set(client_ids))
     connection = await tx.driver()
-    rows = await connection.fetch(_FOUND, tx.chain_id, ids, today, FAVOURITE_SHARE)
+    rows = await _behind(tx, client_ids, today)
     if not rows:
         return []
     await connection.execute(
@@ -114,6 +124,14 @@ async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -
         [row["arrived_on"] for row in there],
     )
     return sorted({row["client_id"] for row in rows})
+
+
+async def _behind(tx: Transaction, client_ids: Collection[str], today: date) -> "list[asyncpg.Record]":
+    connection = await tx.driver()
+    rows: list[asyncpg.Record] = await connection.fetch(
+        _FOUND, tx.chain_id, sorted(set(client_ids)), today, FAVOURITE_SHARE
+    )
+    return rows
 
 
 async def hold_free(tx: Transaction, client_ids: Collection[str]) -> list[str]:

@@ -60,6 +60,10 @@ class Chain:
 
 async def get_chain(tx: Transaction) -> Chain:
     """Return the transaction's chain; the currency of most purchases stands in for one that is not known yet."""
+    return await tx.remembered("chain", lambda: _read_chain(tx))
+
+
+async def _read_chain(tx: Transaction) -> Chain:
     found = await tx.execute(
         "select chain_id, time_zone, currency_code, replay_day, replay_until from chains where chain_id = :chain_id",
         {"chain_id": tx.chain_id},

@@ -9,43 +9,61 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database import Transaction
 from outreach.store.histories import KnownClient
 from outreach.store.history_parts import IS_SOMEBODY
+from outreach.store.refresh import whose_tastes
 
 
 async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Have clients looked at again soon, all that wait in one go."""
     connection = await tx.driver()
     await connection.execute(
-        "insert into due_clients (chain_id, client_id, marked_at) select $1, u, $3 from unnest($2::text[]) as u",
+        "insert into due_clients (chain_id, client_id, number, marked_at) select $1, client_id, number, $3"
+        " from clients where chain_id = $1 and client_id = any($2::text[]) order by client_id",
         tx.chain_id,
         sorted(set(client_ids)),
         now,
     )
 
 
-async def take_due(tx: Transaction, *, most: int) -> Sequence[str]:
-    """Return up to `most` clients who wait, the longest first; they do not wait any more once this commits."""
+async def take_due(tx: Transaction, *, most: int) -> dict[str, int]:
+    """Return up to `most` clients who wait, the longest first, with their numbers; they do not wait any more.
+
+    Whoever one of them was merged into is among them.
+    """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from due_clients d using (select position from due_clients where chain_id = $1"
-        "  order by position limit $2 for update skip locked) as t where d.position = t.position returning d.client_id",
+        # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row.
+        "delete from due_clients where position = any(array(select position from due_clients where chain_id = $1"
+        "  order by position limit $2 for update skip locked)) returning client_id, number",
         tx.chain_id,
         most,
     )
-    return sorted({row["client_id"] for row in rows})
+    found = {row[0]: row[1] for row in rows}
+    # Those of a moment ago, when nobody noted numbers yet, and those who lead elsewhere by now.
+    others = await connection.fetch(
+        "select c.client_id, c.number from (select unnest($2::text[]) as client_id union select a.current_id"
+        "  from identity_aliases a where a.chain_id = $1 and a.alias_id = any($3::text[])) as other"
+        " join clients c on c.chain_id = $1 and c.client_id = other.client_id",
+        tx.chain_id,
+        [client_id for client_id, number in found.items() if number is None],
+        list(found),
+    )
+    return {client_id: number for client_id, number in found.items() if number is not None} | {
+        row[0]: row[1] for row in others
+    }
 
 
-async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> Sequence[str]:
-    """Return who of these clients is still to be counted; whoever asks counts them.
+async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> dict[str, bool]:
+    """Return who of these clients is still to be counted, as `refresh.take_queued` does; whoever asks counts them.
 
     To be called before their rows are held, as everybody does who counts.
     """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id",
+        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id, tastes",
         tx.chain_id,
         sorted(client_ids),
     )
-    return [row["client_id"] for row in rows]
+    return whose_tastes(rows)
 
 
 async def forget_due(tx: Transaction, client_ids: Collection[str]) -> None:

@@ -178,16 +178,22 @@ async def lock_clients(tx: Transaction, client_ids: Sequence[str], *, now: datet
 
 async def touch_clients(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> set[str]:
     """Hold clients as `lock_clients` does, each by its own id; return those that are not deleted."""
-    connection = await tx.driver()
-    rows = await connection.fetch(
-        "insert into clients (chain_id, client_id, touched_at) select $1, u, $2 from unnest($3::text[]) as u"
-        " on conflict (chain_id, client_id) do update set touched_at = excluded.touched_at where not clients.is_deleted"
-        " returning client_id",
-        tx.chain_id,
-        now,
-        sorted(set(client_ids)),
-    )
-    return {row[0] for row in rows}
+    # Where several events share the transaction, a client that one of them holds is held.
+    there: dict[str, bool] = {} if tx.memory is None else tx.memory.setdefault("clients held", {})
+    missing = sorted(set(client_ids) - there.keys())
+    if missing:
+        connection = await tx.driver()
+        rows = await connection.fetch(
+            "insert into clients (chain_id, client_id, touched_at) select $1, u, $2 from unnest($3::text[]) as u"
+            " on conflict (chain_id, client_id) do update set touched_at = excluded.touched_at"
+            " where not clients.is_deleted returning client_id",
+            tx.chain_id,
+            now,
+            missing,
+        )
+        found = {row[0] for row in rows}
+        there.update({client_id: client_id in found for client_id in missing})
+    return {client_id for client_id in client_ids if there[client_id]}
 
 
 async def add_purchases(

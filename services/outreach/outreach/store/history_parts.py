@@ -44,7 +44,7 @@ _SERVICES = (1, 2, 4)  # carnet.profiles.v1.RepairKind: repair, care, watch serv
 
 @dataclass(frozen=True)
 class Part:
-    """A query of whole numbers, of a slice of a chain or of some clients: `{scope}` and `{returns}` say which."""
+    """A query of whole numbers, of a slice of a chain or of some clients: what is put in braces says which."""
 
     columns: int
     query: str

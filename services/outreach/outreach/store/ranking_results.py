@@ -4,10 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
+import numpy as np
+import numpy.typing as npt
+
 from chassis.database import Transaction
 from chassis.ids import new_id
 from outreach.domain import Suggestion
+from outreach.scoring.ranking import UNITS
+from outreach.signals.book import Integers
+from outreach.store.histories import copy_columns
 from outreach.store.suggestions import reasons_document
+
+Floats = npt.NDArray[np.float64]
 
 # A text whose fate is unknown keeps its suggestion from being re-ranked away, but not for ever.
 IN_DOUBT = timedelta(days=1)
@@ -256,17 +264,21 @@ async def refresh(tx: Transaction, suggestions: Sequence[Suggestion], *, now: da
     return {row["suggestion_id"] for row in rows if row["version"] == 1}
 
 
-async def least_scores(
-    tx: Transaction, associate_ids: Collection[str], *, queue_size: int
-) -> Mapping[str, float]:
-    """Return the score from which a suggestion is among an associate's best, of those whose queue is full."""
-    connection = await tx.driver()
-    rows = await connection.fetch(
-        "select associate_id, score from (select associate_id, score, row_number() over (partition by associate_id"
-        "  order by score desc) as place from suggestions where chain_id = $1 and associate_id = any($2::text[])"
-        "  and action = 'personal' and state in ('open', 'snoozed')) as placed where place = $3",
+async def standing_scores(tx: Transaction, clients: Mapping[str, int]) -> tuple[Integers, Integers, Floats]:
+    """Return of each live suggestion of the chain whose it is, its queue as `scoring` numbers it, and its score.
+
+    Whose it is: the number of one of `clients` (numbers by ids), -1 for anybody else.
+    """
+    number, queue, score = await copy_columns(
+        tx,
+        [8, 8, 8],
+        "select coalesce(u.number, -1), coalesce(n.number, -1)::bigint * 2 + (s.action = 'automated')::int,"  # noqa: S608 - fixed text only
+        f" round(s.score * {UNITS})::bigint from suggestions s"
+        " left join unnest($2::text[], $3::text::bigint[]) as u (client_id, number) on u.client_id = s.client_id"
+        " left join numbered_names n on n.chain_id = $1 and n.name = s.associate_id"
+        " where s.chain_id = $1 and s.state in ('open', 'snoozed')",
         tx.chain_id,
-        list(associate_ids),
-        queue_size,
+        list(clients.keys()),
+        f"{{{','.join(map(str, clients.values()))}}}",
     )
-    return {row["associate_id"]: row["score"] for row in rows}
+    return number, queue, score / UNITS

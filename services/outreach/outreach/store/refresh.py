@@ -7,6 +7,7 @@ one. Who counts holds the client's row in `clients`, as every event of the clien
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from sqlalchemy import text
@@ -24,6 +25,48 @@ VISIT, GIFT = 100, 101  # client_days.what, beside the positions of marks
 _WAY = 1
 # Of facts that change on no day ahead.
 _NOT_AHEAD = date(9999, 12, 31)
+# Of each table the rows that are not to stand any more go and those that are missing come; the others are left alone. A
+# row may stand there several times, as of two visits on a day: `copy` counts them.
+_REPLACE_ROWS = """
+    old_{table} as materialized (
+        select ctid as place, {columns}, row_number() over (partition by {columns}) as copy
+        from client_{table} where chain_id = $1 and number = any(array(select number from given))
+    ), new_{table} as materialized (
+        select {columns}, row_number() over (partition by {columns}) as copy from unnest({arrays}) as u ({columns})
+    ), gone_{table} as (
+        delete from client_{table} where chain_id = $1 and ctid = any(array(select place from old_{table} o
+            where not exists (select 1 from new_{table} n where ({n_columns}, n.copy) = ({o_columns}, o.copy))))
+    ), added_{table} as (
+        insert into client_{table} (chain_id, {columns}) select $1, {columns} from new_{table} n
+        where not exists (select 1 from old_{table} o where ({n_columns}, n.copy) = ({o_columns}, o.copy))
+    )
+"""
+
+
+def _replace_rows(table: str, columns: Sequence[str], arrays: str) -> str:
+    return _REPLACE_ROWS.format(
+        table=table,
+        columns=", ".join(columns),
+        arrays=arrays,
+        n_columns=", ".join(f"n.{column}" for column in columns),
+        o_columns=", ".join(f"o.{column}" for column in columns),
+    )
+
+
+_DAYS = _replace_rows(
+    "days", ("number", "what", "day", "value"), "$3::bigint[], $4::smallint[], $5::int[], $6::int[]"
+)
+_OCCASIONS = _replace_rows(
+    "occasions",
+    ("number", "kind", "year", "season", "recurrence", "lead_days", "relationship"),
+    "$7::bigint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[], $12::smallint[], $13::smallint[]",
+)
+_REPLACE = f"""
+    with given as materialized (
+        select number from clients where chain_id = $1 and client_id = any($2::text[])
+    ), {_DAYS}, {_OCCASIONS}
+    delete from client_facts where chain_id = $1 and client_id = any($2::text[]) and number <> all($14::bigint[])
+"""  # noqa: S608 - fixed text only
 
 
 def basis_of(chain: Chain) -> int:
@@ -33,12 +76,21 @@ def basis_of(chain: Chain) -> int:
 
 
 async def refresh_client_facts(
-    tx: Transaction, chain: Chain, client_ids: Collection[str], *, now: datetime
+    tx: Transaction,
+    chain: Chain,
+    client_ids: Collection[str],
+    *,
+    tastes_of: Collection[str] | None = None,
+    now: datetime,
 ) -> None:
-    """Count clients anew as of today at the chain; who is deleted or merged into somebody has no row."""
+    """Count clients anew as of today at the chain; who is deleted or merged into somebody has no row.
+
+    What they prefer is counted of `tastes_of`, of all where it is None, and of whoever's row is out of date.
+    """
     ids = sorted(set(client_ids))
     if not ids:
         return
+    with_tastes = ids if tastes_of is None else await _whose_tastes_change(tx, chain, ids, tastes_of, now=now)
     today = chain.today(now)
     as_of = day_number(today)
     histories, changes = await read_histories_of(tx, chain, ids, as_of=today, rests=Rests(now, now))
@@ -56,24 +108,7 @@ async def refresh_client_facts(
     )  # fmt: skip
     connection = await tx.driver()
     await connection.execute(
-        """
-        with given as (
-            select number from clients where chain_id = $1 and client_id = any($2::text[])
-        ), old_days as (
-            delete from client_days d using given g where d.chain_id = $1 and d.number = g.number
-        ), old_occasions as (
-            delete from client_occasions o using given g where o.chain_id = $1 and o.number = g.number
-        ), new_days as (
-            insert into client_days (chain_id, number, what, day, value)
-            select $1, * from unnest($3::bigint[], $4::smallint[], $5::int[], $6::int[])
-        ), new_occasions as (
-            insert into client_occasions (chain_id, number, kind, year, season, recurrence, lead_days, relationship)
-            select $1, * from unnest($7::bigint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-                $12::smallint[], $13::smallint[])
-        )
-        delete from client_facts where chain_id = $1 and client_id = any($2::text[])
-            and number <> all($14::bigint[])
-        """,
+        _REPLACE,
         tx.chain_id,
         ids,
         *(column.tolist() for column in days),
@@ -110,7 +145,27 @@ async def refresh_client_facts(
         *(column.tolist() for column in figures),
         [day_of(int(day)) for day in changes_on],
     )
-    await tastes.refresh_affinities(tx, chain, ids, as_of=today)
+    if with_tastes:
+        await tastes.refresh_affinities(tx, chain, with_tastes, as_of=today)
+
+
+async def _whose_tastes_change(
+    tx: Transaction, chain: Chain, client_ids: Sequence[str], tastes_of: Collection[str], *, now: datetime
+) -> Sequence[str]:
+    """Return `tastes_of` and whoever has no row, or one that says something else today without anything said."""
+    others = sorted(set(client_ids) - set(tastes_of))
+    if not others:
+        return client_ids
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "select u from unnest($2::text[]) as u where not exists (select 1 from client_facts f"
+        " where f.chain_id = $1 and f.client_id = u and f.basis = $3 and f.changes_on > $4)",
+        tx.chain_id,
+        others,
+        basis_of(chain),
+        chain.today(now),
+    )
+    return sorted({*tastes_of, *(row[0] for row in rows)})
 
 
 def _days(book: Book) -> tuple[Integers, ...]:
@@ -147,14 +202,21 @@ async def drop_rows(tx: Transaction, client_ids: Sequence[str]) -> None:
         )
 
 
-async def queue_clients(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
-    """Note that clients are to be counted anew; whoever is queued already is there twice, so that nobody waits."""
+async def queue_clients(
+    tx: Transaction, client_ids: Collection[str], *, tastes: bool = True, now: datetime
+) -> None:
+    """Note that clients are to be counted anew; whoever is queued already is there twice, so that nobody waits.
+
+    Without `tastes` nothing was said that bears on what they prefer.
+    """
     connection = await tx.driver()
     await connection.execute(
-        "insert into uncounted_clients (chain_id, client_id, queued_at) select $1, c, $2 from unnest($3::text[]) as c",
+        "insert into uncounted_clients (chain_id, client_id, queued_at, tastes)"
+        " select $1, c, $2, $4 from unnest($3::text[]) as c",
         tx.chain_id,
         now,
         sorted(set(client_ids)),
+        tastes,
     )
 
 
@@ -182,18 +244,30 @@ async def queue_changed(tx: Transaction, chain: Chain, *, now: datetime) -> None
     )
 
 
-async def take_queued(tx: Transaction, *, most: int) -> list[str]:
-    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking."""
+async def take_queued(tx: Transaction, *, most: int) -> dict[str, bool]:
+    """Take clients off the queue, in the order of their ids, leaving out those whom somebody else is taking.
+
+    Each with whether what she prefers is to be counted as well.
+    """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "delete from uncounted_clients q using (select position from uncounted_clients where chain_id = $1"
-        "  and client_id <= (select max(client_id) from (select distinct client_id from uncounted_clients"
-        "   where chain_id = $1 order by client_id limit $2) as least) for update skip locked) as t"
-        " where q.position = t.position returning q.client_id",
+        # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row.
+        "delete from uncounted_clients where position = any(array(select position from uncounted_clients"
+        "  where chain_id = $1 and client_id <= (select max(client_id) from (select distinct client_id"
+        "   from uncounted_clients where chain_id = $1 order by client_id limit $2) as least)"
+        "  for update skip locked)) returning client_id, tastes",
         tx.chain_id,
         most,
     )
-    return sorted({row[0] for row in rows})
+    return whose_tastes(rows)
+
+
+def whose_tastes(rows: Sequence[Sequence[Any]]) -> dict[str, bool]:
+    """Return clients who were queued, in the order of their ids; what she prefers counts if it does once."""
+    found: dict[str, bool] = {}
+    for client_id, counts in sorted((row[0], row[1]) for row in rows):
+        found[client_id] = found.get(client_id, False) or counts
+    return found
 
 
 async def hold_clients(tx: Transaction, client_ids: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from chassis.database import Transaction
 from outreach.domain.settings import (
     AttributionRule,
     CreditShare,
+    Fatigue,
     OutreachSettings,
     SegmentPrice,
     SignalSettings,
@@ -19,7 +20,7 @@ from outreach.domain.suggestions import Signal, TierAction
 
 async def get_settings(tx: Transaction) -> OutreachSettings:
     """Return the chain's settings as they are in force: the built-in ones where it decided nothing."""
-    return (await find_written(tx)).in_force()
+    return (await tx.remembered("settings", lambda: find_written(tx))).in_force()
 
 
 async def find_written(tx: Transaction, *, lock: bool = False) -> OutreachSettings:
@@ -81,6 +82,7 @@ def _settings(document: dict[str, Any], version: int) -> OutreachSettings:
         attribution=AttributionRule(
             **{**rule, "share": CreditShare(rule["share"]) if rule["share"] else None}
         ),
+        fatigue=Fatigue(**document.get("fatigue", {})),
         version=version,
     )
 

@@ -120,16 +120,18 @@ def price_bands(histories: Histories, number: Integers, as_of: int) -> tuple[Int
 async def refresh_affinities(
     tx: Transaction, chain: Chain, client_ids: Sequence[str], *, as_of: date
 ) -> None:
-    """Count anew what clients prefer."""
+    """Count anew what clients prefer; what stands there already is not written again."""
     connection = await tx.driver()
     await connection.execute(
-        "delete from client_affinities where chain_id = $1 and client_id = any($2::text[])",
-        tx.chain_id,
-        client_ids,
-    )
-    await connection.execute(
-        "insert into client_affinities (chain_id, client_id, kind, value, share)"  # noqa: S608 - fixed text only
-        f" select $1, found.* from ({_AFFINITIES}) as found where share > 0",
+        f"with found as materialized (select * from ({_AFFINITIES}) as found where share > 0), gone as ("  # noqa: S608 - fixed text
+        " delete from client_affinities a where chain_id = $1 and client_id = any($2::text[]) and not exists ("
+        "  select 1 from found f where (f.client_id, f.kind, f.value) = (a.client_id, a.kind, a.value)))"
+        " insert into client_affinities (chain_id, client_id, kind, value, share)"
+        " select $1, f.client_id, f.kind, f.value, f.share from found f left join client_affinities a"
+        "  on a.chain_id = $1 and a.client_id = any($2::text[])"
+        "  and (a.client_id, a.kind, a.value) = (f.client_id, f.kind, f.value)"
+        " where a.share is distinct from f.share"
+        " on conflict (chain_id, client_id, kind, value) do update set share = excluded.share",
         tx.chain_id,
         client_ids,
         as_of,

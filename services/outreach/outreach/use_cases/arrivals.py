@@ -12,14 +12,18 @@ async def follow_shelf(
 ) -> list[str]:
     """Bring what arrived for clients up to the shelves; return for whom something changed, who is to be counted anew.
 
-    Holds the clients until the commit. Without `waits` it leaves out whom somebody else holds, who will look at them.
+    Holds those until the commit. Without `waits` it leaves out whom somebody else holds, who will look at them.
     """
-    ids = sorted(set(client_ids))
+    # Looked up first without holding anybody: for most there is nothing, and who changes a client meanwhile follows the
+    # shelf as well.
+    behind = await arrivals.find_behind(tx, client_ids, today=today)
+    if not behind:
+        return []
     if waits:
-        await refresh.hold_clients(tx, ids)
+        await refresh.hold_clients(tx, behind)
     else:
-        ids = await arrivals.hold_free(tx, ids)
-    changed = await arrivals.follow(tx, ids, today=today)
+        behind = await arrivals.hold_free(tx, behind)
+    changed = await arrivals.follow(tx, behind, today=today)
     if changed:
-        await refresh.queue_clients(tx, changed, now=now)
+        await refresh.queue_clients(tx, changed, tastes=False, now=now)
     return changed

@@ -1,8 +1,8 @@
 """When a client is looked at again: at once, or together with all others about whom something was said.
 
-An event that comes when it is said has its client looked at in its own transaction. One that comes late is one of
-many that wait, as after an outage; one that is about many clients is many at once. Their clients are marked, and all
-that are marked are looked at in sets, a moment later.
+An event that comes alone when it is said has its client looked at in its own transaction. One that comes late, or with
+others in one set, is one of many, as after an outage; one that is about many clients is many at once. Their clients are
+marked, and all that are marked are looked at in sets, a moment later.
 """
 
 import asyncio
@@ -18,9 +18,19 @@ from chassis import identities
 from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from outreach import events
-from outreach.scoring.choosing import best_of
-from outreach.scoring.ranking import Candidate, tell, weigh
-from outreach.store import books, chains, due_clients, models, ranking_results, refresh, suggestions
+from outreach.scoring.choosing import best_of, least_of
+from outreach.scoring.ranking import Candidate, Weighed, tell, weigh
+from outreach.signals.book import Integers
+from outreach.store import (
+    books,
+    chains,
+    due_clients,
+    models,
+    ranking_results,
+    refresh,
+    suggestions,
+)
+from outreach.store.chains import Chain
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
 from outreach.use_cases.arrivals import follow_shelf
@@ -31,25 +41,27 @@ from outreach.use_cases.leaving_alone import leave_alone
 LATE = timedelta(seconds=0.5)
 SET_CLIENTS = 10_000
 AT_ONCE = 2  # clients whom an event may be about to be looked at in its own transaction
-_COUNTED = 1_000  # at a time
+_COUNTED = 1_000  # in one transaction
 # Of more clients at a time only those get a new suggestion who are among an associate's best, as at night.
 FEW = 500
 
-# When the event was said whose effect is being made; None outside of consumers.
+# When the event was said whose effect is being made, and how many share its transaction; outside of consumers nothing
+# was said, and nobody shares.
 said_at: ContextVar[datetime | None] = ContextVar("said_at", default=None)
+set_size: ContextVar[int] = ContextVar("set_size", default=1)
 
 _log = structlog.get_logger(__name__)
 
 
-def is_late(*, now: datetime) -> bool:
-    """Return whether the event whose effect is being made has waited, so that others wait behind it."""
+def is_one_of_many(*, now: datetime) -> bool:
+    """Return whether the event whose effect is being made is one of many, or has waited, so that others wait behind."""
     said = said_at.get()
-    return said is not None and now - said > LATE
+    return set_size.get() > AT_ONCE or (said is not None and now - said > LATE)
 
 
 async def look_again(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Look at clients again about whom something was said, now or soon."""
-    if len(client_ids) > AT_ONCE or is_late(now=now):
+    if len(client_ids) > AT_ONCE or is_one_of_many(now=now):
         await due_clients.mark_due(tx, client_ids, now=now)
         return
     for client_id in sorted(client_ids):
@@ -64,38 +76,109 @@ async def find_due(database: Database) -> Sequence[tuple[str, int, datetime]]:
 
 
 async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue_size: int) -> int:
-    """Look at a set of a chain's clients who wait for it; return how many. Nobody else looks at them meanwhile."""
+    """Look at a set of a chain's clients who wait for it; return how many. Nobody else looks at them meanwhile.
+
+    Of many at a time, only those are held and written who are on a queue or belong there; they are counted in
+    transactions of their own, so that nobody is held for longer than that takes.
+    """
     started = perf_counter()
     async with database.transaction(chain_id) as tx:
         await identities.hold(tx)
         taken = await due_clients.take_due(tx, most=SET_CLIENTS)
         if taken:
-            await evaluate_clients(tx, taken, now=clock.now(), queue_size=queue_size)
+            now, chain = clock.now(), await chains.get_chain(tx)
+            uncounted = await due_clients.take_uncounted(tx, taken)
+            some: Mapping[str, int] = taken
+            if len(taken) <= FEW:
+                await refresh.hold_clients(tx, list(taken))  # all at once, in the order of everybody
+                await _count(tx, chain, uncounted, now=now)
+                await _follow_shelf(tx, chain, taken, now=now)
+            else:
+                await _count_apart(database, chain, uncounted, now=now)
+                await _follow_shelf(tx, chain, taken, now=now)
+                some = await _worth_a_look(database, tx, chain, taken, now=now, queue_size=queue_size)
+            await _evaluate(tx, chain, some, now=now)
     if taken:
         DUE_CLIENTS.inc(len(taken))
         _log.info(
             "clients looked at",
             chain_id=chain_id,
             clients=len(taken),
+            counted=len(uncounted),
+            chosen=len(some),
             seconds=round(perf_counter() - started, 3),
         )
     return len(taken)
 
 
-async def evaluate_clients(
-    tx: Transaction, client_ids: Collection[str], *, now: datetime, queue_size: int
+async def _count(tx: Transaction, chain: Chain, clients: Mapping[str, bool], *, now: datetime) -> None:
+    if clients:
+        await refresh.hold_clients(tx, list(clients))
+        tastes_of = [client_id for client_id, tastes in clients.items() if tastes]
+        await refresh.refresh_client_facts(tx, chain, clients, tastes_of=tastes_of, now=now)
+
+
+async def _count_apart(
+    database: Database, chain: Chain, clients: Mapping[str, bool], *, now: datetime
 ) -> None:
+    rows = list(clients.items())
+    for start in range(0, len(rows), _COUNTED):
+        async with database.transaction(chain.chain_id) as tx:
+            await _count(tx, chain, dict(rows[start : start + _COUNTED]), now=now)
+
+
+async def _follow_shelf(tx: Transaction, chain: Chain, client_ids: Collection[str], *, now: datetime) -> None:
+    changed = await follow_shelf(tx, client_ids, today=chain.today(now), now=now)
+    await _count(tx, chain, await due_clients.take_uncounted(tx, changed), now=now)
+
+
+async def _worth_a_look(
+    database: Database,
+    tx: Transaction,
+    chain: Chain,
+    clients: Mapping[str, int],
+    *,
+    now: datetime,
+    queue_size: int,
+) -> Mapping[str, int]:
+    """Return of many clients those who are on a queue, or among the best of one, by their numbers.
+
+    Holds nobody: who is chosen is held and seen anew, and whoever changes another one looks at that one.
+    """
+    today = chain.today(now)
+    rules, stored = await read_rules(tx), await models.find_model(tx)
+    model = stored[0] if stored else None
+
+    async def read(numbers: Sequence[int]) -> tuple[Integers, Weighed]:
+        async with database.transaction(chain.chain_id) as apart:
+            book = await books.read_book(apart, chain, as_of=today, rests=rests_at(now), numbers=numbers)
+        return book.number, await asyncio.to_thread(
+            weigh, book, model, today, minor_per_unit=chain.minor_per_unit, rules=rules
+        )
+
+    numbers = sorted(set(clients.values()))
+    half = len(numbers) // 2
+    (standing, queues, scores), *halves = await asyncio.gather(
+        ranking_results.standing_scores(tx, clients), read(numbers[:half]), read(numbers[half:])
+    )
+    number, is_due, score, queue = (
+        np.concatenate(columns)
+        for columns in zip(
+            *((number, one.is_due, one.score, one.queue) for number, one in halves), strict=True
+        )
+    )
+    is_new = is_due & ~np.isin(number, standing) & (score >= least_of(queues, scores, queue, queue_size))
+    best = number[best_of(np.flatnonzero(is_new), score, queue, queue_size)]
+    chosen = {*best.tolist(), *standing.tolist()}
+    return {client_id: number for client_id, number in clients.items() if number in chosen}
+
+
+async def _evaluate(tx: Transaction, chain: Chain, clients: Collection[str], *, now: datetime) -> None:
     """Raise, refresh or expire the suggestions of clients as of today, as `evaluate_client` does with each of them."""
-    chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
-    current = set((await identities.resolve(tx, client_ids)).values())
-    uncounted = set(await due_clients.take_uncounted(tx, current))
-    uncounted.update(await follow_shelf(tx, sorted(current), today=today, now=now))
-    waiting = sorted(uncounted)
-    for start in range(0, len(waiting), _COUNTED):
-        await refresh.refresh_client_facts(tx, chain, waiting[start : start + _COUNTED], now=now)
-    live = await ranking_results.lock_live(tx, current | set(client_ids))
-    known = {one.client_id: one for one in await due_clients.known_clients(tx, current)}
+    await refresh.hold_clients(tx, list(clients))
+    live = await ranking_results.lock_live(tx, clients)
+    known = {one.client_id: one for one in await due_clients.known_clients(tx, clients)}
     is_replaying = chain.is_replaying(now) and queue_day != today
     kept = {
         client_id
@@ -108,20 +191,10 @@ async def evaluate_clients(
     book = await books.read_book(tx, chain, as_of=today, rests=rests_at(now), numbers=sorted(looked_at))
     rules, stored = await read_rules(tx), await models.find_model(tx)
     model = stored[0] if stored else None
-    least: Mapping[str, float] = {}
-    if len(looked_at) > FEW:
-        owners = {one.associate_id for one in looked_at.values()}
-        least = await ranking_results.least_scores(tx, owners, queue_size=queue_size)
 
     def work_out() -> Sequence[Candidate]:
         weighed = weigh(book, model, today, minor_per_unit=chain.minor_per_unit, rules=rules)
         due = np.flatnonzero(weighed.is_due)
-        if len(looked_at) > FEW:
-            whose = [looked_at[number] for number in book.number[due].tolist()]
-            stands = np.array([one.client_id in live for one in whose], dtype=np.bool_)
-            floor = np.array([least.get(one.associate_id, 0.0) for one in whose], dtype=np.float64)
-            new = due[~stands & (weighed.score[due] >= floor)]
-            due = np.union1d(due[stands], best_of(new, weighed.score, weighed.queue, queue_size))
         return tell(book, weighed, due, model, currency=chain.currency, rules=rules)
 
     found = {looked_at[one.client].client_id: one for one in await asyncio.to_thread(work_out)}

@@ -51,12 +51,13 @@ async def _count_queued(database: Database, clock: Clock, chain_id: str) -> int:
     while True:
         async with database.transaction(chain_id) as tx:
             await identities.hold(tx)
-            client_ids = await refresh.take_queued(tx, most=_SET)
-            if not client_ids:
+            clients = await refresh.take_queued(tx, most=_SET)
+            if not clients:
                 return counted
-            await refresh.hold_clients(tx, client_ids)
+            await refresh.hold_clients(tx, list(clients))
             chain, now = await chains.get_chain(tx), clock.now()
-            await refresh.refresh_client_facts(tx, chain, client_ids, now=now)
+            tastes_of = [client_id for client_id, tastes in clients.items() if tastes]
+            await refresh.refresh_client_facts(tx, chain, clients, tastes_of=tastes_of, now=now)
             # For whom something is in the store that was not noted yet is queued again, and counted in the next set.
-            await follow_shelf(tx, client_ids, today=chain.today(now), now=now)
-        counted += len(client_ids)
+            await follow_shelf(tx, clients, today=chain.today(now), now=now)
+        counted += len(clients)

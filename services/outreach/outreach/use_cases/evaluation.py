@@ -12,7 +12,7 @@ from chassis.ids import new_id
 from outreach import events
 from outreach.domain import Suggestion, SuggestionState
 from outreach.scoring.ranking import Candidate, rank
-from outreach.store import books, chains, models, suggestions
+from outreach.store import books, chains, models, refresh, suggestions
 from outreach.store.histories import KnownClient, Rests
 from outreach.store.rules import read_rules
 from outreach.use_cases.arrivals import follow_shelf
@@ -36,6 +36,7 @@ async def evaluate_client(tx: Transaction, client_id: str, *, now: datetime) -> 
     """
     chain = await chains.get_chain(tx)
     today, queue_day = chain.today(now), chain.queue_day(now)
+    await refresh.hold_clients(tx, [client_id])
     await follow_shelf(tx, [client_id], today=today, now=now)
     live = await suggestions.find_live(tx, client_id)
     known = await books.read_client_book(tx, chain, client_id, as_of=today, rests=rests_at(now))

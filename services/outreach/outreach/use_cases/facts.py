@@ -18,6 +18,7 @@ from outreach.store import (
     books,
     chains,
     drafts,
+    due_clients,
     facts,
     happenings,
     histories,
@@ -32,8 +33,9 @@ from outreach.store.happenings import AppointmentMove, Interest, OfferMove, Repa
 from outreach.store.histories import ClientFigures
 from outreach.store.tastes import Affinity
 from outreach.use_cases import outcomes
-from outreach.use_cases.attention import is_late, look_again
+from outreach.use_cases.attention import is_one_of_many, look_again
 from outreach.use_cases.evaluation import rests_at
+from outreach.use_cases.event_set import left_by
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ async def take_allocation(
         store_id=store_id,
         received_at=received_at,
     )
-    await count_and_look(tx, (await facts.lock_clients(tx, waiting, now=now)).values(), now=now)
+    current = (await facts.lock_clients(tx, waiting, now=now)).values()
+    await count_and_look(tx, current, tastes=False, now=now)
 
 
 async def take_contact(
@@ -177,7 +180,7 @@ async def take_contact(
         now=now,
     )
     if current is not None:
-        await refresh.refresh_client_facts(tx, await chains.get_chain(tx), [current], now=now)
+        await refresh.refresh_client_facts(tx, await chains.get_chain(tx), [current], tastes_of=(), now=now)
 
 
 async def take_message(
@@ -201,7 +204,7 @@ async def drop_contact(tx: Transaction, contact_id: str, *, now: datetime) -> No
     """Take back that the house and a client were in touch."""
     client_id = await happenings.drop_contact(tx, contact_id, now=now)
     if client_id is not None:
-        await refresh.refresh_client_facts(tx, await chains.get_chain(tx), [client_id], now=now)
+        await refresh.refresh_client_facts(tx, await chains.get_chain(tx), [client_id], tastes_of=(), now=now)
 
 
 async def take_batch(
@@ -228,19 +231,48 @@ async def finish_import(tx: Transaction, *, now: datetime) -> None:
     await chains.request_scoring(tx, reason="import", now=now)
 
 
-async def count_and_look(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
-    """Count clients anew about whom something was said, and look at them again; now, or soon in a set."""
-    if is_late(now=now):
-        await refresh.queue_clients(tx, client_ids, now=now)
+async def count_and_look(
+    tx: Transaction, client_ids: Collection[str], *, tastes: bool = True, now: datetime
+) -> None:
+    """Count clients anew about whom something was said, and look at them again; now, or soon in a set.
+
+    Without `tastes` it does not bear on what they prefer, which is left alone.
+    """
+    if is_one_of_many(now=now):
+        left = left_by(tx)
+        if left is not None:
+            left.to_look_at.update(client_ids)
+            if tastes:
+                left.tastes_of.update(client_ids)
+            return
+        await refresh.queue_clients(tx, client_ids, tastes=tastes, now=now)
         await look_again(tx, set(client_ids), now=now)
     elif client_ids:
-        await refresh.refresh_client_facts(tx, await chains.get_chain(tx), client_ids, now=now)
+        chain, tastes_of = await chains.get_chain(tx), client_ids if tastes else ()
+        await refresh.refresh_client_facts(tx, chain, client_ids, tastes_of=tastes_of, now=now)
         await look_again(tx, set(client_ids), now=now)
+
+
+async def hold_set(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
+    """Hold all clients of events that share a transaction, in the order in which everybody does who holds several."""
+    await facts.lock_clients(tx, sorted(client_ids), now=now)
+
+
+async def finish_set(tx: Transaction, *, said_at: datetime, now: datetime) -> None:
+    """Do what events that shared a transaction left for its end; `said_at` is when the newest was said."""
+    left = left_by(tx)
+    if left is not None and left.outcomes:
+        await outcomes.take_all_outcomes(tx, left.outcomes, now=now)
+    if left is not None and left.to_look_at:
+        await refresh.queue_clients(tx, left.tastes_of, now=now)
+        await refresh.queue_clients(tx, left.to_look_at - left.tastes_of, tastes=False, now=now)
+        await due_clients.mark_due(tx, left.to_look_at, now=now)
+    await facts.note_event(tx, said_at)
 
 
 async def _count_one(tx: Transaction, client_id: str | None, *, now: datetime) -> None:
     if client_id is not None:
-        await count_and_look(tx, [client_id], now=now)
+        await count_and_look(tx, [client_id], tastes=False, now=now)
 
 
 async def get_client_facts(*, database: Database, clock: Clock, chain_id: str, client_id: str) -> Facts:

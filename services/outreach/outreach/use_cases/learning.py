@@ -38,8 +38,8 @@ async def count_contacts(*, database: Database, clock: Clock, chain_id: str) -> 
             return total
 
 
-async def rebuild(*, database: Database, clock: Clock, chain_id: str) -> None:
-    """Work out anew what a chain's outcomes are credited to, and count all contacts anew.
+async def rebuild(*, database: Database, clock: Clock, chain_id: str) -> int:
+    """Work out anew what a chain's outcomes are credited to, and count all contacts anew; return how many.
 
     Changes nothing where nothing is wrong, but for counts that are short while it runs. Safe to repeat.
     """
@@ -54,4 +54,4 @@ async def rebuild(*, database: Database, clock: Clock, chain_id: str) -> None:
     async with database.transaction(chain_id) as tx:
         await learning.forget_counts(tx)
         await learning.note_due(tx, clock.now())
-    await count_contacts(database=database, clock=clock, chain_id=chain_id)
+    return await count_contacts(database=database, clock=clock, chain_id=chain_id)

@@ -19,6 +19,7 @@ from outreach.store.happenings import PEOPLE
 from outreach.store.outcomes import Bought, OutcomeRow, outcome_of
 from outreach.store.settings import get_settings
 from outreach.store.touches import TouchRow
+from outreach.use_cases.event_set import left_by
 
 # Purchases of a file that are older are history: nobody was contacted before them, unless a contact says so.
 _RECENT = timedelta(days=7)
@@ -116,6 +117,15 @@ async def take_back(tx: Transaction, touch_id: str, *, now: datetime) -> None:
 
 
 async def take_outcomes(tx: Transaction, rows: Sequence[OutcomeRow], *, now: datetime) -> None:
+    """Write down what clients did, and credit it to whoever contacted them before; at the end of a set for all."""
+    left = left_by(tx)
+    if left is not None:
+        left.outcomes.extend(rows)
+    else:
+        await take_all_outcomes(tx, rows, now=now)
+
+
+async def take_all_outcomes(tx: Transaction, rows: Sequence[OutcomeRow], *, now: datetime) -> None:
     """Write down what clients did, and credit it to whoever contacted them before."""
     await credit_clients(tx, await outcomes.add_outcomes(tx, rows), now=now)
 
@@ -146,7 +156,7 @@ async def take_purchases(
         if purchase.total_minor > 0 and (purchase.client_id in contacted or told_on - purchase.day <= _RECENT)
     ]
     if rows:
-        await _credit(tx, chain, rule, await outcomes.add_outcomes(tx, rows), now=now)
+        await take_outcomes(tx, rows, now=now)
 
 
 async def take_return(tx: Transaction, purchase_id: str, *, now: datetime) -> None:

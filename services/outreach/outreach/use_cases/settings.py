@@ -105,10 +105,14 @@ def require_rules(signals: Sequence[SignalSettings]) -> None:
 
 
 def _is_ranked_otherwise(stands: OutreachSettings, decided: OutreachSettings) -> bool:
-    one, other = stands.in_force(), decided.in_force()
-    return (list(one.signals), one.tier_bands, one.exploration_share, one.holdout_share) != (
-        list(other.signals),
-        other.tier_bands,
-        other.exploration_share,
-        other.holdout_share,
-    )
+    def ranked_by(settings: OutreachSettings) -> tuple[object, ...]:
+        rules = settings.in_force()
+        return (
+            list(rules.signals),
+            rules.tier_bands,
+            rules.exploration_share,
+            rules.holdout_share,
+            rules.fatigue,
+        )
+
+    return ranked_by(stands) != ranked_by(decided)

@@ -848,6 +848,7 @@ class OutreachSettings(_message.Message):
     APPROVAL_ABOVE_FIELD_NUMBER: _builtins.int
     ATTRIBUTION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    FATIGUE_FIELD_NUMBER: _builtins.int
     daily_goal: _builtins.int
     """Contacts an associate is to make in a day."""
     overdue_days: _builtins.int
@@ -871,6 +872,8 @@ class OutreachSettings(_message.Message):
 
     @_builtins.property
     def attribution(self) -> Global___AttributionRule: ...
+    @_builtins.property
+    def fatigue(self) -> Global___Fatigue: ...
     def __init__(
         self,
         *,
@@ -884,14 +887,43 @@ class OutreachSettings(_message.Message):
         approval_above: _builtins.int = ...,
         attribution: Global___AttributionRule | None = ...,
         etag: _builtins.str = ...,
+        fatigue: Global___Fatigue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "segment_price", b"segment_price", "tier_bands", b"tier_bands"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "fatigue", b"fatigue", "segment_price", b"segment_price", "tier_bands", b"tier_bands"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_above", b"approval_above", "attribution", b"attribution", "daily_goal", b"daily_goal", "etag", b"etag", "exploration_share", b"exploration_share", "holdout_share", b"holdout_share", "overdue_days", b"overdue_days", "segment_price", b"segment_price", "signals", b"signals", "tier_bands", b"tier_bands"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_above", b"approval_above", "attribution", b"attribution", "daily_goal", b"daily_goal", "etag", b"etag", "exploration_share", b"exploration_share", "fatigue", b"fatigue", "holdout_share", b"holdout_share", "overdue_days", b"overdue_days", "segment_price", b"segment_price", "signals", b"signals", "tier_bands", b"tier_bands"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutreachSettings: _TypeAlias = OutreachSettings  # noqa: Y015
+
+@_typing.final
+class Fatigue(_message.Message):
+    """How much less a contact is worth soon after another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOST_SHARE_FIELD_NUMBER: _builtins.int
+    FATIGUE_DAYS_FIELD_NUMBER: _builtins.int
+    most_share: _builtins.float
+    """The share it is less worth on the day of the other one; unset is the built-in half, 0 is none."""
+    fatigue_days: _builtins.int
+    """Days until it is worth as much as ever, in a straight line."""
+    def __init__(
+        self,
+        *,
+        most_share: _builtins.float | None = ...,
+        fatigue_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_most_share", b"_most_share", "most_share", b"most_share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_most_share", b"_most_share", "fatigue_days", b"fatigue_days", "most_share", b"most_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__most_share: _TypeAlias = _typing.Literal["most_share"]  # noqa: Y015
+    _WhichOneofArgType__most_share: _TypeAlias = _typing.Literal["_most_share", b"_most_share"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__most_share) -> _WhichOneofReturnType__most_share | None: ...
+
+Global___Fatigue: _TypeAlias = Fatigue  # noqa: Y015
 
 @_typing.final
 class SignalSettings(_message.Message):
