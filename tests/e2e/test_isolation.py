@@ -18,6 +18,8 @@ AddClient = Callable[..., Awaitable[dict[str, Any]]]
 NEEDED = {
     "/v1/clients:batch_get": ("client_ids",),
     "/v1/clients:search": ("query",),
+    "/v1/messages:search": ("query",),
+    "/v1/permission_evidence": ("phone",),
     "/v1/resources": ("store_id",),
     "/v1/sandbox/messages": ("phone",),
 }

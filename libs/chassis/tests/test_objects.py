@@ -194,7 +194,7 @@ def test_a_key_is_made_of_ids_of_this_service_only() -> None:
         with pytest.raises(ValueError, match="ids of this service"):
             object_key("attachments", chain_id, object_id)
     with pytest.raises(ValueError, match="ids of this service"):
-        object_key("etc", "chn_one", "passwd")
+        object_key("../etc", "chn_one", "passwd")
 
 
 @pytest.mark.parametrize("content", [b"", b"small", LARGE], ids=["empty", "small", "large"])

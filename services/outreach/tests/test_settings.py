@@ -317,9 +317,13 @@ async def test_exploration_is_marked_and_the_same_again(outreach, chain_id, as_a
     first = await explored()
     assert len(first) == 2
     assert await explored() == first
-    outreach.clock.advance(timedelta(days=1))
-    as_associate(*SCOPES)
-    assert await explored() != first
+    # Two of ten are the same two on another day once in many; not three days running.
+    later = []
+    for _ in range(3):
+        outreach.clock.advance(timedelta(days=1))
+        as_associate(*SCOPES)
+        later.append(await explored())
+    assert any(one != first for one in later)
 
 
 async def test_a_day_begins_where_the_chain_is(outreach, chain_id, as_associate, story):
