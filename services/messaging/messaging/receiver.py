@@ -12,13 +12,13 @@ import structlog
 from chassis import context as work
 from chassis.clock import Clock
 from chassis.database import Database
+from chassis.object_removals import sweep_objects
 from chassis.objects import ObjectStore
 from messaging.providers import MediaSource
 from messaging.store import intake as store
 from messaging.suppression import Suppressor
 from messaging.use_cases import intake
 from messaging.use_cases.incoming_media import see_to_due_media
-from messaging.use_cases.objects import sweep_objects
 
 _LANES = 50
 _AT_ONCE = 3  # below the pool's size, so that webhooks and calls of people are not kept waiting

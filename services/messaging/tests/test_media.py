@@ -19,12 +19,12 @@ from twilio_stand_in import ACCOUNT, TOKEN, TwilioStandIn, stand_in
 
 from chassis.errors import Kind, ServiceError
 from chassis.grpc_errors import error_of
+from chassis.object_removals import sweep_objects
 from chassis.objects import FolderObjects
 from chassis.testing import NOON, channel_to, eventually
 from messaging.config import Settings
 from messaging.domain.media import PictureType, type_of
 from messaging.links import Links
-from messaging.use_cases.objects import sweep_objects
 
 MEGABYTE = 1_000_000
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from chassis.clock import Clock
 from chassis.consumer import Subscription
+from chassis.object_removals import sweep_objects
 from chassis.objects import open_objects
 from chassis.runtime import Background, Component, every
 from chassis.service import Foundation, Service
@@ -36,7 +37,6 @@ from profiles.use_cases.erasures import count_overdue, delete_expired
 from profiles.use_cases.exports import ExportWorker
 from profiles.use_cases.matching import match_all
 from profiles.use_cases.merges import forget_old_merges
-from profiles.use_cases.objects import sweep_objects
 from profiles.use_cases.search_queue import work_off_left_behind
 
 _HOUR = 3600.0

@@ -15,10 +15,10 @@ from google.type.date_pb2 import Date
 
 from chassis.errors import Kind, ServiceError
 from chassis.grpc_errors import error_of
+from chassis.object_removals import sweep_objects
 from chassis.objects import FolderObjects
 from chassis.testing import eventually
 from profiles.domain.attachments import ContentType, type_of
-from profiles.use_cases.objects import sweep_objects
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"pixels" * 50_000  # 300 kB
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"pixels"

@@ -16,6 +16,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey, Transaction
 from chassis.errors import invalid, not_found, unavailable
 from chassis.ids import new_id
+from chassis.object_removals import cancel_removal, plan_removal
 from chassis.objects import ObjectMissing, ObjectStore, object_key
 from messaging.domain.media import (
     HEAD_BYTES,
@@ -31,7 +32,6 @@ from messaging.domain.media import (
 from messaging.links import Links
 from messaging.providers import Picture
 from messaging.store import media as store
-from messaging.store import objects as object_rows
 
 LINK = "media"
 LINK_TIME = timedelta(hours=24)  # carriers fetch at once, and once more when their queue is long
@@ -155,13 +155,13 @@ async def receive_content(
 async def plan_object(tx: Transaction, clock: Clock) -> str:
     """Return the key of an object that is about to be written, and have it removed if nothing comes of it."""
     written = object_key("media", tx.chain_id, new_id("obj"))
-    await object_rows.plan_removal(tx, written, due_at=clock.now() + UPLOAD_TIME)
+    await plan_removal(tx, written, due_at=clock.now() + UPLOAD_TIME)
     return written
 
 
 async def keep_object(tx: Transaction, medium: Medium, written: str, reading: "Reading") -> None:
     """Make a written object the content of a picture. Raises UNAVAILABLE when it may be removed already."""
-    if not await object_rows.cancel_removal(tx, written):
+    if not await cancel_removal(tx, written):
         raise unavailable("object_store")
     await store.set_content(
         tx,

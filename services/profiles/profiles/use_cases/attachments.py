@@ -16,6 +16,7 @@ from chassis.clock import Clock
 from chassis.database import Database, RequestKey
 from chassis.errors import invalid, unavailable
 from chassis.ids import new_id
+from chassis.object_removals import cancel_removal, plan_removal
 from chassis.objects import ObjectMissing, ObjectStore, object_key
 from profiles.domain.attachments import (
     HEAD_BYTES,
@@ -32,7 +33,6 @@ from profiles.domain.surprises import Surprise
 from profiles.store import attachments as store
 from profiles.store import audit
 from profiles.store import clients as client_store
-from profiles.store import objects as object_rows
 from profiles.store import surprises as surprise_store
 from profiles.use_cases.notes import author_of
 
@@ -102,7 +102,7 @@ async def receive_content(
     async with database.transaction(caller.chain_id) as tx:
         attachment = await store.get_attachment(tx, attachment_id, reader=reader)
         if attachment.content is None:
-            await object_rows.plan_removal(tx, written, due_at=clock.now() + _UPLOAD_TIME)
+            await plan_removal(tx, written, due_at=clock.now() + _UPLOAD_TIME)
     reading = _Reading(chunks, attachment.content_type, most_bytes)
     if attachment.content is not None:
         async with aclosing(reading.chunks()) as again:
@@ -115,13 +115,13 @@ async def receive_content(
     async with database.transaction(caller.chain_id) as tx:
         attachment = await store.get_attachment(tx, attachment_id, reader=reader, lock=True)
         if attachment.content is None:
-            if not await object_rows.cancel_removal(tx, written):
+            if not await cancel_removal(tx, written):
                 raise unavailable(
                     "object_store"
                 )  # it took longer than an upload may, and may be removed already
             await store.set_content(tx, attachment_id, content)
             return await store.get_attachment(tx, attachment_id, reader=reader)
-        await object_rows.plan_removal(tx, written, due_at=clock.now())
+        await plan_removal(tx, written, due_at=clock.now())
     return _same(attachment, content)
 
 

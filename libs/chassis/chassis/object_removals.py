@@ -1,17 +1,24 @@
-"""Rows that say which objects are to be removed, and when; the sweep does it. Other tables hold the keys that stay.
+"""Rows that say which objects are to be removed, and when, and the sweep that does it. Other tables hold the keys that
+stay; `object_removals` is a table of each service that keeps objects.
 
 An object is written after its removal was planned, and kept by cancelling that in the transaction that makes it
 visible: so nothing is left of a put that nobody finished, whichever process died where.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from chassis.clock import Clock
 from chassis.database import Database, Transaction
+from chassis.errors import ServiceError
+from chassis.objects import ObjectStore
 
 _LEASE = timedelta(minutes=5)  # in which a sweep must be through with what it took
+_BATCH = 100
+_AT_ONCE = 8
 
 
 async def plan_removal(tx: Transaction, object_key: str, *, due_at: datetime) -> None:
@@ -32,7 +39,30 @@ async def cancel_removal(tx: Transaction, object_key: str) -> bool:
     return bool(cancelled.rowcount)
 
 
-async def take_due(database: Database, *, now: datetime, limit: int) -> list[tuple[str, str]]:
+async def sweep_objects(*, database: Database, clock: Clock, objects: ObjectStore) -> int:
+    """Remove what is due, and return how much that was. What cannot be removed now is tried again in five minutes."""
+    count = 0
+    while due := await _take_due(database, now=clock.now(), limit=_BATCH):
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def remove(key: str, slots: asyncio.Semaphore = slots) -> bool:
+            async with slots:
+                try:
+                    await objects.delete(key)
+                except ServiceError:
+                    return False
+                return True
+
+        outcomes = await asyncio.gather(*(remove(key) for _, key in due))
+        removed = [one for one, is_gone in zip(due, outcomes, strict=True) if is_gone]
+        await _forget_removed(database, removed)
+        count += len(removed)
+        if len(due) < _BATCH or len(removed) < len(due):
+            break
+    return count
+
+
+async def _take_due(database: Database, *, now: datetime, limit: int) -> list[tuple[str, str]]:
     """Return chain and key of objects to remove; nobody else gets them for five minutes."""
     async with database.platform_transaction() as connection:
         taken = await connection.execute(
@@ -47,7 +77,7 @@ async def take_due(database: Database, *, now: datetime, limit: int) -> list[tup
         return [(row.chain_id, row.object_key) for row in taken]
 
 
-async def forget_removed(database: Database, removed: Sequence[tuple[str, str]]) -> None:
+async def _forget_removed(database: Database, removed: Sequence[tuple[str, str]]) -> None:
     """Delete the rows of objects that are gone."""
     async with database.platform_transaction() as connection:
         await connection.execute(
