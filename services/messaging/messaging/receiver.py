@@ -22,7 +22,9 @@ from messaging.use_cases.incoming_media import see_to_due_media
 
 _LANES = 50
 _AT_ONCE = 3  # below the pool's size, so that webhooks and calls of people are not kept waiting
-_AT_ONCE_WHILE_THEY_COME = 1  # a carrier waits for its answer, and nobody for this
+# A carrier waits for its answer, and nobody for this: while texts come in, they are worked on one by one with pauses.
+_AT_ONCE_WHILE_THEY_COME = 1
+_GIVE_WAY_SECONDS = 0.015
 _POLL_SECONDS = 1.0
 _TIDY_SECONDS = 5.0  # between two looks at the quarantine and at objects to remove
 
@@ -78,6 +80,8 @@ class Receiver:
                     chain_id=chain_id,
                     lane=lane,
                 )
+                if self._arrived.is_set():
+                    await asyncio.sleep(_GIVE_WAY_SECONDS)
                 return int(is_done)
 
         count = sum(await asyncio.gather(*(run_lane(chain_id, lane) for chain_id, lane in lanes)))
