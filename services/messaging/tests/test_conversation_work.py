@@ -264,9 +264,10 @@ async def test_a_client_waits_from_the_first_text_until_somebody_answers(house: 
     assert await listed(house, waiting_only=True) == [waiting.conversation_id]
     await house.receive(client_id, "HELP")  # answered by us, but by nobody
     assert (await read(house, waiting)).HasField("waiting_since_time")
-    await house.send(client_id, "Maison Aurore: it is.")
+    answer = await house.send(client_id, "Maison Aurore: it is.")
     assert not (await read(house, waiting)).HasField("waiting_since_time")
     assert await listed(house, waiting_only=True) == []
+    await house.becomes(answer, pb.MESSAGE_STATE_DELIVERED)  # a STOP before it is sent would undo it
     await house.receive(client_id, "Lovely, until when are you open?")
     assert (await read(house, waiting)).HasField("waiting_since_time")
     await house.receive(client_id, "STOP")  # nobody may answer any more
