@@ -195,6 +195,11 @@ class Postgres(Server):
             password_file.unlink()
         if code != 0:
             raise LocalFailure.with_log(f"initdb ended with exit code {code}", self._log)
+        if self._durable:
+            # The built-in 128 MB hold a tenth of a chain of a million clients; taken only as far as it is used. In the
+            # file, not on the command line: ALTER SYSTEM can set more.
+            with (data / "postgresql.conf").open("a") as settings:
+                settings.write("shared_buffers = 512MB\n")
 
     async def _evict(self, data: Path) -> None:
         """Stop a postmaster that holds the data although our record of it was lost."""
@@ -216,10 +221,7 @@ class Postgres(Server):
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
-        if self._durable:
-            # The built-in 128 MB hold a tenth of a chain of a million clients; taken only as far as it is used.
-            settings["shared_buffers"] = "512MB"
-        else:
+        if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 

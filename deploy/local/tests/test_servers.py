@@ -75,6 +75,8 @@ async def test_durable_servers_find_their_data_again(tmp_path: Path) -> None:
         async with running_servers(tmp_path, durable=True, settings=settings) as servers:
             connection = await asyncpg.connect(servers.postgres_url)
             await connection.execute("CREATE TABLE kept (piece text); INSERT INTO kept VALUES ('ring')")
+            assert await connection.fetchval("SHOW shared_buffers") == "512MB"
+            await connection.execute("ALTER SYSTEM SET shared_buffers = '600MB'")
             await connection.close()
             client = await nats.connect(servers.nats_url("profiles"))
             await client.jetstream().add_stream(name="PROFILES", subjects=["carnet.profiles.>"])
@@ -86,6 +88,7 @@ async def test_durable_servers_find_their_data_again(tmp_path: Path) -> None:
             connection = await asyncpg.connect(servers.postgres_url)
             assert await connection.fetchval("SELECT piece FROM kept") == "ring"
             assert await connection.fetchval("SHOW fsync") == "on"
+            assert await connection.fetchval("SHOW shared_buffers") == "600MB"
             await connection.close()
             client = await nats.connect(servers.nats_url("admin"))
             assert (await client.jetstream().stream_info("PROFILES")).state.messages == 1
