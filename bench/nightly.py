@@ -1,6 +1,6 @@
 """The nightly run of a large chain beside the bare pipeline of numpy over COPY, and looking again at one client in 100.
 
-    python bench/nightly.py [--clients 1000000 [5000000]] [--rounds 3]
+    python bench/nightly.py [--clients 1000000 [5000000]] [--rounds 3] [--shared-buffers 4GB]
 
 Invents a chain's clients with what is counted of them (a client_facts row each, visits, gifts, marks, occasions)
 straight in the tables, 500 associates, and asks for a ranking as the night does: time runs from the request until the
@@ -20,10 +20,13 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,8 +37,9 @@ from import_clients import Process, postgres_cpu_seconds, serving
 from jwt.algorithms import OKPAlgorithm
 
 import outreach
+from carnet_local.account import own_refuge
 from carnet_local.databases import ensure_service_database
-from carnet_local.servers import Servers, running_servers
+from carnet_local.servers import Servers, ServerSettings, running_servers
 from chassis.migrations import upgrade
 from chassis.testing import free_port
 from outreach.signals.book import GIFT_REACH_DAYS, MARKS, NEVER, VISIT_REACH_DAYS
@@ -303,14 +307,19 @@ async def measure(
     return median
 
 
-async def main(sizes: list[int], rounds: int) -> None:
+async def main(sizes: list[int], rounds: int, shared_buffers: str) -> None:
     """Measure and print."""
     key = Ed25519PrivateKey.generate()
     signing = {**OKPAlgorithm.to_jwk(key, as_dict=True), "kid": "outreach"}
     public = {**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "outreach", "scopes": ["*"]}
-    with tempfile.TemporaryDirectory(dir=os.environ.get("CARNET_BENCH_DIR")) as directory:
-        folder = Path(directory)
-        async with running_servers(folder, durable=True) as servers:
+    with new_folder() as folder:
+        settings = ServerSettings.generate()
+        async with running_servers(folder, durable=True, settings=settings) as servers:
+            database = await asyncpg.connect(servers.postgres_url)
+            # From the next start on.
+            await database.execute(f"alter system set shared_buffers = '{shared_buffers}'")
+            await database.close()
+        async with running_servers(folder, durable=True, settings=settings) as servers:
             made = await ensure_service_database(
                 servers.postgres_url, "outreach", owner_password="owner", runtime_password="runtime"
             )
@@ -343,6 +352,18 @@ async def main(sizes: list[int], rounds: int) -> None:
             await database.close()
 
 
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """Make a folder for servers, and take it away at the end."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("CARNET_BENCH_DIR")) as directory:
+        try:
+            yield Path(directory)
+        finally:
+            # Postgres does not run as root: what it wrote then lies outside.
+            if refuge := own_refuge(Path(directory)):
+                shutil.rmtree(refuge)
+
+
 def superuser_url(servers: Servers) -> str:
     """Return the superuser's way into outreach's database."""
     return servers.postgres_url.rpartition("/")[0] + "/outreach"
@@ -354,5 +375,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--shared-buffers", default="4GB", help="memory of Postgres; 512MB where nobody sets it"
+    )
     wanted = parser.parse_args()
-    uvloop.run(main(wanted.clients, wanted.rounds))
+    uvloop.run(main(wanted.clients, wanted.rounds, wanted.shared_buffers))
