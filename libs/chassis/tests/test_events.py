@@ -49,6 +49,24 @@ async def write_only(toy: Toy, chain_id: str, name: str) -> None:
         tx.publish(events_pb2.InterestRegistered(interest_id=name), entity_id=name)
 
 
+async def test_events_stand_in_the_outbox_in_the_order_they_were_said_whole(database: Database) -> None:
+    names = [f'thing "{number}", {{\\u00e9}} \u00e9' for number in (3, 1, 2)]
+    async with database.transaction("chn_order") as tx:
+        for name in names:
+            tx.publish(events_pb2.InterestRegistered(interest_id=name), entity_id=name)
+    async with database.platform_transaction() as connection:
+        found = await connection.exec_driver_sql(
+            "select event_id, event_type, headers, body, created_at from outbox where chain_id = 'chn_order'"
+            " order by position"
+        )
+        rows = found.all()
+    assert [row.headers["ce-subject"] for row in rows] == names
+    assert [events_pb2.InterestRegistered.FromString(row.body).interest_id for row in rows] == names
+    assert [(row.headers["ce-id"], row.headers["ce-type"], row.headers["ce-time"]) for row in rows] == [
+        (row.event_id, row.event_type, row.created_at.isoformat()) for row in rows
+    ]
+
+
 async def test_a_committed_event_has_its_effect(
     make_toy: MakeToy, sign_in: SignIn, database: Database
 ) -> None:

@@ -10,7 +10,7 @@ from carnet.profiles.v1 import records_pb2
 from outreach_story import client_created, client_fact, days_ago, purchase_fact
 
 from chassis.values import proto_date_of
-from outreach.store import happenings
+from outreach.store import arrivals, happenings
 from outreach.store.happenings import Wish
 from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.shelf_news import follow_news
@@ -182,6 +182,35 @@ async def counted(shop):
     await count_waiting(
         database=shop.outreach.database, clock=shop.outreach.clock, chain_id=shop.story.chain_id
     )
+
+
+async def test_an_arrival_is_found_to_be_taken_away_when_nothing_is_waited_for_any_more(shop):
+    """Whoever has neither a wish nor a favourite is not read at all, but what stands for her is."""
+    await shop.story.tell(client_created("cli_1"), client_created("cli_2"))
+    async with shop.outreach.database.transaction(shop.story.chain_id) as tx:
+        await tx.execute(
+            "insert into arrivals (chain_id, client_id, mark, arrived_on)"
+            " values (:chain_id, 'cli_1', 'wish_arrived', :today)",
+            {"chain_id": shop.story.chain_id, "today": days_ago(0)},
+        )
+        both = ["cli_1", "cli_2"]
+        assert await arrivals.find_behind(tx, both, today=days_ago(0)) == ["cli_1"]
+        assert await arrivals.follow(tx, both, today=days_ago(0)) == ["cli_1"]
+        assert await arrivals.find_behind(tx, both, today=days_ago(0)) == []
+
+
+async def test_nothing_arrives_for_who_is_deleted_or_in_no_store(shop):
+    await shop.put("A", reference="R-1")
+    clients = {"cli_1": "sto_1", "cli_2": "sto_1", "cli_3": ""}
+    await shop.story.tell(
+        *(client_created(client_id, store_id=store_id) for client_id, store_id in clients.items()),
+        *(wish(client_id, f"wsh_{client_id}", reference="R-1") for client_id in clients),
+        profiles_events.ClientDeleted(client_id="cli_2"),
+    )
+    async with shop.outreach.database.transaction(shop.story.chain_id) as tx:
+        for table in ("arrivals", "shelf_news"):  # nor is it news for the tests after this one
+            await tx.execute(f"delete from {table} where chain_id = :id", {"id": shop.story.chain_id})
+        assert await arrivals.find_behind(tx, list(clients), today=days_ago(0)) == ["cli_1"]
 
 
 async def test_a_merge_brings_the_wishes_along_and_taking_it_back_takes_them_back(shop):

@@ -9,7 +9,7 @@ from outreach_story import client_created, client_fact, days_ago, purchase, visi
 
 from chassis.events import wrap
 from chassis.testing import published
-from outreach.store import due_clients
+from outreach.store import books, due_clients, ranking_results
 from outreach.use_cases import attention
 from outreach.use_cases.counting import count_waiting
 
@@ -136,8 +136,8 @@ async def test_many_workers_and_events_at_once_leave_one_suggestion_a_client(out
     assert await stands(outreach, story.chain_id) == one_by_one
 
 
-async def test_of_very_many_only_the_best_come_on_a_queue(outreach, story):
-    await story.open()
+async def import_very_many(outreach, story):
+    """Have more clients than are looked at as few, who all bought once, each for more than the one before."""
     clients = [f"cli_{number:04}" for number in range(attention.FEW + 1)]
     await story.tell(
         profiles_events.ImportBatchLanded(
@@ -150,7 +150,67 @@ async def test_of_very_many_only_the_best_come_on_a_queue(outreach, story):
         )
     )
     await count_waiting(database=outreach.database, clock=outreach.clock, chain_id=story.chain_id)
+    return clients
+
+
+async def look_at(outreach, story, clients):
     async with outreach.database.transaction(story.chain_id) as tx:
         await due_clients.mark_due(tx, clients, now=outreach.clock.now())
     await look(outreach, story.chain_id)
-    assert len(await stands(outreach, story.chain_id)) >= 3
+    return await stands(outreach, story.chain_id)
+
+
+async def test_of_very_many_only_the_best_come_on_a_queue(outreach, story):
+    await story.open()
+    clients = await import_very_many(outreach, story)
+    assert len(await look_at(outreach, story, clients)) >= 3
+
+
+async def test_who_stands_on_a_full_queue_is_looked_at_and_nobody_worse_joins(outreach, story):
+    await story.open()
+    clients = await import_very_many(outreach, story)
+    best = await look_at(outreach, story, clients)
+    async with outreach.database.transaction(story.chain_id) as tx:
+        await tx.execute("update suggestions set score = score + 1, model_note = 'of before'")
+    assert {row[0] for row in await look_at(outreach, story, clients)} == {row[0] for row in best}
+    assert await stands(outreach, story.chain_id) == best
+
+
+async def test_the_last_of_the_best_is_found_for_every_queue_also_of_those_without_a_number(outreach, story):
+    await story.open()
+    clients = await import_very_many(outreach, story)
+    async with outreach.database.transaction(story.chain_id) as tx:
+        await due_clients.mark_due(tx, clients, now=outreach.clock.now())
+    await attention.evaluate_due(
+        database=outreach.database, clock=outreach.clock, chain_id=story.chain_id, queue_size=len(clients)
+    )
+    queues = [("asc_1", "personal"), ("asc_1", "automated"), ("nobody_1", "personal"), ("", "personal")]
+    async with outreach.database.transaction(story.chain_id) as tx:
+        for at, client_id in enumerate(clients):
+            associate_id, action = queues[at % len(queues)]
+            await tx.execute(
+                "update suggestions set associate_id = :associate_id, action = :action, score = :score"
+                " where chain_id = :chain_id and client_id = :client_id",
+                {
+                    "chain_id": story.chain_id,
+                    "client_id": client_id,
+                    "associate_id": associate_id,
+                    "action": action,
+                    "score": at / 1000,
+                },
+            )
+        number = (await books.numbers_of_names(tx, ["asc_1"]))["asc_1"]
+        found = dict(
+            zip(*(part.tolist() for part in await ranking_results.least_scores(tx, 130)), strict=True)
+        )
+        assert await ranking_results.clients_standing(tx, ["cli_0007", "cli_none"]) == {"cli_0007"}
+    scores = {queue: [] for queue in (number * 2, number * 2 + 1, -2)}
+    for at in reversed(range(len(clients))):
+        scores[[number * 2, number * 2 + 1, -2, -2][at % 4]].append(at / 1000)
+    assert {queue: len(one) >= 130 for queue, one in scores.items()} == {
+        number * 2: False, number * 2 + 1: False, -2: True
+    }  # fmt: skip
+    assert found == {-2: scores[-2][129]}
+    async with outreach.database.transaction(story.chain_id) as tx:
+        few = dict(zip(*(part.tolist() for part in await ranking_results.least_scores(tx, 10)), strict=True))
+    assert few == {queue: one[9] for queue, one in scores.items()}

@@ -73,17 +73,13 @@ def best_of(at: Integers, score: Floats, queue: Integers, keep: int) -> Integers
     return np.sort(order[score[order] >= np.repeat(score[last], sizes)]) if len(order) else order
 
 
-def least_of(queues: Integers, scores: Floats, queue: Integers, keep: int) -> Floats:
-    """Return of each entry of `queue` the score of the `keep`th best that stands there, -infinity where fewer do."""
-    order = np.lexsort((-scores, queues))
-    owner = queues[order]
-    starts = np.flatnonzero(np.diff(owner, prepend=NEVER))
-    is_full = np.diff(np.append(starts, len(owner))) >= keep
-    full = owner[starts[is_full]]
-    at = np.minimum(np.searchsorted(full, queue), max(len(full) - 1, 0))
+def least_of(full: Integers, least: Floats, queue: Integers) -> Floats:
+    """Return of each entry of `queue` the score to be reached: `least` where the queue is in `full`, else -infinity."""
     if not len(full):
         return np.full(len(queue), -np.inf)
-    return np.where(full[at] == queue, scores[order[starts[is_full] + keep - 1]][at], -np.inf)
+    order = np.argsort(full)
+    at = order[np.minimum(np.searchsorted(full, queue, sorter=order), len(full) - 1)]
+    return np.where(full[at] == queue, least[at], -np.inf)
 
 
 def best_or_drawn(at: Integers, score: Floats, queue: Integers, draw: Floats | None, keep: int) -> Integers:

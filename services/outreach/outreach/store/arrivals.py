@@ -24,7 +24,7 @@ _SAME_REFERENCE = """{row}.reference_key = w.reference_key
     and (w.brand_id = '' or {row}.brand_id = '' or {row}.brand_id = w.brand_id)"""
 _LIKE_IT = """{row}.category_key = w.category_key and (w.brand_id = '' or {row}.brand_id = w.brand_id)
     and (w.metal_key = '' or {row}.metal_key = w.metal_key) and (w.stone_key = '' or {row}.stone_key = w.stone_key)"""
-_OF_SHELF = "h.chain_id = $1 and h.store_id = g.store_id"
+_OF_SHELF = "h.chain_id = $1 and h.store_id = c.store_id"
 _NEWEST = "order by h.arrived_on desc limit 1"
 # Half of what is bought and liked, and more than chance: said, or bought on two days. (Not `exists`, for which the
 # planner would read the facts of the whole chain.)
@@ -32,30 +32,36 @@ _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
     c.preferences @> jsonb_build_array(jsonb_build_array({_BRAND}, a.value))
     or (select f.purchase_days from client_facts f
         where f.chain_id = c.chain_id and f.client_id = c.client_id) >= 2)"""  # noqa: S608 - fixed text only
-# By the key of each client, whatever the planner thinks of how many there are.
-_WISHES_OF_EACH = "select * from wishes w where w.chain_id = $1 and w.client_id = g.client_id offset 0"
 
+# Whoever waits for nothing that could come, and for whom nothing stands, is not read. The others are, by the key of
+# each, whatever the planner thinks of how many there are.
 _FOUND = f"""
-    with g as materialized (
-        select client_id, store_id, preferences, chain_id from clients c
-        where c.chain_id = $1 and c.client_id = any($2::text[]) and not c.is_deleted and c.store_id <> ''
+    with w as materialized (
+        select * from wishes w where w.chain_id = $1 and w.client_id = any($2::text[])
+            and {_OPEN_WISH.format(day="$3::date")} and (w.reference_key <> '' or {_SAYS_ENOUGH})
+    ), a as materialized (
+        select * from client_affinities a where a.chain_id = $1 and a.client_id = any($2::text[])
+            and a.kind = 'brand' and a.share >= $4::float8
+    ), c as materialized (
+        select c.* from (select client_id from w union select client_id from a) as waiting
+        cross join lateral (select client_id, store_id, preferences, chain_id from clients c
+            where c.chain_id = $1 and c.client_id = waiting.client_id and not c.is_deleted and c.store_id <> ''
+            offset 0) as c
     ), found as (
-        select g.client_id, 'wish_arrived' as mark, n.arrived_on
-        from g cross join lateral ({_WISHES_OF_EACH}) as w
+        select c.client_id, 'wish_arrived' as mark, n.arrived_on
+        from c join w using (client_id)
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF} and w.reference_key <> ''
             and {_SAME_REFERENCE.format(row="h")} {_NEWEST}) as n
-        where {_OPEN_WISH.format(day="$3::date")}
         union all
-        select g.client_id, 'wish_arrived', n.arrived_on
-        from g cross join lateral ({_WISHES_OF_EACH}) as w
+        select c.client_id, 'wish_arrived', n.arrived_on
+        from c join w using (client_id)
         cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF}
             and {_LIKE_IT.format(row="h")} {_NEWEST}) as n
-        where {_OPEN_WISH.format(day="$3::date")} and {_SAYS_ENOUGH}
+        where {_SAYS_ENOUGH}
         union all
         select c.client_id, 'favourite_arrived', n.arrived_on
-        from g as c cross join lateral (select a.kind, a.value, a.share from client_affinities a
-            where a.chain_id = $1 and a.client_id = c.client_id offset 0) as a
-        cross join lateral (select h.arrived_on from shelf h where h.chain_id = $1 and h.store_id = c.store_id
+        from c join a using (client_id)
+        cross join lateral (select h.arrived_on from shelf h where {_OF_SHELF}
             and h.brand_id = a.value {_NEWEST}) as n
         where {_IS_FAVOURITE.format(share="$4")}
     ), newest as (

@@ -11,6 +11,24 @@ from outreach.store.histories import KnownClient
 from outreach.store.history_parts import IS_SOMEBODY
 from outreach.store.refresh import whose_tastes
 
+# An array, not a join: by what the planner knew when the table was empty it would choose anew for every row. The others
+# are those of a moment ago, when nobody noted numbers yet, and those whom one leads to by now.
+_TAKE_DUE = """
+    with taken as materialized (
+        delete from due_clients where position = any(array(select position from due_clients where chain_id = $1
+            order by position limit $2 for update skip locked)) returning client_id, number
+    ), other as (
+        select client_id from taken where number is null
+        union
+        select a.current_id from identity_aliases a
+        where a.chain_id = $1 and a.alias_id = any(array(select client_id from taken))
+    )
+    select client_id, number from taken where number is not null
+    union all
+    select c.client_id, c.number from other cross join lateral (select client_id, number from clients c
+        where c.chain_id = $1 and c.client_id = other.client_id offset 0) as c
+"""
+
 
 async def mark_due(tx: Transaction, client_ids: Collection[str], *, now: datetime) -> None:
     """Have clients looked at again soon, all that wait in one go."""
@@ -30,26 +48,8 @@ async def take_due(tx: Transaction, *, most: int) -> dict[str, int]:
     Whoever one of them was merged into is among them.
     """
     connection = await tx.driver()
-    rows = await connection.fetch(
-        # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row.
-        "delete from due_clients where position = any(array(select position from due_clients where chain_id = $1"
-        "  order by position limit $2 for update skip locked)) returning client_id, number",
-        tx.chain_id,
-        most,
-    )
-    found = {row[0]: row[1] for row in rows}
-    # Those of a moment ago, when nobody noted numbers yet, and those who lead elsewhere by now.
-    others = await connection.fetch(
-        "select c.client_id, c.number from (select unnest($2::text[]) as client_id union select a.current_id"
-        "  from identity_aliases a where a.chain_id = $1 and a.alias_id = any($3::text[])) as other"
-        " join clients c on c.chain_id = $1 and c.client_id = other.client_id",
-        tx.chain_id,
-        [client_id for client_id, number in found.items() if number is None],
-        list(found),
-    )
-    return {client_id: number for client_id, number in found.items() if number is not None} | {
-        row[0]: row[1] for row in others
-    }
+    rows = await connection.fetch(_TAKE_DUE, tx.chain_id, most)
+    return {row[0]: row[1] for row in rows}
 
 
 async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> dict[str, bool]:
@@ -84,13 +84,21 @@ async def waiting_chains(platform: AsyncConnection) -> Sequence[tuple[str, int, 
     return [(row.chain_id, row.clients, row.marked_at) for row in found]
 
 
-async def known_clients(tx: Transaction, client_ids: Collection[str]) -> Sequence[KnownClient]:
-    """Return who the clients are; unknown, deleted and merged ones are left out."""
+async def hold_known(tx: Transaction, client_ids: Collection[str]) -> Sequence[KnownClient]:
+    """Hold clients as `refresh.hold_clients` does, and return who they are; unknown, deleted and merged ones are left
+    out.
+
+    Whoever calls keeps merges out. What is returned is what stands there once they are held, whoever was waited for.
+    """
     connection = await tx.driver()
     rows = await connection.fetch(
-        "select number, client_id, associate_id, store_id from clients c"  # noqa: S608 - fixed text only
-        f" where c.chain_id = $1 and c.client_id = any($2::text[]) and {IS_SOMEBODY}",
+        f"select number, client_id, associate_id, store_id, {IS_SOMEBODY} as is_somebody from clients c"  # noqa: S608
+        " where c.chain_id = $1 and c.client_id = any($2::text[]) order by c.client_id for no key update of c",
         tx.chain_id,
         list(client_ids),
     )
-    return [KnownClient(**dict(row)) for row in rows]
+    return [
+        KnownClient(row["number"], row["client_id"], row["associate_id"], row["store_id"])
+        for row in rows
+        if row["is_somebody"]
+    ]

@@ -35,6 +35,16 @@ class _Shape:
 
 
 _LIVE = "state in ('open', 'snoozed')"
+_DONE = "state in ('sent', 'logged', 'dismissed')"
+# What may be written in a row that is seen in a state. Said as well, because every index is of some states only.
+_WRITTEN: Mapping[SuggestionState, str] = {
+    SuggestionState.OPEN: _LIVE,
+    SuggestionState.SNOOZED: _LIVE,
+    SuggestionState.EXPIRED: f"({_LIVE} or state = 'expired')",
+    SuggestionState.SENT: _DONE,
+    SuggestionState.LOGGED: _DONE,
+    SuggestionState.DISMISSED: _DONE,
+}
 _SHAPES: Mapping[View, _Shape] = {
     View.TODAY: _Shape(f"{_LIVE} and {SEEN} = 'open'", "-score"),
     View.UPCOMING: _Shape(f"{_LIVE} and {SEEN} = 'snoozed'", "(snoozed_until - date '1970-01-01')::float8"),
@@ -43,7 +53,7 @@ _SHAPES: Mapping[View, _Shape] = {
         f"({OPEN_SINCE} - date '1970-01-01')::float8",
     ),
     View.DONE: _Shape(
-        "state in ('sent', 'logged', 'dismissed') and answered_at >= :done_since",
+        f"{_DONE} and answered_at >= :done_since",
         "-extract(epoch from answered_at)::float8",
     ),
     View.STATE: _Shape(f"{SEEN} = :state", "-score"),
@@ -75,10 +85,11 @@ async def list_queue(
     `state` is of View.STATE, `done_since` of View.DONE. What is left to automated texts is nobody's work.
     """
     shape = _SHAPES[view]
+    rows = f"{_WRITTEN[state]} and {shape.rows}" if view is View.STATE else shape.rows
     found = await tx.execute(
         f"select * from (select {COLUMNS}, {SEEN} as state, {OPEN_SINCE} < :overdue_before as waits_long,"  # noqa: S608
         f"  {shape.place} as place from suggestions where chain_id = :chain_id and associate_id = :associate_id"
-        f"  and action = 'personal' and {shape.rows} and (:signal = '' or :signal = any(signals))) as seen"
+        f"  and action = 'personal' and {rows} and (:signal = '' or :signal = any(signals))) as seen"
         " where cast(:after_id as text) is null or place > :after_place"
         "  or (place = :after_place and suggestion_id > :after_id)"
         " order by place, suggestion_id limit :limit",
@@ -135,7 +146,7 @@ async def list_queue_counts(
                 count(*) filter (where state = 'dismissed' and answered_at >= :day_began_at) as dismissed_today
             from suggestions
             where chain_id = :chain_id and action = 'personal' and associate_id > :after
-                and ({_LIVE} or (state in ('sent', 'logged', 'dismissed') and answered_at >= :day_began_at))
+                and ({_LIVE} or ({_DONE} and answered_at >= :day_began_at))
             group by associate_id
         ), everybody as (
             select associate_id, store_id from associates where chain_id = :chain_id and associate_id > :after

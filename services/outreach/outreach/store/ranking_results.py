@@ -264,21 +264,41 @@ async def refresh(tx: Transaction, suggestions: Sequence[Suggestion], *, now: da
     return {row["suggestion_id"] for row in rows if row["version"] == 1}
 
 
-async def standing_scores(tx: Transaction, clients: Mapping[str, int]) -> tuple[Integers, Integers, Floats]:
-    """Return of each live suggestion of the chain whose it is, its queue as `scoring` numbers it, and its score.
-
-    Whose it is: the number of one of `clients` (numbers by ids), -1 for anybody else.
-    """
-    number, queue, score = await copy_columns(
-        tx,
-        [8, 8, 8],
-        "select coalesce(u.number, -1), coalesce(n.number, -1)::bigint * 2 + (s.action = 'automated')::int,"  # noqa: S608 - fixed text only
-        f" round(s.score * {UNITS})::bigint from suggestions s"
-        " left join unnest($2::text[], $3::text::bigint[]) as u (client_id, number) on u.client_id = s.client_id"
-        " left join numbered_names n on n.chain_id = $1 and n.name = s.associate_id"
-        " where s.chain_id = $1 and s.state in ('open', 'snoozed')",
+async def clients_standing(tx: Transaction, client_ids: Collection[str]) -> set[str]:
+    """Return which of the clients have a live suggestion; locks none."""
+    connection = await tx.driver()
+    rows = await connection.fetch(
+        "select client_id from suggestions"
+        " where chain_id = $1 and client_id = any($2::text[]) and state in ('open', 'snoozed')",
         tx.chain_id,
-        list(clients.keys()),
-        f"{{{','.join(map(str, clients.values()))}}}",
+        list(client_ids),
     )
-    return number, queue, score / UNITS
+    return {row[0] for row in rows}
+
+
+# In the order of suggestions_standing, without reading a suggestion. Who has no number shares a queue, as in a book.
+_LEAST_SCORES = f"""
+    with placed as (
+        select coalesce(n.number, -1)::bigint * 2 + (s.action = 'automated')::int as queue, s.score, s.place
+        from (select associate_id, action, score,
+                row_number() over (partition by associate_id, action order by score desc) as place
+            from suggestions where chain_id = $1 and state in ('open', 'snoozed')) as s
+        left join numbered_names n on n.chain_id = $1 and n.name = s.associate_id
+        where s.place <= $2::bigint and (s.place = $2::bigint or n.number is null)
+    ), numberless as (
+        select queue, score, row_number() over (partition by queue order by score desc) as place
+        from placed where queue < 0
+    )
+    select queue, round(score * {UNITS})::bigint from placed where queue >= 0
+    union all
+    select queue, round(score * {UNITS})::bigint from numberless where place = $2::bigint
+"""  # noqa: S608 - fixed text only
+
+
+async def least_scores(tx: Transaction, queue_size: int) -> tuple[Integers, Floats]:
+    """Return the queues of the chain, as `scoring` numbers them, on which `queue_size` or more suggestions stand.
+
+    With the score of the last of the best `queue_size` of each.
+    """
+    queue, score = await copy_columns(tx, [8, 8], _LEAST_SCORES, tx.chain_id, queue_size)
+    return queue, score / UNITS

@@ -31,6 +31,7 @@ from outreach.store import (
     suggestions,
 )
 from outreach.store.chains import Chain
+from outreach.store.ranking_results import Floats
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
 from outreach.use_cases.arrivals import follow_shelf
@@ -95,7 +96,6 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
                 await _follow_shelf(tx, chain, taken, now=now)
             else:
                 await _count_apart(database, chain, uncounted, now=now)
-                await _follow_shelf(tx, chain, taken, now=now)
                 some = await _worth_a_look(database, tx, chain, taken, now=now, queue_size=queue_size)
             await _evaluate(tx, chain, some, now=now)
     if taken:
@@ -143,7 +143,8 @@ async def _worth_a_look(
 ) -> Mapping[str, int]:
     """Return of many clients those who are on a queue, or among the best of one, by their numbers.
 
-    Holds nobody: who is chosen is held and seen anew, and whoever changes another one looks at that one.
+    Follows the shelf for all of them, and holds nobody else: who is chosen is held and seen anew, and whoever changes
+    another one looks at that one.
     """
     today = chain.today(now)
     rules, stored = await read_rules(tx), await models.find_model(tx)
@@ -156,10 +157,15 @@ async def _worth_a_look(
             weigh, book, model, today, minor_per_unit=chain.minor_per_unit, rules=rules
         )
 
+    async def follow() -> tuple[set[str], Integers, Floats]:
+        await _follow_shelf(tx, chain, clients, now=now)
+        standing = await ranking_results.clients_standing(tx, clients)
+        return standing, *await ranking_results.least_scores(tx, queue_size)
+
     numbers = sorted(set(clients.values()))
     half = len(numbers) // 2
-    (standing, queues, scores), *halves = await asyncio.gather(
-        ranking_results.standing_scores(tx, clients), read(numbers[:half]), read(numbers[half:])
+    (standing, full, least), *halves = await asyncio.gather(
+        follow(), read(numbers[:half]), read(numbers[half:])
     )
     number, is_due, score, queue = (
         np.concatenate(columns)
@@ -167,18 +173,19 @@ async def _worth_a_look(
             *((number, one.is_due, one.score, one.queue) for number, one in halves), strict=True
         )
     )
-    is_new = is_due & ~np.isin(number, standing) & (score >= least_of(queues, scores, queue, queue_size))
-    best = number[best_of(np.flatnonzero(is_new), score, queue, queue_size)]
-    chosen = {*best.tolist(), *standing.tolist()}
-    return {client_id: number for client_id, number in clients.items() if number in chosen}
+    stands = np.isin(number, [clients[client_id] for client_id in standing])
+    is_new = is_due & ~stands & (score >= least_of(full, least, queue))
+    best = {*number[best_of(np.flatnonzero(is_new), score, queue, queue_size)].tolist()}
+    return {
+        client_id: number for client_id, number in clients.items() if client_id in standing or number in best
+    }
 
 
 async def _evaluate(tx: Transaction, chain: Chain, clients: Collection[str], *, now: datetime) -> None:
     """Raise, refresh or expire the suggestions of clients as of today, as `evaluate_client` does with each of them."""
     today, queue_day = chain.today(now), chain.queue_day(now)
-    await refresh.hold_clients(tx, list(clients))
+    known = {one.client_id: one for one in await due_clients.hold_known(tx, clients)}
     live = await ranking_results.lock_live(tx, clients)
-    known = {one.client_id: one for one in await due_clients.known_clients(tx, clients)}
     is_replaying = chain.is_replaying(now) and queue_day != today
     kept = {
         client_id
