@@ -32,7 +32,10 @@ class Settings(ServiceSettings):
         description="most clients that are ranked in one go; a larger chain is ranked in slices that replicas share",
     )
     ranking_workers: int = Field(
-        2, ge=1, le=16, description="slices that one process ranks at a time; each takes a core at times"
+        2,
+        ge=1,
+        le=16,
+        description="slices, and sets of due clients, that one process ranks at a time; each takes a core at times",
     )
     due_poll_seconds: float = Field(
         0.1, gt=0, le=60, description="seconds between two looks for clients to be looked at in sets"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from chassis.clock import Clock
 from chassis.database import Database
@@ -26,10 +27,13 @@ class RankingJobs:
         """Return what a process runs for them."""
         return [
             *(
-                Background(f"scoring of slices {worker}", lambda: self._queue.take(SLICE, self.rank_slice))
+                Background(f"scoring of {what} {worker}", partial(self._queue.take, kind, work))
+                for kind, what, work in (
+                    (SLICE, "slices", self.rank_slice),
+                    (CLIENTS, "due clients", self.look_at_clients),
+                )
                 for worker in range(1, self._settings.ranking_workers + 1)
             ),
-            Background("scoring of due clients", lambda: self._queue.take(CLIENTS, self.look_at_clients)),
             Background("scoring: who is due", every(self._settings.due_poll_seconds, self.find_due)),
         ]
 

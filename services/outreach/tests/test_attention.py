@@ -176,7 +176,7 @@ async def test_who_stands_on_a_full_queue_is_looked_at_and_nobody_worse_joins(ou
     assert await stands(outreach, story.chain_id) == best
 
 
-async def test_the_last_of_the_best_is_found_for_every_queue_also_of_those_without_a_number(outreach, story):
+async def test_the_last_of_the_best_is_found_for_every_full_queue_of_who_has_a_number(outreach, story):
     await story.open()
     clients = await import_very_many(outreach, story)
     async with outreach.database.transaction(story.chain_id) as tx:
@@ -185,6 +185,9 @@ async def test_the_last_of_the_best_is_found_for_every_queue_also_of_those_witho
         database=outreach.database, clock=outreach.clock, chain_id=story.chain_id, queue_size=len(clients)
     )
     queues = [("asc_1", "personal"), ("asc_1", "automated"), ("nobody_1", "personal"), ("", "personal")]
+    scores = {
+        queue: [at / 1000 for at in range(place, len(clients), 4)] for place, queue in enumerate(queues)
+    }
     async with outreach.database.transaction(story.chain_id) as tx:
         for at, client_id in enumerate(clients):
             associate_id, action = queues[at % len(queues)]
@@ -199,18 +202,15 @@ async def test_the_last_of_the_best_is_found_for_every_queue_also_of_those_witho
                     "score": at / 1000,
                 },
             )
-        number = (await books.numbers_of_names(tx, ["asc_1"]))["asc_1"]
-        found = dict(
-            zip(*(part.tolist() for part in await ranking_results.least_scores(tx, 130)), strict=True)
-        )
+        personal = (await books.numbers_of_names(tx, ["asc_1"]))["asc_1"] * 2
+
+        async def least(queue_size):
+            columns = await ranking_results.least_scores(tx, queue_size)
+            return dict(zip(*(column.tolist() for column in columns), strict=True))
+
+        longer, shorter = scores["asc_1", "personal"], scores["asc_1", "automated"]
+        assert len(longer) == len(shorter) + 1
+        assert await least(10) == {personal: longer[-10], personal + 1: shorter[-10]}
+        assert await least(len(longer)) == {personal: longer[0]}
+        assert await least(len(longer) + 1) == {}
         assert await ranking_results.clients_standing(tx, ["cli_0007", "cli_none"]) == {"cli_0007"}
-    scores = {queue: [] for queue in (number * 2, number * 2 + 1, -2)}
-    for at in reversed(range(len(clients))):
-        scores[[number * 2, number * 2 + 1, -2, -2][at % 4]].append(at / 1000)
-    assert {queue: len(one) >= 130 for queue, one in scores.items()} == {
-        number * 2: False, number * 2 + 1: False, -2: True
-    }  # fmt: skip
-    assert found == {-2: scores[-2][129]}
-    async with outreach.database.transaction(story.chain_id) as tx:
-        few = dict(zip(*(part.tolist() for part in await ranking_results.least_scores(tx, 10)), strict=True))
-    assert few == {queue: one[9] for queue, one in scores.items()}

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Transaction
+from outreach.store.id_lists import IS_LISTED, id_list
 
 FAVOURITE_SHARE = 0.5
 _BRAND = 6  # carnet.profiles.v1.PREFERENCE_KIND_BRAND
@@ -37,10 +38,10 @@ _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
 # each, whatever the planner thinks of how many there are.
 _FOUND = f"""
     with w as materialized (
-        select * from wishes w where w.chain_id = $1 and w.client_id = any($2::text[])
+        select * from wishes w where w.chain_id = $1 and w.client_id = {IS_LISTED}
             and {_OPEN_WISH.format(day="$3::date")} and (w.reference_key <> '' or {_SAYS_ENOUGH})
     ), a as materialized (
-        select * from client_affinities a where a.chain_id = $1 and a.client_id = any($2::text[])
+        select * from client_affinities a where a.chain_id = $1 and a.client_id = {IS_LISTED}
             and a.kind = 'brand' and a.share >= $4::float8
     ), c as materialized (
         select c.* from (select client_id from w union select client_id from a) as waiting
@@ -68,7 +69,7 @@ _FOUND = f"""
         select client_id, mark, max(arrived_on) as arrived_on from found group by client_id, mark
     ), stored as (
         select client_id, mark, max(arrived_on) as arrived_on, count(*) as rows from arrivals
-        where chain_id = $1 and client_id = any($2::text[]) group by client_id, mark
+        where chain_id = $1 and client_id = {IS_LISTED} group by client_id, mark
     )
     select client_id, mark, newest.arrived_on from newest full join stored using (client_id, mark)
     where newest.arrived_on is distinct from stored.arrived_on or stored.rows > 1
@@ -135,7 +136,7 @@ async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -
 async def _behind(tx: Transaction, client_ids: Collection[str], today: date) -> "list[asyncpg.Record]":
     connection = await tx.driver()
     rows: list[asyncpg.Record] = await connection.fetch(
-        _FOUND, tx.chain_id, sorted(set(client_ids)), today, FAVOURITE_SHARE
+        _FOUND, tx.chain_id, id_list(client_ids), today, FAVOURITE_SHARE
     )
     return rows
 

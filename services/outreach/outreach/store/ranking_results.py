@@ -13,6 +13,7 @@ from outreach.domain import Suggestion
 from outreach.scoring.ranking import UNITS
 from outreach.signals.book import Integers
 from outreach.store.histories import copy_columns
+from outreach.store.id_lists import IS_LISTED, id_list
 from outreach.store.suggestions import reasons_document
 
 Floats = npt.NDArray[np.float64]
@@ -268,30 +269,24 @@ async def clients_standing(tx: Transaction, client_ids: Collection[str]) -> set[
     """Return which of the clients have a live suggestion; locks none."""
     connection = await tx.driver()
     rows = await connection.fetch(
-        "select client_id from suggestions"
-        " where chain_id = $1 and client_id = any($2::text[]) and state in ('open', 'snoozed')",
+        f"select client_id from suggestions where chain_id = $1 and client_id = {IS_LISTED}"  # noqa: S608
+        " and state in ('open', 'snoozed')",
         tx.chain_id,
-        list(client_ids),
+        id_list(client_ids),
     )
     return {row[0] for row in rows}
 
 
-# In the order of suggestions_standing, without reading a suggestion. Who has no number shares a queue, as in a book.
+# By suggestions_standing, without reading a suggestion; names are in the order of C, which that index is not. Whoever has
+# no number has no queue in a book either.
 _LEAST_SCORES = f"""
-    with placed as (
-        select coalesce(n.number, -1)::bigint * 2 + (s.action = 'automated')::int as queue, s.score, s.place
-        from (select associate_id, action, score,
-                row_number() over (partition by associate_id, action order by score desc) as place
-            from suggestions where chain_id = $1 and state in ('open', 'snoozed')) as s
-        left join numbered_names n on n.chain_id = $1 and n.name = s.associate_id
-        where s.place <= $2::bigint and (s.place = $2::bigint or n.number is null)
-    ), numberless as (
-        select queue, score, row_number() over (partition by queue order by score desc) as place
-        from placed where queue < 0
-    )
-    select queue, round(score * {UNITS})::bigint from placed where queue >= 0
-    union all
-    select queue, round(score * {UNITS})::bigint from numberless where place = $2::bigint
+    select n.number::bigint * 2 + (one.action = 'automated')::int, round(least.score * {UNITS})::bigint
+    from numbered_names n cross join (values ('personal'), ('automated')) as one (action)
+    cross join lateral (select s.score from suggestions s
+        where s.chain_id = $1 and s.associate_id = n.name collate "default" and s.action = one.action
+            and s.state in ('open', 'snoozed')
+        order by s.score desc offset $2::bigint - 1 limit 1) as least
+    where n.chain_id = $1
 """  # noqa: S608 - fixed text only
 
 

@@ -19,8 +19,7 @@ from chassis.clock import Clock
 from chassis.database import Database, Transaction
 from outreach import events
 from outreach.scoring.choosing import best_of, least_of
-from outreach.scoring.ranking import Candidate, Weighed, tell, weigh
-from outreach.signals.book import Integers
+from outreach.scoring.ranking import Candidate, tell, weigh
 from outreach.store import (
     books,
     chains,
@@ -31,7 +30,6 @@ from outreach.store import (
     suggestions,
 )
 from outreach.store.chains import Chain
-from outreach.store.ranking_results import Floats
 from outreach.store.rules import read_rules
 from outreach.telemetry import DUE_CLIENTS
 from outreach.use_cases.arrivals import follow_shelf
@@ -40,7 +38,7 @@ from outreach.use_cases.leaving_alone import leave_alone
 
 # An event that waited for longer has others behind it.
 LATE = timedelta(seconds=0.5)
-SET_CLIENTS = 10_000
+SET_CLIENTS = 5_000
 AT_ONCE = 2  # clients whom an event may be about to be looked at in its own transaction
 _COUNTED = 1_000  # in one transaction
 # Of more clients at a time only those get a new suggestion who are among an associate's best, as at night.
@@ -96,7 +94,8 @@ async def evaluate_due(*, database: Database, clock: Clock, chain_id: str, queue
                 await _follow_shelf(tx, chain, taken, now=now)
             else:
                 await _count_apart(database, chain, uncounted, now=now)
-                some = await _worth_a_look(database, tx, chain, taken, now=now, queue_size=queue_size)
+                await _follow_shelf(tx, chain, taken, now=now)
+                some = await _worth_a_look(tx, chain, taken, now=now, queue_size=queue_size)
             await _evaluate(tx, chain, some, now=now)
     if taken:
         DUE_CLIENTS.inc(len(taken))
@@ -133,51 +132,31 @@ async def _follow_shelf(tx: Transaction, chain: Chain, client_ids: Collection[st
 
 
 async def _worth_a_look(
-    database: Database,
-    tx: Transaction,
-    chain: Chain,
-    clients: Mapping[str, int],
-    *,
-    now: datetime,
-    queue_size: int,
+    tx: Transaction, chain: Chain, clients: Mapping[str, int], *, now: datetime, queue_size: int
 ) -> Mapping[str, int]:
     """Return of many clients those who are on a queue, or among the best of one, by their numbers.
 
-    Follows the shelf for all of them, and holds nobody else: who is chosen is held and seen anew, and whoever changes
-    another one looks at that one.
+    Holds nobody: who is chosen is held and seen anew, and whoever changes another one looks at that one.
     """
     today = chain.today(now)
     rules, stored = await read_rules(tx), await models.find_model(tx)
-    model = stored[0] if stored else None
-
-    async def read(numbers: Sequence[int]) -> tuple[Integers, Weighed]:
-        async with database.transaction(chain.chain_id) as apart:
-            book = await books.read_book(apart, chain, as_of=today, rests=rests_at(now), numbers=numbers)
-        return book.number, await asyncio.to_thread(
-            weigh, book, model, today, minor_per_unit=chain.minor_per_unit, rules=rules
-        )
-
-    async def follow() -> tuple[set[str], Integers, Floats]:
-        await _follow_shelf(tx, chain, clients, now=now)
-        standing = await ranking_results.clients_standing(tx, clients)
-        return standing, *await ranking_results.least_scores(tx, queue_size)
-
-    numbers = sorted(set(clients.values()))
-    half = len(numbers) // 2
-    (standing, full, least), *halves = await asyncio.gather(
-        follow(), read(numbers[:half]), read(numbers[half:])
+    book = await books.read_book(
+        tx, chain, as_of=today, rests=rests_at(now), numbers=sorted(set(clients.values()))
     )
-    number, is_due, score, queue = (
-        np.concatenate(columns)
-        for columns in zip(
-            *((number, one.is_due, one.score, one.queue) for number, one in halves), strict=True
-        )
-    )
-    stands = np.isin(number, [clients[client_id] for client_id in standing])
-    is_new = is_due & ~stands & (score >= least_of(full, least, queue))
-    best = {*number[best_of(np.flatnonzero(is_new), score, queue, queue_size)].tolist()}
+    standing = await ranking_results.clients_standing(tx, clients)
+    full, least = await ranking_results.least_scores(tx, queue_size)
+
+    def best() -> set[int]:
+        model = stored[0] if stored else None
+        weighed = weigh(book, model, today, minor_per_unit=chain.minor_per_unit, rules=rules)
+        stands = np.isin(book.number, [clients[client_id] for client_id in standing])
+        is_new = weighed.is_due & ~stands & (weighed.score >= least_of(full, least, weighed.queue))
+        found = best_of(np.flatnonzero(is_new), weighed.score, weighed.queue, queue_size)
+        return set(book.number[found].tolist())
+
+    new = await asyncio.to_thread(best)
     return {
-        client_id: number for client_id, number in clients.items() if client_id in standing or number in best
+        client_id: number for client_id, number in clients.items() if client_id in standing or number in new
     }
 
 
