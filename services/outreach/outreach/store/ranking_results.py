@@ -277,7 +277,7 @@ async def clients_standing(tx: Transaction, client_ids: Collection[str]) -> set[
     return {row[0] for row in rows}
 
 
-# By suggestions_standing, without reading a suggestion; names are in the order of C, which that index is not. Whoever has
+# By suggestions_standing, without reading a suggestion; names are in the order of C, which that index is not. Who has
 # no number has no queue in a book either.
 _LEAST_SCORES = f"""
     select n.number::bigint * 2 + (one.action = 'automated')::int, round(least.score * {UNITS})::bigint
