@@ -13,7 +13,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import Transaction
-from outreach.store.id_lists import IS_LISTED, id_list
 
 FAVOURITE_SHARE = 0.5
 _BRAND = 6  # carnet.profiles.v1.PREFERENCE_KIND_BRAND
@@ -37,12 +36,15 @@ _IS_FAVOURITE = f"""a.kind = 'brand' and a.share >= {{share}}::float8 and (
 # Whoever waits for nothing that could come, and for whom nothing stands, is not read. The others are, by the key of
 # each, whatever the planner thinks of how many there are.
 _FOUND = f"""
-    with w as materialized (
-        select * from wishes w where w.chain_id = $1 and w.client_id = {IS_LISTED}
-            and {_OPEN_WISH.format(day="$3::date")} and (w.reference_key <> '' or {_SAYS_ENOUGH})
+    with g as materialized (
+        select * from unnest($2::text[]) as g (client_id)
+    ), w as materialized (
+        select w.* from g cross join lateral (select * from wishes w where w.chain_id = $1 and w.client_id = g.client_id
+            and {_OPEN_WISH.format(day="$3::date")} and (w.reference_key <> '' or {_SAYS_ENOUGH}) offset 0) as w
     ), a as materialized (
-        select * from client_affinities a where a.chain_id = $1 and a.client_id = {IS_LISTED}
-            and a.kind = 'brand' and a.share >= $4::float8
+        select a.* from g cross join lateral (select * from client_affinities a
+            where a.chain_id = $1 and a.client_id = g.client_id and a.kind = 'brand' and a.share >= $4::float8
+            offset 0) as a
     ), c as materialized (
         select c.* from (select client_id from w union select client_id from a) as waiting
         cross join lateral (select client_id, store_id, preferences, chain_id from clients c
@@ -69,7 +71,7 @@ _FOUND = f"""
         select client_id, mark, max(arrived_on) as arrived_on from found group by client_id, mark
     ), stored as (
         select client_id, mark, max(arrived_on) as arrived_on, count(*) as rows from arrivals
-        where chain_id = $1 and client_id = {IS_LISTED} group by client_id, mark
+        where chain_id = $1 and client_id = any($2::text[]) group by client_id, mark
     )
     select client_id, mark, newest.arrived_on from newest full join stored using (client_id, mark)
     where newest.arrived_on is distinct from stored.arrived_on or stored.rows > 1
@@ -136,7 +138,7 @@ async def follow(tx: Transaction, client_ids: Collection[str], *, today: date) -
 async def _behind(tx: Transaction, client_ids: Collection[str], today: date) -> "list[asyncpg.Record]":
     connection = await tx.driver()
     rows: list[asyncpg.Record] = await connection.fetch(
-        _FOUND, tx.chain_id, id_list(client_ids), today, FAVOURITE_SHARE
+        _FOUND, tx.chain_id, sorted(set(client_ids)), today, FAVOURITE_SHARE
     )
     return rows
 

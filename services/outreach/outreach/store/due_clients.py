@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database import Transaction
 from outreach.store.histories import KnownClient
 from outreach.store.history_parts import IS_SOMEBODY
-from outreach.store.id_lists import IS_LISTED, id_list
 from outreach.store.refresh import whose_tastes
 
 # An array, not a join: by what the planner knew when the table was empty it would choose anew for every row. The others
@@ -60,9 +59,9 @@ async def take_uncounted(tx: Transaction, client_ids: Collection[str]) -> dict[s
     """
     connection = await tx.driver()
     rows = await connection.fetch(
-        f"delete from uncounted_clients where chain_id = $1 and client_id = {IS_LISTED} returning client_id, tastes",  # noqa: S608
+        "delete from uncounted_clients where chain_id = $1 and client_id = any($2::text[]) returning client_id, tastes",
         tx.chain_id,
-        id_list(client_ids),
+        sorted(client_ids),
     )
     return whose_tastes(rows)
 

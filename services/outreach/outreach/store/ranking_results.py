@@ -13,7 +13,6 @@ from outreach.domain import Suggestion
 from outreach.scoring.ranking import UNITS
 from outreach.signals.book import Integers
 from outreach.store.histories import copy_columns
-from outreach.store.id_lists import IS_LISTED, id_list
 from outreach.store.suggestions import reasons_document
 
 Floats = npt.NDArray[np.float64]
@@ -269,10 +268,12 @@ async def clients_standing(tx: Transaction, client_ids: Collection[str]) -> set[
     """Return which of the clients have a live suggestion; locks none."""
     connection = await tx.driver()
     rows = await connection.fetch(
-        f"select client_id from suggestions where chain_id = $1 and client_id = {IS_LISTED}"  # noqa: S608
-        " and state in ('open', 'snoozed')",
+        # By the key of each, whatever the planner thinks of how many there are: otherwise it compares each with each.
+        "select s.client_id from unnest($2::text[]) as one (client_id) cross join lateral ("
+        "  select client_id from suggestions where chain_id = $1 and client_id = one.client_id"
+        "  and state in ('open', 'snoozed') offset 0) as s",
         tx.chain_id,
-        id_list(client_ids),
+        list(client_ids),
     )
     return {row[0] for row in rows}
 
