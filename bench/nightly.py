@@ -214,7 +214,8 @@ async def come_in_again(database: asyncpg.Connection, chain_id: str, which: int,
             await database.execute(statement, chain_id, which)
     else:
         await database.execute(_VISITS_IN_REACH, chain_id, which)
-    for table in ("clients", "client_facts", "client_days", "purchases", "visits"):
+    # As autovacuum does in the hours after a night and an import.
+    for table in ("clients", "client_facts", "client_days", "purchases", "visits", "suggestions"):
         await database.execute(f"vacuum analyze {table}", timeout=600)
     await database.execute("checkpoint")
     # As the transactions that told of them did.

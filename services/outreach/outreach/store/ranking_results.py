@@ -199,7 +199,7 @@ async def lock_live(tx: Transaction, client_ids: Collection[str]) -> Mapping[str
         " from suggestions where chain_id = $1 and client_id = any($2::text[]) and state in ('open', 'snoozed')"
         " order by client_id for update",
         tx.chain_id,
-        list(client_ids),
+        sorted(await clients_standing(tx, client_ids)),
     )
     return {row["client_id"]: Standing(**dict(row)) for row in rows}
 
