@@ -42,9 +42,18 @@ ALL_SCOPES = ("senders:write", "messages:read", "messages:send", "sandbox:write"
 WORDING = "Yes, Maison Aurore may text me about my pieces and offers. Reply STOP at any time."
 
 
+# Of the District of Columbia, New York, New Jersey, Pennsylvania, Ohio, Virginia, North Carolina and Georgia.
+AREAS = (
+    "202", "212", "215", "404", "614", "646", "703", "704", "718", "804", "908", "917", "919", "201", "267",
+    "330", "336", "347", "412", "419", "434", "440", "470", "484", "513", "516", "518", "540", "551", "570",
+    "571", "585", "607", "609", "610", "631", "678", "706", "716", "717", "724", "732", "740", "757", "770",
+    "814", "828", "845", "856", "862", "910", "912", "914", "937", "973", "980",
+)  # fmt: skip
+
+
 def fictional_phones() -> Iterator[str]:
     """Yield numbers from the ranges kept for fiction, all in the east of the US and none with a magic ending."""
-    for area in ("202", "212", "215", "404", "614", "646", "703", "704", "718", "804", "908", "917", "919"):
+    for area in AREAS:
         for line in (*range(100, 104), *range(109, 200)):
             yield f"+1{area}5550{line}"
 
