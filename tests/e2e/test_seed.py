@@ -55,6 +55,16 @@ async def test_the_house_has_stores_people_clients_and_watches(seeded: Seeded, r
     assert await count(admin, "/v1/interests", "interests") >= 10
     assert await count(admin, "/v1/allocations", "allocations") == 1
     assert await count(admin, "/v1/appointments", "appointments") == 12
+    assert await count(admin, "/v1/pieces", "pieces") == 98
+
+
+async def test_there_is_something_to_show_to_whoever_is_to_be_contacted(seeded: Seeded) -> None:
+    async for associate in seeded.admin.every("/v1/associates", "associates"):
+        queue = await seeded.admin.get(f"/v1/associates/{associate['associate_id']}/queue")
+        client_id = queue["suggestions"][0]["client_id"]
+        found = await seeded.admin.get(f"/v1/clients/{client_id}/recommendations")
+        assert found["recommendations"], found["note"]
+        assert all(reason["sentence"] for one in found["recommendations"] for reason in one["reasons"])
 
 
 async def test_everybody_can_sign_in_and_the_brand_has_its_key(seeded: Seeded, anybody: Api) -> None:
@@ -97,3 +107,4 @@ async def test_a_second_run_changes_nothing_and_says_the_same(seeded: Seeded, ca
         name: before[name] for name in ("clients", "purchases", "visits")
     }
     assert await count(seeded.admin, "/v1/appointments", "appointments") == 12
+    assert await count(seeded.admin, "/v1/pieces", "pieces") == 98

@@ -10,6 +10,7 @@ import pytest
 
 from carnet_local.seed.histories import CLIENTS_PER_STORE, Life, add_years, lives
 from carnet_local.seed.people import store_number
+from carnet_local.seed.showcase import NEWS, showcase
 
 ANY_DAYS = [date(2026, 3, 10), date(2028, 2, 29), date(2027, 12, 31)]
 
@@ -84,3 +85,14 @@ def test_a_vip_has_gone_quiet(today: date) -> None:
         if len(life.bought) >= 9 and life.bought[-1].on < today - timedelta(days=250)
     ]
     assert len(quiet) >= 4
+
+
+def test_each_store_has_pieces_of_every_kind_and_no_two_have_one_code() -> None:
+    shown = showcase(2)
+    assert showcase(2) == shown
+    assert len({one.code for one in shown}) == len(shown)
+    for store in range(2):
+        here = {one.piece.category for one in shown if one.stock[store]}
+        assert here == {"engagement ring", "wedding band", "earrings", "pendant", "bracelet", "ring", "watch"}
+    assert all(any(one.stock) for one in shown)
+    assert {one.piece.brand for one in shown if one.collection} == {NEWS}

@@ -1,4 +1,4 @@
-"""The demo chain, step by step: the house, its people, its clients and what they did, its watches, its calendar.
+"""The demo chain, step by step: the house, its people, its clients and what they did, its watches, calendar and cases.
 
 Every write carries a request id that is the same in every run, and every day counts from the day on which the chain was
 opened, so that a repeat says word for word what the first run said. Passwords follow from the operator's key: every
@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from carnet_local.api import Api, Refused, money
+from carnet_local.api import Api, Json, Refused, money
 from carnet_local.seed.clients import enter_clients, import_purchases
 from carnet_local.seed.histories import Life
 from carnet_local.seed.house import (
@@ -35,6 +35,7 @@ from carnet_local.seed.house import (
 )
 from carnet_local.seed.people import store_number
 from carnet_local.seed.pieces import BRANDS, PARTNER, WATCHES
+from carnet_local.seed.showcase import showcase
 from carnet_local.seed.templates import TEMPLATES
 
 INTEREST_WORDING = (
@@ -84,6 +85,7 @@ async def seed(gateway_url: str, operator_key: str) -> SeedResult:
         partner = await _partner(admin, brands)
         await _waitlist(admin, stores, brands)
         await _facts_arrived(admin, stores)
+        await _catalogue(admin, stores, brands, today)
         await admin.post("/v1/scoring:run", {})
     sign_ins = [
         (staff.name, f"{staff.role}, {place}", staff.email, passwords[staff.email])
@@ -180,6 +182,39 @@ async def _store(admin: Api, anybody: Api, house: House, passwords: Mapping[str,
 async def _templates(admin: Api) -> None:
     for number, template in enumerate(TEMPLATES):
         await write(admin, "/v1/templates", template, once=f"seed/template/{number}")
+
+
+async def _catalogue(admin: Api, stores: Sequence[Store], brands: Mapping[str, str], today: date) -> None:
+    """Put what lies in the stores' cases into the catalogue. The same again changes nothing."""
+
+    def stock(quantities: Sequence[int], days_ago: int) -> list[Json]:
+        day = today - timedelta(days=days_ago)
+        arrived = {"year": day.year, "month": day.month, "day": day.day}
+        return [
+            {"store_id": store.store_id, "quantity": quantity, "arrive_date": arrived}
+            for store, quantity in zip(stores, quantities, strict=True)
+            if quantity
+        ]
+
+    pieces = [
+        {
+            "code": shown.code,
+            "display_name": shown.name,
+            "brand_id": brands[shown.piece.brand],
+            "collection": shown.collection,
+            "reference": shown.piece.reference,
+            "category": shown.piece.category,
+            "metal": shown.piece.metal,
+            "stone": shown.piece.stone,
+            "cut": shown.piece.cut,
+            "style": shown.piece.style,
+            "size": shown.piece.size,
+            "price": money(shown.piece.price, CURRENCY),
+            "stock": stock(shown.stock, shown.days_ago),
+        }
+        for shown in showcase(len(stores))
+    ]
+    await admin.post("/v1/pieces:upsert", {"pieces": pieces})
 
 
 async def _calendar(admin: Api, store: Store, today: date) -> None:
