@@ -1,4 +1,4 @@
-"""What lies in the stores' cases, invented: the catalogue that associates show from. Pure, and equal for equal seeds."""
+"""What lies in the stores' cases: the catalogue that associates show from. Invented, and equal for equal seeds."""
 
 from __future__ import annotations
 
