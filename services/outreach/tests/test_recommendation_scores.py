@@ -266,3 +266,45 @@ def test_every_stone_of_a_month_or_year_has_words():
     names = {name for month in range(1, 13) for name in stones.of_month(month)}
     names |= {name for years in range(1, 100) if (name := stones.of_year(years))}
     assert all(stones.is_called(name, name) for name in names)
+
+
+def ring(days_ago, **fields):
+    return Owned(day=TODAY - timedelta(days=days_ago), category="engagement ring", metal="platinum", **fields)
+
+
+def shown_of(*categories, **known):
+    """Return the categories of what is recommended to whom this is known of."""
+    shelf = [
+        piece(f"pce_{at}", category=category, metal="Platinum") for at, category in enumerate(categories)
+    ]
+    return [one.piece.category for one in recommend(shelf, Likings(**known), TODAY, most=10)]
+
+
+@pytest.mark.parametrize(
+    "again", ["Engagement Ring", "Bague de fiançailles", "Anillo de compromiso", "Verlobungsring"]
+)
+def test_whoever_bought_an_engagement_ring_is_shown_bands_and_no_second_one(again):
+    assert shown_of("Pendant", again, "Wedding band", owned=[ring(108)]) == ["Wedding band", "Pendant"]
+    assert again in shown_of(again, owned=[ring(5 * 365)])
+    wish = Wish(category=fold(again), metal="platinum")
+    assert again in shown_of(again, owned=[ring(108)], wishes=[wish])
+
+
+@pytest.mark.parametrize("bands", ["Wedding bands", "Alliance", "Alianzas", "Trauringe", "Ehering"])
+def test_bands_go_with_the_ring_until_they_are_bought(bands):
+    shown = piece(category=bands)
+    assert parts(shown, owned=[ring(540)])["set"] == (
+        "Goes with the engagement ring, bought on 16 September 2024.",
+        20,
+    )
+    assert "given on" in parts(shown, owned=[ring(540, whose=Whose.GIVEN)])["set"][0]
+    assert parts(shown, owned=[ring(541)]) == {}
+    assert parts(shown) == {}
+    had = Owned(day=TODAY - timedelta(days=30), category=fold(bands))
+    assert "set" not in parts(shown, owned=[ring(200), had])
+    assert shown_of(bands, "Engagement ring", "Pendant", owned=[had, Owned(day=TODAY, metal="platinum")]) == [
+        "Pendant"
+    ]
+    # Bands of an earlier marriage are none for this ring.
+    earlier = replace(had, day=TODAY - timedelta(days=3_000))
+    assert parts(shown, owned=[earlier, ring(100)])["set"][1] == 20

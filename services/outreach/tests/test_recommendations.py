@@ -85,6 +85,29 @@ async def shop(outreach, story, as_associate):
     return Shop(outreach, story, as_associate)
 
 
+async def test_after_the_engagement_ring_bands_are_found_behind_whatever_came_in_since(shop):
+    newer = [piece(f"NEW-{number}", category="Pendant") for number in range(40)]
+    for one in newer:
+        one.stock[0].arrive_date.CopyFrom(proto_date_of(days_ago(10)))
+    await shop.put(
+        *newer,
+        piece("BANDS", category="Wedding band"),
+        piece("RING", category="Engagement ring", metal="Gold"),
+    )
+    await shop.story.tell(bought("cli_1", category="Engagement ring", metal="Gold"))
+    codes = await shop.codes("cli_1")
+    assert codes[0] == "BANDS"
+    assert "RING" not in codes
+    assert "engagement ring" in (await shop.reasons("cli_1", "BANDS"))["set"]
+    # A ring that is kept as a surprise for her says nothing of bands.
+    await shop.story.tell(
+        bought(
+            "cli_1", purchase_id="pur_2", category="Engagement ring", recipient="cli_2", secret_from="cli_2"
+        )
+    )
+    assert "BANDS" not in await shop.codes("cli_2")
+
+
 async def test_pieces_are_recommended_with_the_reasons_that_there_are(shop):
     await shop.put(
         piece("NECK", [], brand_id="brd_1", reference="N-1", set_code="Étoile", category="Necklace"),

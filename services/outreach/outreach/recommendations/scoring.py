@@ -1,8 +1,9 @@
 """Score pieces for a client: every part of a score has a reason in words, and the parts add up to it.
 
-Parts and their most points: a wish 40, the same set 20, taste 42 (brand 12, category, metal and stone 8 each, cut and
-style 3 each), price 10, the occasion ahead 10, size 8, newness 6. Nothing is learned here: the points are a stated
-order of what an associate would say first. What is owned, withheld or disliked is left out. Same inputs, same result.
+Parts and their most points: a wish 40, the same set or bands for a ring 20, taste 42 (brand 12, category, metal and
+stone 8 each, cut and style 3 each), price 10, the occasion ahead 10, size 8, newness 6. Nothing is learned here: the
+points are a stated order of what an associate would say first. What is owned, withheld or disliked is left out, and so
+is what one buys once. Same inputs, same result.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 
 from outreach.domain.words import fold
-from outreach.recommendations import sizes, stones
+from outreach.recommendations import bridal, sizes, stones
 from outreach.recommendations.likings import Likings, PriceBand, Whose, Wish
 
 WISH_POINTS, WISH_LIKE_POINTS = 40.0, 25.0
@@ -100,7 +101,9 @@ class Scored:
 
 def recommend(pieces: Sequence[ShelfPiece], likings: Likings, as_of: date, *, most: int) -> Sequence[Scored]:
     """Return the best `most` pieces for a client, best first; the newer first where two are as good."""
-    scored = [score_piece(piece, likings, as_of) for piece in pieces if not _is_left_out(piece, likings)]
+    scored = [
+        score_piece(piece, likings, as_of) for piece in pieces if not _is_left_out(piece, likings, as_of)
+    ]
     telling = [one for one in scored if one.is_telling]
     order = sorted(
         telling or scored,
@@ -113,7 +116,7 @@ def score_piece(piece: ShelfPiece, likings: Likings, as_of: date) -> Scored:
     """Return a piece with the parts of its score."""
     found = (
         _wish(piece, likings),
-        _set(piece, likings),
+        _set(piece, likings) or _bands(piece, likings, as_of),
         _taste(piece, likings),
         _price(piece, likings),
         _occasion(piece, likings),
@@ -141,11 +144,13 @@ def is_wished(wish: Wish, piece: ShelfPiece) -> bool:
     return all(not wished or wished == there for wished, there in said)
 
 
-def _is_left_out(piece: ShelfPiece, likings: Likings) -> bool:
+def _is_left_out(piece: ShelfPiece, likings: Likings, as_of: date) -> bool:
     if likings.has_already(piece.brand, piece.reference_key):
         return True
     if any(wish.is_secret and is_wished(wish, piece) for wish in likings.wishes):
         return True
+    if bridal.is_done(piece.category_key, likings.owned, as_of):
+        return not any(is_wished(wish, piece) for wish in likings.wanted)
     if not likings.dislikes:
         return False
     attributes = {piece.category_key, piece.metal_key, piece.stone_key, fold(piece.style), fold(piece.cut)}
@@ -179,6 +184,16 @@ def _set(piece: ShelfPiece, likings: Likings) -> Part | None:
         return Part("set", sentence, SET_FOR_OTHERS_POINTS)
     how = "bought" if newest.whose is Whose.OWN else "given"
     return Part("set", f"Completes the set with {name}, {how} on {_day(newest.day)}.", SET_POINTS)
+
+
+def _bands(piece: ShelfPiece, likings: Likings, as_of: date) -> Part | None:
+    if bridal.kind_of(piece.category_key) is not bridal.Bridal.WEDDING:
+        return None
+    ring = bridal.ring_without_bands(likings.owned, as_of)
+    if ring is None:
+        return None
+    how = "given" if ring.whose is Whose.GIVEN else "bought"
+    return Part("set", f"Goes with the engagement ring, {how} on {_day(ring.day)}.", SET_POINTS)
 
 
 def _taste(piece: ShelfPiece, likings: Likings) -> Part | None:

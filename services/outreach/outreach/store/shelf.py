@@ -54,11 +54,17 @@ _CANDIDATES = f"""
 
 
 async def find_candidates(
-    tx: Transaction, store_id: str, likings: Likings, *, stones: Sequence[str], metals: Sequence[str]
+    tx: Transaction,
+    store_id: str,
+    likings: Likings,
+    *,
+    categories: Sequence[str],
+    stones: Sequence[str],
+    metals: Sequence[str],
 ) -> list[ShelfPiece]:
     """Return pieces of a store that may suit: wished ones, of her sets, the newest of what she likes, and the newest.
 
-    `stones` and `metals` are looked for beside those that are liked.
+    `categories`, `stones` and `metals` are looked for beside those that are liked.
     """
     band = likings.band
     wishes = likings.wanted
@@ -82,7 +88,7 @@ async def find_candidates(
         band.high * 2 if band else 0,
         _EACH,
         likings.strongest("brand", _VALUES),
-        likings.strongest("category", _VALUES),
+        sorted({*likings.strongest("category", _VALUES), *categories}),
         sorted({*likings.strongest("metal", _VALUES), *metals}),
         sorted({*likings.strongest("stone", _VALUES), *stones}),
         sorted({piece.set_key for piece in likings.owned if piece.set_key}),

@@ -14,7 +14,7 @@ from chassis.errors import Kind, ServiceError, not_found
 from outreach.clients import Profiles, Said
 from outreach.domain.catalogue import Piece
 from outreach.domain.words import fold
-from outreach.recommendations import stones
+from outreach.recommendations import bridal, stones
 from outreach.recommendations.likings import Likings, PriceBand, Size
 from outreach.recommendations.scoring import ANNIVERSARY, BIRTHDAY, ENGAGEMENT, Scored, recommend
 from outreach.recommendations.sizes import millimetres
@@ -111,10 +111,13 @@ async def best_pieces(
     if liked.band is None:
         liked = replace(liked, band=await shelf.read_usual_band(tx, chain.currency))
     looked_for, metals = _for_occasions(liked)
-    pieces = await shelf.find_candidates(tx, store, liked, stones=looked_for, metals=metals)
-    if not pieces and liked.band is not None:
-        bare = replace(liked, band=None)
-        pieces = await shelf.find_candidates(tx, store, bare, stones=looked_for, metals=metals)
+    categories = bridal.BANDS if bridal.ring_without_bands(liked.owned, today) else ()
+    for looked_at in (liked, replace(liked, band=None)):
+        pieces = await shelf.find_candidates(
+            tx, store, looked_at, categories=categories, stones=looked_for, metals=metals
+        )
+        if pieces or liked.band is None:
+            break
     best = recommend(pieces, liked, today, most=most)
     if not pieces:
         return [], EMPTY_STORE
