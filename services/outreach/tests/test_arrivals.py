@@ -10,8 +10,9 @@ from carnet.profiles.v1 import records_pb2
 from outreach_story import client_created, client_fact, days_ago, purchase_fact
 
 from chassis.values import proto_date_of
-from outreach.store import arrivals, happenings
+from outreach.store import arrivals, due_clients, happenings
 from outreach.store.happenings import Wish
+from outreach.use_cases import attention
 from outreach.use_cases.counting import count_waiting
 from outreach.use_cases.shelf_news import follow_news
 
@@ -211,6 +212,26 @@ async def test_nothing_arrives_for_who_is_deleted_or_in_no_store(shop):
         for table in ("arrivals", "shelf_news"):  # nor is it news for the tests after this one
             await tx.execute(f"delete from {table} where chain_id = :id", {"id": shop.story.chain_id})
         assert await arrivals.find_behind(tx, list(clients), today=days_ago(0)) == ["cli_1"]
+
+
+async def test_what_a_large_set_finds_on_the_shelf_is_on_the_queue_at_once(shop):
+    clients = [f"cli_{number:03}" for number in range(attention.FEW + 1)]
+    await shop.story.tell(
+        profiles_events.ImportBatchLanded(
+            import_id="imp_1", clients=[client_created(client_id).client for client_id in clients]
+        )
+    )
+    await shop.put("A", reference="R-1")
+    await shop.story.tell(wish(clients[0], reference="R-1"))
+    database, clock, chain_id = shop.outreach.database, shop.outreach.clock, shop.story.chain_id
+    async with database.transaction(chain_id) as tx:
+        # As if the shelf had never been looked at for her.
+        for table in ("arrivals", "client_days", "suggestions", "shelf_news"):
+            await tx.execute(f"delete from {table} where chain_id = :id", {"id": chain_id})
+        await due_clients.mark_due(tx, clients, now=clock.now())
+    assert await shop.signals() == {}
+    await attention.evaluate_due(database=database, clock=clock, chain_id=chain_id, queue_size=3)
+    assert await shop.signals() == {clients[0]: {WISH}}
 
 
 async def test_a_merge_brings_the_wishes_along_and_taking_it_back_takes_them_back(shop):
