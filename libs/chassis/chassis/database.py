@@ -277,7 +277,6 @@ def connect(url: str, *, pool_size: int, application: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
-        pool_use_lifo=True,  # one that was used a moment ago has its statements prepared and its plans made
         hide_parameters=True,  # an error's text ends in the log, and parameters are people's names and words
         connect_args={
             "timeout": _CONNECT_SECONDS,

@@ -134,11 +134,15 @@ async def _free_number(admin: Api, store_id: str) -> str:
 
 
 def fictional_number() -> str:
-    """Return one of the numbers that North America keeps for fiction, in an area code that the seed leaves alone."""
+    """Return one of the numbers that North America keeps for fiction, in an area code that the seed leaves alone.
+
+    All in states whose Sundays are like other days, and none with an ending that the sandbox treats in a way of its
+    own: what is told must hold on any day.
+    """
     area = secrets.choice(
-        ("202", "206", "214", "303", "404", "503", "512", "602", "615", "702", "704", "816")
+        ("202", "206", "216", "303", "314", "404", "503", "602", "615", "702", "704", "816")
     )
-    return f"+1{area}55501{secrets.randbelow(100):02}"
+    return f"+1{area}55501{secrets.choice((*range(4), *range(9, 100))):02}"
 
 
 def stamp(moment: datetime) -> str:

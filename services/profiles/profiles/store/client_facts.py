@@ -60,6 +60,8 @@ async def refresh(tx: Transaction, client_ids: Sequence[str]) -> None:
     currency = await tx.execute(
         "select currency_code from chains where chain_id = :chain_id", {"chain_id": tx.chain_id}
     )
+    # Planned for this set: a plan that the connection kept from when the tables were empty reads all of them for each.
+    await tx.execute("set local plan_cache_mode = force_custom_plan")
     await tx.execute(
         _REFRESH,
         {
@@ -68,3 +70,4 @@ async def refresh(tx: Transaction, client_ids: Sequence[str]) -> None:
             "currency_code": currency.scalar_one(),
         },
     )
+    await tx.execute("set local plan_cache_mode = auto")
