@@ -52,3 +52,17 @@ async def test_two_who_count_at_once_leave_out_nothing(house: Any) -> None:
                 break
     await other
     assert await purchases_counted(house, client) == [3]
+
+
+async def test_facts_are_counted_by_no_plan_of_when_the_tables_were_smaller(house: Any) -> None:
+    """A plan that is kept from empty tables reads all of them for each client of an import."""
+    client = await house.client()
+    async with house.database.transaction(house.chain_id) as tx:
+        for _ in range(10):  # after five, Postgres may keep one
+            await client_facts.refresh(tx, [client.client_id])
+        plans = await tx.execute(
+            "select sum(custom_plans) > 0, sum(generic_plans) from pg_prepared_statements"
+            " where statement like '%insert into client_facts%' and statement not like '%pg_prepared_statements%'"
+        )
+        assert tuple(plans.one()) == (True, 0)
+        assert (await tx.execute("show plan_cache_mode")).scalar_one() == "auto"
